@@ -1,0 +1,127 @@
+// Package capture is the first stage: it delivers what the kernel saw, in the
+// order in which it happened, either from BPF programs (Kernel) or from a file
+// (Recording).
+package capture
+
+import (
+	"context"
+	"net/netip"
+)
+
+// Kind says what an Event tells.
+type Kind uint8
+
+// The kinds of events.
+const (
+	// Send is the entry of a system call that writes to a TCP socket. Size is
+	// what the process asked for; a Sent event corrects it where the kernel took less.
+	Send Kind = iota + 1
+	// Sent follows a Send that the kernel did not take whole. Size is what it
+	// took, Errno why it took no more (0 for a short write).
+	Sent
+	// Receive is the exit of a system call that read from a TCP socket.
+	// Size 0 with Errno 0 is the end of the peer's stream.
+	Receive
+	// Connect is the entry of connect(2) on a TCP socket.
+	Connect
+	// Accept is the exit of accept(2) or accept4(2): Socket is the new socket.
+	Accept
+	// Close says that a socket is gone: the last descriptor was closed, or TCP
+	// reached its CLOSE state.
+	Close
+	// Fork says that Task.PID started the process Child.
+	Fork
+	// Exec says that Task.PID runs another program now.
+	Exec
+	// Exit says that the last thread of Task.PID ended.
+	Exit
+	// RoundTrip says that the goroutine in Task asked the connection Socket of
+	// Go's net/http client for an exchange; another goroutine will write it.
+	RoundTrip
+	// ProcessFound carries the facts about a process that is traced from now on.
+	ProcessFound
+)
+
+// Task is who did something: a thread, and the goroutine it ran where that is known.
+type Task struct {
+	// PID is the process id (thread group id) in the initial PID namespace.
+	PID uint32
+	// TID is the thread id in the initial PID namespace.
+	TID uint32
+	// Goroutine is Go's goid, 0 where there is none or it is not known.
+	Goroutine uint64
+	// ParentGoroutine is the goid of the goroutine that started Goroutine, 0
+	// where that is not known.
+	ParentGoroutine uint64
+}
+
+// Identity names a TCP connection by what both of its ends hold: the first
+// sequence number of each direction (see docs/architecture.md, "Identity").
+// One end's FirstSent is the other's FirstReceived.
+type Identity struct {
+	FirstSent, FirstReceived uint32
+}
+
+// Event is one thing that the kernel saw. Which fields are set depends on Kind.
+type Event struct {
+	Kind Kind
+	// Time is in nanoseconds since the Unix epoch. It is the system call's entry
+	// for Send and Connect, and its exit for Sent, Receive and Accept.
+	Time int64
+	Task Task
+
+	// Socket is the socket's inode number (the N in /proc/PID/fd's socket:[N]),
+	// unique among the sockets that are open at one time.
+	Socket uint64
+	// Identity is set for Send, Sent and Receive; zero where it could not be read.
+	Identity Identity
+	// Local and Remote are the socket's own and its peer's address as this end
+	// sees them, set where Data may be carried and for Connect and Accept.
+	Local, Remote netip.AddrPort
+
+	// Offset is the place of the first byte in its direction, in bytes since the
+	// connection began.
+	Offset uint64
+	// Size is the number of bytes sent or received.
+	Size uint32
+	// Errno is the positive error number of a failed system call, 0 otherwise.
+	Errno int32
+	// Data holds the first bytes, at most the configured payload; it may be empty.
+	// It is valid only until the handler returns.
+	Data []byte
+	// Tail holds the last bytes, at most 8, whether or not Data reaches them.
+	Tail []byte
+
+	// Child is the new process of a Fork.
+	Child uint32
+	// Process is set for ProcessFound.
+	Process *Process
+}
+
+// Process holds the facts about a traced process that spans are described with.
+type Process struct {
+	PID uint32 `json:"pid"`
+	// Service is the name of the service, never empty.
+	Service string `json:"service"`
+	// Executable is the base name of the executable file.
+	Executable string `json:"executable"`
+	// ContainerID is the 64-digit id from the process's cgroup, or empty.
+	ContainerID string `json:"container_id,omitempty"`
+	// Runtime is "go" where the program was built by the Go toolchain, else empty.
+	Runtime string `json:"runtime,omitempty"`
+	// Attributes are further resource attributes the process declared in
+	// OTEL_RESOURCE_ATTRIBUTES.
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// Source delivers events. Its two implementations are Kernel and Recording.
+type Source interface {
+	// Run calls handle with one event after the other, in order and from one
+	// goroutine, until ctx ends or there are no more events; then it returns nil.
+	// The event and what it points to are valid only during the call. With nothing
+	// to deliver, handle is called now and then with a nil event so that the
+	// stages can do what is due.
+	Run(ctx context.Context, handle func(*Event)) error
+	// Close releases what the source holds. It may be called once, after Run returned.
+	Close() error
+}

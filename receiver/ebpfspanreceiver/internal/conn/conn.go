@@ -1,0 +1,113 @@
+// Package conn turns the events of single system calls into byte streams: which
+// connection, which direction, which place in it.
+package conn
+
+import (
+	"net/netip"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+)
+
+// Direction tells the two byte streams of a connection apart, as this end sees them.
+type Direction uint8
+
+// The two directions.
+const (
+	Sent Direction = iota
+	Received
+)
+
+// Opposite returns the other direction.
+func (d Direction) Opposite() Direction { return 1 - d }
+
+// Origin is when something began and who did it.
+type Origin struct {
+	// Time is in nanoseconds since the Unix epoch.
+	Time int64
+	Task capture.Task
+}
+
+// Conn is one end of a TCP connection. Both ends of a connection inside one host
+// are two Conns.
+type Conn struct {
+	// Socket is the socket's inode number.
+	Socket uint64
+	// Identity names the connection at both ends; zero while it is not known.
+	Identity capture.Identity
+	// Local and Remote are this end's and the peer's address, as seen here.
+	Local, Remote netip.AddrPort
+	// Connected is who called connect on this socket, nil where nobody was seen to.
+	// The first request takes it.
+	Connected *Origin
+	// Asked is who asked for the next request on this connection where another
+	// task writes it (Go's net/http client), nil otherwise. The next request takes it.
+	Asked *Origin
+
+	streams [2]stream
+}
+
+// First returns the first sequence number of direction d.
+func (c *Conn) First(d Direction) uint32 {
+	if d == Sent {
+		return c.Identity.FirstSent
+	}
+	return c.Identity.FirstReceived
+}
+
+// Segment is a run of bytes in one direction of a connection, as one system call
+// moved it. Segments of one direction come in the order of their offsets; where
+// bytes were not seen there is a gap between them, and they never overlap.
+type Segment struct {
+	Conn      *Conn
+	Direction Direction
+	// Turn is true for the first segment after the direction changed (or the first
+	// of all): the place where a message is likely to begin.
+	Turn bool
+	// Offset is the place of the first byte in its direction.
+	Offset uint64
+	// Size is the number of bytes moved. It may exceed len(Data).
+	Size uint64
+	// Data holds the segment's first bytes as far as they were captured. It is
+	// valid only during the call that delivers it.
+	Data []byte
+	// Tail holds the last min(8, Size) bytes where they were captured; else empty.
+	Tail []byte
+	// Origin is the entry of the send or the exit of the receive, and who called it.
+	Origin Origin
+}
+
+// End returns the offset after the last byte.
+func (s *Segment) End() uint64 { return s.Offset + s.Size }
+
+// Cause says why a direction of a connection ended.
+type Cause uint8
+
+// The causes.
+const (
+	// EOF: the peer ended its stream in good order (direction Received), or this
+	// end did (direction Sent).
+	EOF Cause = iota + 1
+	// Reset: the connection was reset or timed out.
+	Reset
+	// Closed: this end closed the socket.
+	Closed
+	// Exited: the process that held the socket ended.
+	Exited
+	// Forgotten: the agent itself stopped watching, for lack of room or because
+	// it shuts down.
+	Forgotten
+)
+
+// Handler takes what the conn stage makes of events. Calls come in order, from
+// one goroutine.
+type Handler interface {
+	// Segment delivers bytes.
+	Segment(s *Segment)
+	// End says that nothing more will come in direction d of c. Where a whole
+	// connection ends it is called for Received first, then for Sent, and c is not
+	// mentioned again.
+	End(c *Conn, d Direction, cause Cause, at Origin)
+	// Tick says that the time is now (nanoseconds since the Unix epoch), so that
+	// what waits for a pause can be finished.
+	Tick(now int64)
+}

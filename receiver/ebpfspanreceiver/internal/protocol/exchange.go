@@ -1,0 +1,115 @@
+// Package protocol turns byte streams into exchanges: a request and its
+// response, as one end of a connection saw them. Each protocol is a package of
+// its own below this one; registry.go lists them.
+package protocol
+
+import (
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
+)
+
+// Side is the part that the traced process takes in an exchange.
+type Side uint8
+
+// The two sides.
+const (
+	// Server: the request was received.
+	Server Side = iota
+	// Client: the request was sent.
+	Client
+)
+
+// RequestDirection returns the direction in which side s sees requests go.
+func (s Side) RequestDirection() conn.Direction {
+	if s == Client {
+		return conn.Sent
+	}
+	return conn.Received
+}
+
+// Message is one direction of an exchange.
+type Message struct {
+	// First is the moment and the task that moved the message's first byte.
+	First conn.Origin
+	// Last is the moment and the task that moved the last byte seen so far.
+	Last conn.Origin
+	// Size is the number of bytes of its body on the wire seen so far, as far as
+	// they can be told from its head.
+	Size int64
+	// Complete is true once its last byte was seen.
+	Complete bool
+}
+
+// Attribute is one span attribute by the semantic conventions. Exactly one of
+// String and Int is meant: Int where IsInt is true.
+type Attribute struct {
+	Key    string
+	String string
+	Int    int64
+	IsInt  bool
+}
+
+// TraceContext is a trace context that an application put into a request.
+type TraceContext struct {
+	// Propagator names the format: "w3c".
+	Propagator string
+	TraceID    [16]byte
+	SpanID     [8]byte
+	Flags      byte
+	TraceState string
+}
+
+// Exchange is a request and its response. It is created when the first byte of a
+// request was seen, grows while later stages already hold it, and does not change
+// any more after the phase Ended.
+type Exchange struct {
+	Conn *conn.Conn
+	Side Side
+	// Place is the offset of the request's first byte in its direction.
+	Place uint64
+	// Asked is who asked for the request where another task writes it, else nil.
+	Asked *conn.Origin
+	// Connected is who connected, for the first request on a connection that this
+	// process opened under our eyes, else nil.
+	Connected *conn.Origin
+
+	Request, Response Message
+
+	// Name is the span's name, of low cardinality.
+	Name string
+	// Attributes are complete at Ended.
+	Attributes []Attribute
+	// Contexts are the trace contexts in the request's head; complete at RequestRead.
+	Contexts []TraceContext
+	// ErrorType is the value of error.type, empty for success. Failed says whether
+	// the span's status is an error (a 404 is one for a client only).
+	ErrorType string
+	Failed    bool
+	// ErrorMessage describes a failure that has no response (status description).
+	ErrorMessage string
+}
+
+// Phase is a step in the life of an exchange. Phases come in the order below;
+// Ended always comes, and last; any other may be missing.
+type Phase uint8
+
+// The phases.
+const (
+	// RequestBegan: its first byte was seen. For a client this is an act of the
+	// process (Request.First says whose).
+	RequestBegan Phase = iota + 1
+	// RequestRead: its head is complete, so that a server can start to work.
+	// The task is in Request.Last.
+	RequestRead
+	// ResponseBegan: the response's first byte was seen. For a server this is an
+	// act of the process (Response.First says whose).
+	ResponseBegan
+	// Ended: the response is complete, or will never be.
+	Ended
+)
+
+// Sink takes exchanges, one call per phase, in order, from one goroutine.
+type Sink interface {
+	Exchange(e *Exchange, p Phase)
+	// Tick passes on the conn stage's clock.
+	Tick(now int64)
+}
