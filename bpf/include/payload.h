@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Copies the first and the last bytes of what a system call moves. */
+#pragma once
+
+#include "event.h"
+
+#define PAYLOAD_MAX 16384
+#define IOV_MAX_READ 16
+
+/* Payload bytes per turn, 0 to PAYLOAD_MAX. */
+const volatile __u32 payload_size = 1024;
+
+struct scratch {
+	struct event event;
+	__u8 data[2 * PAYLOAD_MAX]; /* room for offset + length without a further check */
+};
+
+/*
+ * One for each CPU; only the syscall programs use it, and they do not interrupt
+ * each other on one CPU. A per-CPU map's values are limited to 32 KiB.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* set by the loader: the possible CPUs */
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct scratch *scratch_get(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&scratches, &cpu);
+}
+
+/* Where a system call's bytes lie: one buffer (count 0), or count iovecs at addr. */
+struct buffers {
+	__u64 addr;
+	__u64 len; /* of the one buffer */
+	__u32 count;
+};
+
+static __always_inline int buffer_at(const struct buffers *b, __u32 i, struct user_iovec *out)
+{
+	if (b->count == 0) {
+		out->base = b->addr;
+		out->len = b->len;
+		return i == 0;
+	}
+	if (i >= b->count)
+		return 0;
+	return bpf_probe_read_user(out, sizeof(*out), (void *)(b->addr + i * sizeof(*out))) == 0;
+}
+
+/* The number of bytes in the buffers, at most limit. */
+static __always_inline __u32 buffers_size(const struct buffers *b, __u32 limit)
+{
+	__u64 total = 0;
+
+	for (__u32 i = 0; i < IOV_MAX_READ && total < limit; i++) {
+		struct user_iovec v;
+
+		if (!buffer_at(b, i, &v))
+			break;
+		total += v.len;
+	}
+	return total < limit ? total : limit;
+}
+
+/*
+ * The work on one piece is done in global functions: the verifier checks them
+ * once, on their own, and knows nothing of what they return, so that the loops
+ * around them stay cheap to verify.
+ */
+
+/* Appends a piece to the scratch payload of done bytes; returns the new length. */
+__noinline int payload_append(__u64 addr, __u64 len, __u32 done, __u32 want)
+{
+	struct scratch *s = scratch_get();
+	__u32 n;
+
+	if (!s || done >= PAYLOAD_MAX || want <= done)
+		return done;
+	n = want - done;
+	if (len < n)
+		n = len;
+	if (n == 0 || n > PAYLOAD_MAX)
+		return done;
+	if (bpf_probe_read_user(s->data + done, n, (void *)addr)) {
+		count_loss(LOSS_PAYLOAD_UNREADABLE);
+		return done;
+	}
+	return done + n;
+}
+
+/*
+ * Appends what a piece at place at holds of the last TAIL_SIZE of size bytes to
+ * the scratch event's tail.
+ */
+__noinline int tail_append(__u64 addr, __u64 len, __u64 at, __u64 size)
+{
+	struct scratch *s = scratch_get();
+	__u64 from = size > TAIL_SIZE ? size - TAIL_SIZE : 0;
+	__u64 lo = at > from ? at : from;
+	__u64 hi = at + len < size ? at + len : size;
+
+	if (!s || hi <= lo)
+		return 0;
+	__u32 filled = s->event.tail_len;
+	__u64 n = hi - lo;
+	if (n > TAIL_SIZE || filled >= TAIL_SIZE || n > TAIL_SIZE - filled)
+		return 0;
+	/* scratch.data lies behind the event, so the sum needs no tighter bound. */
+	if (!bpf_probe_read_user(&s->event.tail[filled], n, (void *)(addr + (lo - at))))
+		s->event.tail_len = filled + n;
+	return 0;
+}
+
+/* Copies the first want bytes to the scratch payload; returns how many it could read. */
+static __always_inline __u32 payload_head(const struct buffers *b, __u32 want)
+{
+	__u32 done = 0;
+
+	for (__u32 i = 0; i < IOV_MAX_READ && done < want; i++) {
+		struct user_iovec v;
+
+		if (!buffer_at(b, i, &v))
+			break;
+		__u32 next = payload_append(v.base, v.len, done, want);
+		if (next == done && v.len)
+			break;
+		done = next;
+	}
+	return done < PAYLOAD_MAX ? done : PAYLOAD_MAX;
+}
+
+/* Copies the last (at most TAIL_SIZE) of the size bytes that were moved to the scratch event. */
+static __always_inline void payload_tail(const struct buffers *b, __u64 size)
+{
+	__u64 at = 0;
+
+	for (__u32 i = 0; i < IOV_MAX_READ && at < size; i++) {
+		struct user_iovec v;
+
+		if (!buffer_at(b, i, &v))
+			break;
+		tail_append(v.base, v.len, at, size);
+		at += v.len;
+	}
+}

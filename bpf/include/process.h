@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which processes are traced. User space decides; children inherit at fork. */
+#pragma once
+
+#include "kernel.h"
+
+/* process.flags */
+#define PROCESS_TRACED (1 << 0)
+#define PROCESS_NEVER (1 << 1) /* the collector and its children: exec does not change it */
+#define PROCESS_GO (1 << 2)    /* the goroutine fields are set */
+
+struct process {
+	__u32 flags;
+	__s32 g_offset;         /* where the thread's pointer to runtime.g lies, from fsbase */
+	__u16 goid_offset;      /* in runtime.g */
+	__u16 parent_offset;    /* of parentGoid in runtime.g; 0 where Go has none */
+	__u16 conn_offset;      /* of conn in net/http.persistConn */
+	__u16 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, __u32);
+	__type(value, struct process);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+} processes SEC(".maps");
+
+/* Without an entry of its own, a process is traced when trace_all is set. */
+const volatile __u8 trace_all = 0;
+
+static __always_inline struct process *process_find(__u32 pid)
+{
+	return bpf_map_lookup_elem(&processes, &pid);
+}
+
+static __always_inline int process_traced(const struct process *p)
+{
+	return p ? p->flags & PROCESS_TRACED : trace_all;
+}

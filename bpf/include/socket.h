@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From a file descriptor to the TCP connection behind it, and its identity. */
+#pragma once
+
+#include "event.h"
+
+enum direction {
+	DIRECTION_NONE,
+	DIRECTION_SENT,
+	DIRECTION_RECEIVED,
+};
+
+/*
+ * What is remembered of a connection. Nothing here is indispensable: an evicted
+ * entry is made again at the next call, at the price of one more payload.
+ */
+struct connection {
+	__u64 socket; /* inode number: tells a reused struct sock from the old one */
+	__u32 first_sent;
+	__u32 first_received;
+	__u32 captured; /* payload bytes delivered in this turn */
+	__u8 direction; /* of this turn */
+	__u8 identified;
+	__u8 closed; /* a close was reported */
+	__u8 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64); /* struct sock * */
+	__type(value, struct connection);
+} connections SEC(".maps");
+
+/* Returns the calling process's file, NULL where fd is not open. */
+static __always_inline struct file *file_of(int fd)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	struct file **slots, *file = NULL;
+
+	if (fd < 0 || (unsigned int)fd >= BPF_CORE_READ(fdt, max_fds))
+		return NULL;
+	slots = BPF_CORE_READ(fdt, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
+	return file;
+}
+
+/* Returns the TCP socket behind file and its inode number, NULL where it is something else. */
+static __always_inline struct sock *tcp_sock_of(struct file *file, __u64 *socket)
+{
+	struct inode *inode;
+	struct sock *sk;
+	__u16 family;
+
+	if (!file)
+		return NULL;
+	inode = BPF_CORE_READ(file, f_inode);
+	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	struct socket *sock = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(sock, sk);
+	if (!sk)
+		return NULL;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (family != AF_INET && family != AF_INET6)
+		return NULL;
+	if (BPF_CORE_READ(sk, sk_type) != SOCK_STREAM || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
+		return NULL;
+	*socket = BPF_CORE_READ(inode, i_ino);
+	return sk;
+}
+
+static __always_inline struct connection *connection_of(struct sock *sk, __u64 socket)
+{
+	__u64 key = (__u64)sk;
+	struct connection *c = bpf_map_lookup_elem(&connections, &key);
+
+	if (c && c->socket == socket)
+		return c;
+	struct connection fresh = {.socket = socket};
+	bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
+	return bpf_map_lookup_elem(&connections, &key);
+}
+
+/*
+ * The first sequence number of what this end sends: snd_nxt less the bytes sent
+ * once. net/ipv4/tcp_output.c counts bytes_sent before it advances snd_nxt, and a
+ * whole delivery over loopback may lie between the two; so the figure is believed
+ * only where the acknowledged side (snd_una, bytes_acked) says the same, or one
+ * less on the end that called connect, whose SYN counts as acknowledged.
+ */
+static __always_inline int first_sent_of(struct tcp_sock *tp, __u32 *first)
+{
+	__u32 sent = (__u32)(BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans));
+	__u32 by_next = BPF_CORE_READ(tp, snd_nxt) - sent;
+	__u32 by_ack = BPF_CORE_READ(tp, snd_una) - (__u32)BPF_CORE_READ(tp, bytes_acked);
+
+	*first = by_next;
+	return by_next == by_ack || by_next == by_ack + 1;
+}
+
+/*
+ * The first sequence number of what this end receives. tcp_rcv_nxt_update
+ * (net/ipv4/tcp_input.c) advances both fields together; two equal readings show
+ * that it did not run between them.
+ */
+static __always_inline int first_received_of(struct tcp_sock *tp, __u32 *first)
+{
+	__u32 a = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
+	__u32 b = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
+
+	*first = a;
+	return a == b;
+}
+
+static __always_inline void identify(struct sock *sk, struct connection *c)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+
+	/* In other states a SYN or FIN of our own is among the numbers. */
+	if (c->identified || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+		return;
+#pragma unroll
+	for (int i = 0; i < 3; i++) {
+		if (first_sent_of(tp, &c->first_sent) && first_received_of(tp, &c->first_received)) {
+			c->identified = 1;
+			return;
+		}
+	}
+	count_loss(LOSS_IDENTITY_UNSTABLE);
+}
+
+/*
+ * Places are 64 bits wide, sequence numbers 32: near is a 64-bit count that lies
+ * less than 2 GiB from the place, low its exact lower half.
+ */
+static __always_inline __u64 place_near(__u64 near, __u32 low)
+{
+	return near + (__s32)(low - (__u32)near);
+}
+
+/* The place of the next byte to be written. */
+static __always_inline __u64 send_place(struct sock *sk, const struct connection *c)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+	__u64 near = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+
+	return place_near(near, BPF_CORE_READ(tp, write_seq) - c->first_sent);
+}
+
+/* The place of the next byte to be read. */
+static __always_inline __u64 receive_place(struct sock *sk, const struct connection *c)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	return place_near(BPF_CORE_READ(tp, bytes_received), BPF_CORE_READ(tp, copied_seq) - c->first_received);
+}
+
+static __always_inline void addresses_read(struct event *e, struct sock *sk)
+{
+	e->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	e->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	e->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (e->family == AF_INET) {
+		BPF_CORE_READ_INTO((__be32 *)e->local_addr, sk, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO((__be32 *)e->remote_addr, sk, __sk_common.skc_daddr);
+		return;
+	}
+	BPF_CORE_READ_INTO((struct in6_addr *)e->local_addr, sk, __sk_common.skc_v6_rcv_saddr);
+	BPF_CORE_READ_INTO((struct in6_addr *)e->remote_addr, sk, __sk_common.skc_v6_daddr);
+}

@@ -1,0 +1,84 @@
+//go:build ignore
+
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Processes that start, change their program and end. */
+#include "process.h"
+#include "thread.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/*
+ * TP_PROTO(struct task_struct *parent, struct task_struct *child)
+ * The child inherits its parent's entry here, so that it is never untraced
+ * for a moment.
+ */
+SEC("raw_tracepoint/sched_process_fork")
+int sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *child = (void *)ctx->args[1];
+	__u32 pid = BPF_CORE_READ(child, tgid);
+	__u32 parent = bpf_get_current_pid_tgid() >> 32;
+	struct process *p;
+
+	if (pid == parent) /* a new thread, not a new process */
+		return 0;
+	p = process_find(parent);
+	if (p) {
+		struct process copy = *p;
+
+		if (bpf_map_update_elem(&processes, &pid, &copy, BPF_ANY))
+			count_loss(LOSS_PROCESS_TABLE_FULL);
+	}
+	if (!process_traced(p))
+		return 0;
+	struct event *e = event_reserve(EVENT_FORK);
+	if (!e)
+		return 0;
+	e->child = pid;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/*
+ * TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)
+ * Every exec is reported: the new program's name and environment may select it.
+ */
+SEC("raw_tracepoint/sched_process_exec")
+int sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct process *p = process_find(bpf_get_current_pid_tgid() >> 32);
+
+	if (p && p->flags & PROCESS_NEVER)
+		return 0;
+	struct event *e = event_reserve(EVENT_EXEC);
+	if (!e)
+		return 0;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* The calling thread ends; with the last one its process. */
+SEC("raw_tracepoint/sched_process_exit")
+int sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 pid = id >> 32;
+	struct process *p = process_find(pid);
+
+	if (!p && !trace_all)
+		return 0;
+	bpf_map_delete_elem(&sends, &id);
+	bpf_map_delete_elem(&receives, &id);
+	if (BPF_CORE_READ(task, signal, live.counter) != 0)
+		return 0;
+	int traced = process_traced(p);
+	bpf_map_delete_elem(&processes, &pid);
+	if (!traced)
+		return 0;
+	struct event *e = event_reserve(EVENT_EXIT);
+	if (!e)
+		return 0;
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}

@@ -1,0 +1,99 @@
+package capture
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// The layout of struct event in bpf/include/event.h. All supported
+// architectures are little-endian.
+const (
+	offTime            = 0
+	offPID             = 8
+	offTID             = 12
+	offGoroutine       = 16
+	offParentGoroutine = 24
+	offSocket          = 32
+	offOffset          = 40
+	offSize            = 48
+	offError           = 52
+	offFirstSent       = 56
+	offFirstReceived   = 60
+	offChild           = 64
+	offDataLen         = 68
+	offLocalPort       = 70
+	offRemotePort      = 72
+	offKind            = 74
+	offFamily          = 75
+	offIdentified      = 76
+	offTailLen         = 77
+	offTail            = 80
+	offLocalAddr       = 88
+	offRemoteAddr      = 104
+	headerSize         = 120
+
+	tailSize = 8
+
+	afInet  = 2
+	afInet6 = 10
+)
+
+var errShort = errors.New("kernel event is shorter than its layout")
+
+// decode reads the kernel's record into e, whose Data and Tail then point into
+// record. Its Time is left on the kernel's monotonic clock.
+func decode(record []byte, e *Event) error {
+	if len(record) < headerSize {
+		return errShort
+	}
+	le := binary.LittleEndian
+	dataLen, tailLen := int(le.Uint16(record[offDataLen:])), int(record[offTailLen])
+	if tailLen > tailSize || headerSize+dataLen > len(record) {
+		return errShort
+	}
+	kind := Kind(record[offKind])
+	if kind == 0 || kind >= ProcessFound {
+		return fmt.Errorf("kernel event of unknown kind %d", kind)
+	}
+	*e = Event{
+		Kind: kind,
+		Time: int64(le.Uint64(record[offTime:])),
+		Task: Task{
+			PID:             le.Uint32(record[offPID:]),
+			TID:             le.Uint32(record[offTID:]),
+			Goroutine:       le.Uint64(record[offGoroutine:]),
+			ParentGoroutine: le.Uint64(record[offParentGoroutine:]),
+		},
+		Socket: le.Uint64(record[offSocket:]),
+		Offset: le.Uint64(record[offOffset:]),
+		Size:   le.Uint32(record[offSize:]),
+		Errno:  int32(le.Uint32(record[offError:])),
+		Child:  le.Uint32(record[offChild:]),
+		Data:   record[headerSize : headerSize+dataLen : headerSize+dataLen],
+		Tail:   record[offTail : offTail+tailLen : offTail+tailLen],
+	}
+	if record[offIdentified] != 0 {
+		e.Identity = Identity{
+			FirstSent:     le.Uint32(record[offFirstSent:]),
+			FirstReceived: le.Uint32(record[offFirstReceived:]),
+		}
+	}
+	e.Local = address(record[offFamily], record[offLocalAddr:], le.Uint16(record[offLocalPort:]))
+	e.Remote = address(record[offFamily], record[offRemoteAddr:], le.Uint16(record[offRemotePort:]))
+	return nil
+}
+
+// address returns the zero AddrPort where family is neither IPv4 nor IPv6. An
+// IPv4-mapped IPv6 address is returned as the IPv4 address it is.
+func address(family byte, addr []byte, port uint16) netip.AddrPort {
+	switch family {
+	case afInet:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(addr)), port)
+	case afInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(addr)).Unmap(), port)
+	default:
+		return netip.AddrPort{}
+	}
+}

@@ -1,0 +1,35 @@
+package capture
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+)
+
+// KernelOptions configure the kernel source.
+type KernelOptions struct {
+	// All traces processes that nobody decided about.
+	All bool
+	// PayloadSize is the number of payload bytes per turn, 0 to 16384.
+	PayloadSize int
+	// RingBufferSize is in bytes, a power of two and a multiple of the page size.
+	RingBufferSize int
+	// Losses takes what the kernel side could not deliver.
+	Losses *loss.Counts
+	Logger *zap.Logger
+}
+
+// GoRuntime tells the kernel side where a Go program keeps what it needs.
+type GoRuntime struct {
+	// GOffset is where a thread's pointer to runtime.g lies, relative to its
+	// thread pointer.
+	GOffset int32
+	// GoidOffset and ParentGoidOffset lie in runtime.g; a ParentGoidOffset of 0
+	// means that this version of Go does not record it.
+	GoidOffset, ParentGoidOffset uint16
+	// ConnOffset is that of the field conn in net/http's persistConn.
+	ConnOffset uint16
+	// RoundTrip is the file offset of net/http.(*persistConn).roundTrip, 0 where the
+	// program has none.
+	RoundTrip uint64
+}

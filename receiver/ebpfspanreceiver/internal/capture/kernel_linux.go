@@ -1,0 +1,239 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/seqlink/seqlink/bpf"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+)
+
+// pollInterval bounds how long an event may wait in the ring buffer. Polling
+// costs less than a wake-up per event.
+const pollInterval = 10 * time.Millisecond
+
+// The flags of struct process in bpf/include/process.h.
+const (
+	processTraced = 1 << iota
+	processNever
+	processGo
+)
+
+// kernelLosses are the loss reasons in the order of enum loss in bpf/include/loss.h.
+var kernelLosses = []loss.Reason{
+	loss.RingBufferFull,
+	loss.ThreadTableFull,
+	loss.PayloadUnreadable,
+	loss.IdentityUnstable,
+	loss.ProcessTableFull,
+}
+
+// Kernel is the Source that watches this host with BPF programs. Its methods
+// other than Run and Close may be called from Run's handler, or before Run.
+type Kernel struct {
+	options  KernelOptions
+	programs *programs
+	// probes keeps the uprobes of each process: a link that is not referenced is
+	// collected, and its program detached.
+	probes map[uint32]link.Link
+	reader *ringbuf.Reader
+	clock  clock
+	lost   []uint64
+}
+
+// NewKernel loads and attaches the programs. No process but those that
+// options.All covers is traced until Trace is called. Where the kernel or the
+// privileges do not suffice the error is a *MissingError.
+func NewKernel(options KernelOptions) (*Kernel, error) {
+	p, err := loadPrograms(options)
+	if err != nil {
+		return nil, err
+	}
+	k := &Kernel{
+		options:  options,
+		programs: p,
+		probes:   make(map[uint32]link.Link),
+		clock:    clock{monotonic: monotonic},
+		lost:     make([]uint64, len(kernelLosses)),
+	}
+	if k.reader, err = ringbuf.NewReader(p.events); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the ring buffer: %w", err), k.Close())
+	}
+	if err := k.put(uint32(os.Getpid()), bpf.TCPProcess{Flags: processNever}); err != nil {
+		return nil, errors.Join(fmt.Errorf("exclude the collector itself: %w", err), k.Close())
+	}
+	if err := p.attach(); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	return k, nil
+}
+
+func monotonic() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return 0
+	}
+	return t.Nano()
+}
+
+// Run implements Source.
+func (k *Kernel) Run(ctx context.Context, handle func(*Event)) error {
+	var record ringbuf.Record
+	var event Event
+	for ctx.Err() == nil {
+		now := time.Now()
+		k.clock.refresh(now)
+		k.reader.SetDeadline(now.Add(pollInterval))
+		if err := k.drain(&record, &event, handle); err != nil {
+			return err
+		}
+		k.countLosses()
+		handle(nil)
+	}
+	k.countLosses()
+	return nil
+}
+
+// drain hands over what is in the ring buffer, after at most pollInterval.
+func (k *Kernel) drain(record *ringbuf.Record, event *Event, handle func(*Event)) error {
+	for {
+		err := k.reader.ReadInto(record)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the ring buffer: %w", err)
+		}
+		if decode(record.RawSample, event) != nil {
+			k.options.Losses.Add(loss.EventMalformed, 1)
+			continue
+		}
+		event.Time = k.clock.unix(event.Time)
+		handle(event)
+	}
+}
+
+// countLosses adds what the programs counted since the last call.
+func (k *Kernel) countLosses() {
+	perCPU := make([]uint64, ebpf.MustPossibleCPU())
+	for i, reason := range kernelLosses {
+		if err := k.programs.losses.Lookup(uint32(i), &perCPU); err != nil {
+			continue
+		}
+		var total uint64
+		for _, n := range perCPU {
+			total += n
+		}
+		k.options.Losses.Add(reason, int64(total-k.lost[i]))
+		k.lost[i] = total
+	}
+}
+
+// Close detaches and frees everything.
+func (k *Kernel) Close() error {
+	var errs []error
+	if k.reader != nil {
+		errs = append(errs, k.reader.Close())
+	}
+	for pid := range k.probes {
+		k.unprobe(pid)
+	}
+	return errors.Join(append(errs, k.programs.Close())...)
+}
+
+// Trace selects a process. goRuntime is nil for programs that Go did not build.
+func (k *Kernel) Trace(pid uint32, goRuntime *GoRuntime) error {
+	k.unprobe(pid)
+	p := bpf.TCPProcess{Flags: processTraced}
+	if goRuntime != nil {
+		p.Flags |= processGo
+		p.G_offset = goRuntime.GOffset
+		p.GoidOffset = goRuntime.GoidOffset
+		p.ParentOffset = goRuntime.ParentGoidOffset
+		p.ConnOffset = goRuntime.ConnOffset
+	}
+	if err := k.put(pid, p); err != nil {
+		return err
+	}
+	if goRuntime != nil && goRuntime.RoundTrip != 0 {
+		k.probe(pid, goRuntime.RoundTrip)
+	}
+	return nil
+}
+
+// Ignore says that a process is not traced, whatever its parent was.
+func (k *Kernel) Ignore(pid uint32) error {
+	k.unprobe(pid)
+	if k.options.All {
+		return k.put(pid, bpf.TCPProcess{})
+	}
+	return k.remove(pid)
+}
+
+// Forget says that a process has ended.
+func (k *Kernel) Forget(pid uint32) {
+	k.unprobe(pid)
+	if err := k.remove(pid); err != nil {
+		k.options.Logger.Debug("Could not forget a process.", zap.Uint32("pid", pid), zap.Error(err))
+	}
+}
+
+func (k *Kernel) put(pid uint32, p bpf.TCPProcess) error {
+	if err := k.programs.processes.Put(pid, p); err != nil {
+		k.options.Losses.Add(loss.ProcessTableFull, 1)
+		return fmt.Errorf("select process %d in the kernel: %w", pid, err)
+	}
+	return nil
+}
+
+func (k *Kernel) remove(pid uint32) error {
+	if err := k.programs.processes.Delete(pid); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return fmt.Errorf("deselect process %d in the kernel: %w", pid, err)
+	}
+	return nil
+}
+
+// probe attaches the round-trip probe to one process. Without it the process's
+// pooled client calls are linked by weaker evidence, so a failure is counted and
+// logged but ends nothing.
+func (k *Kernel) probe(pid uint32, offset uint64) {
+	l, err := attachUprobe(fmt.Sprintf("/proc/%d/exe", pid), pid, offset, k.programs.roundTrip)
+	if errors.Is(err, os.ErrNotExist) {
+		return // the process ended
+	}
+	if err != nil {
+		k.options.Losses.Add(loss.ProbeFailed, 1)
+		k.options.Logger.Warn("Could not probe net/http in a Go process; its client calls may stay unlinked.",
+			zap.Uint32("pid", pid), zap.Error(err))
+		return
+	}
+	k.probes[pid] = l
+}
+
+func attachUprobe(path string, pid uint32, offset uint64, program *ebpf.Program) (link.Link, error) {
+	executable, err := link.OpenExecutable(path)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return executable.Uprobe("", program, &link.UprobeOptions{Address: offset, PID: int(pid)})
+}
+
+func (k *Kernel) unprobe(pid uint32) {
+	l, ok := k.probes[pid]
+	if !ok {
+		return
+	}
+	delete(k.probes, pid)
+	if err := l.Close(); err != nil {
+		k.options.Logger.Debug("Could not detach a probe.", zap.Uint32("pid", pid), zap.Error(err))
+	}
+}

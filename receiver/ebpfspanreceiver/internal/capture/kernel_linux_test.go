@@ -1,0 +1,253 @@
+package capture
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+)
+
+// childVariable makes the test binary act as the traced program.
+const childVariable = "SEQLINK_CAPTURE_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		traced()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// traced is the program under observation: for each line on its standard input
+// it sends one request from a client to a server of its own, over one connection,
+// and prints when it has the answer.
+func traced() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		buffer := make([]byte, 4096)
+		for {
+			n, err := conn.Read(buffer)
+			if err != nil {
+				_ = conn.Close()
+				return
+			}
+			_, _ = conn.Write([]byte(strings.ToUpper(string(buffer[:n]))))
+		}
+	}()
+	input := bufio.NewScanner(os.Stdin)
+	var client net.Conn
+	for input.Scan() {
+		if client == nil {
+			if client, err = net.Dial("tcp", listener.Addr().String()); err != nil {
+				fmt.Println(err)
+				return
+			}
+		}
+		_, _ = io.WriteString(client, input.Text())
+		answer := make([]byte, len(input.Text()))
+		_, _ = io.ReadFull(client, answer)
+		fmt.Println(string(answer))
+	}
+	if client != nil {
+		_ = client.Close()
+	}
+}
+
+type child struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Scanner
+}
+
+func startChild(t *testing.T) *child {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"=1")
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	c := &child{t, cmd, in, bufio.NewScanner(out)}
+	t.Cleanup(c.stop)
+	return c
+}
+
+func (c *child) pid() uint32 { return uint32(c.cmd.Process.Pid) }
+
+func (c *child) ask(request string) {
+	_, err := io.WriteString(c.in, request+"\n")
+	require.NoError(c.t, err)
+	require.True(c.t, c.out.Scan())
+	require.Equal(c.t, strings.ToUpper(request), c.out.Text())
+}
+
+func (c *child) stop() {
+	_ = c.in.Close()
+	_ = c.cmd.Wait()
+}
+
+func newKernel(t *testing.T, losses *loss.Counts) *Kernel {
+	k, err := NewKernel(KernelOptions{
+		PayloadSize: 1024, RingBufferSize: 1 << 20, Losses: losses, Logger: zap.NewNop(),
+	})
+	require.NoError(t, err, "these tests need root, BTF and tracefs")
+	return k
+}
+
+// collect runs k while during does things, and a moment longer, and returns what
+// was seen of the process.
+func collect(t *testing.T, k *Kernel, pid uint32, during func()) []Event {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan []Event)
+	go func() {
+		var events []Event
+		assert.NoError(t, k.Run(ctx, func(e *Event) {
+			if e == nil || (e.Task.PID != pid && e.Task.PID != 0) {
+				return
+			}
+			kept := *e
+			kept.Data, kept.Tail = append([]byte(nil), e.Data...), append([]byte(nil), e.Tail...)
+			events = append(events, kept)
+		}))
+		done <- events
+	}()
+	during()
+	time.Sleep(3 * pollInterval)
+	cancel()
+	return <-done
+}
+
+func ofKind(events []Event, kinds ...Kind) []Event {
+	var found []Event
+	for _, e := range events {
+		for _, k := range kinds {
+			if e.Kind == k {
+				found = append(found, e)
+			}
+		}
+	}
+	return found
+}
+
+func TestKernelSeesBothEndsOfAConnection(t *testing.T) {
+	c := startChild(t)
+	var losses loss.Counts
+	k := newKernel(t, &losses)
+	defer func() { require.NoError(t, k.Close()) }()
+	require.NoError(t, k.Trace(c.pid(), nil))
+
+	before := time.Now().UnixNano()
+	events := collect(t, k, c.pid(), func() { c.ask("one"); c.ask("three") })
+
+	require.Len(t, ofKind(events, Connect), 1)
+	require.Len(t, ofKind(events, Accept), 1)
+	moves := ofKind(events, Send, Sent, Receive)
+	require.Len(t, moves, 8, "two requests, two answers, each seen at both ends")
+	for i, want := range []struct {
+		kind   Kind
+		data   string
+		offset uint64
+	}{
+		{Send, "one", 0},
+		{Receive, "one", 0},
+		{Send, "ONE", 0},
+		{Receive, "ONE", 0},
+		{Send, "three", 3},
+		{Receive, "three", 3},
+		{Send, "THREE", 3},
+		{Receive, "THREE", 3},
+	} {
+		got := moves[i]
+		assert.Equal(t, want.kind, got.Kind, i)
+		assert.Equal(t, want.data, string(got.Data), i)
+		assert.Equal(t, want.offset, got.Offset, i)
+		assert.Equal(t, uint32(len(want.data)), got.Size, i)
+		assert.True(t, got.Local.IsValid() && got.Remote.IsValid(), i)
+		assert.Greater(t, got.Time, before-int64(time.Millisecond), i)
+		assert.Less(t, got.Time, time.Now().UnixNano(), i)
+	}
+	client, server := moves[0].Identity, moves[1].Identity
+	assert.NotZero(t, client)
+	assert.Equal(t, Identity{client.FirstReceived, client.FirstSent}, server, "both ends hold the same numbers")
+	losses.Each(func(r loss.Reason, n int64) { assert.Zero(t, n, r) })
+}
+
+func TestKernelIdentifiesOlderConnections(t *testing.T) {
+	c := startChild(t)
+	c.ask("before the agent")
+	var losses loss.Counts
+	k := newKernel(t, &losses)
+	defer func() { require.NoError(t, k.Close()) }()
+	require.NoError(t, k.Trace(c.pid(), nil))
+
+	moves := ofKind(collect(t, k, c.pid(), func() { c.ask("after") }), Send, Receive)
+	require.Len(t, moves, 4)
+	for i, m := range moves {
+		assert.Equal(t, uint64(len("before the agent")), m.Offset, i)
+	}
+	assert.Equal(t, moves[0].Identity.FirstSent, moves[1].Identity.FirstReceived)
+	assert.Equal(t, moves[0].Identity.FirstReceived, moves[1].Identity.FirstSent)
+}
+
+func TestKernelLeavesOthersAlone(t *testing.T) {
+	traced, other := startChild(t), startChild(t)
+	k := newKernel(t, &loss.Counts{})
+	defer func() { require.NoError(t, k.Close()) }()
+	require.NoError(t, k.Trace(traced.pid(), nil))
+
+	assert.Empty(t, collect(t, k, other.pid(), func() { other.ask("unseen"); traced.ask("seen") }))
+	require.NoError(t, k.Ignore(traced.pid()))
+	assert.Empty(t, collect(t, k, traced.pid(), func() { traced.ask("unseen as well") }))
+}
+
+func TestKernelReportsCloseAndExit(t *testing.T) {
+	c := startChild(t)
+	k := newKernel(t, &loss.Counts{})
+	defer func() { require.NoError(t, k.Close()) }()
+	require.NoError(t, k.Trace(c.pid(), nil))
+
+	events := collect(t, k, c.pid(), func() { c.ask("x"); c.stop() })
+	assert.NotEmpty(t, ofKind(events, Close))
+	assert.Len(t, ofKind(events, Exit), 1)
+	assert.Equal(t, Exit, ofKind(events, Close, Exit)[len(ofKind(events, Close, Exit))-1].Kind)
+}
+
+func TestKernelCarriesLongPayloadsInPart(t *testing.T) {
+	c := startChild(t)
+	k := newKernel(t, &loss.Counts{})
+	defer func() { require.NoError(t, k.Close()) }()
+	require.NoError(t, k.Trace(c.pid(), nil))
+
+	long := strings.Repeat("a", 1500) + "the-tail"
+	moves := ofKind(collect(t, k, c.pid(), func() { c.ask(long) }), Send, Sent, Receive)
+	require.GreaterOrEqual(t, len(moves), 3)
+	send, rest := moves[0], ofKind(moves, Sent)[0]
+	assert.Equal(t, long[:1024], string(send.Data))
+	assert.Equal(t, uint32(1024), send.Size, "what the entry announced")
+	assert.Equal(t, uint32(len(long)), rest.Size, "what the exit saw")
+	assert.Equal(t, "the-tail", string(rest.Tail))
+	receive := ofKind(moves, Receive)[0]
+	assert.Equal(t, uint32(len(long)), receive.Size)
+	assert.Equal(t, "the-tail", string(receive.Tail))
+}
