@@ -1,0 +1,74 @@
+package goexe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// Cache remembers the facts about executable files, those that are no Go programs
+// included, so that a file is read once however many processes run it.
+type Cache struct {
+	files *lru.Cache[identity, result]
+}
+
+// identity names one version of one file, whatever path and mount namespace it is
+// reached through. Time is in nanoseconds since the Unix epoch, size in bytes.
+type identity struct {
+	device, inode    uint64
+	modified, length int64
+}
+
+type result struct {
+	program *Program
+	err     error
+}
+
+// NewCache returns a cache for at most size files.
+func NewCache(size int) (*Cache, error) {
+	files, err := lru.New[identity, result](size)
+	if err != nil {
+		return nil, fmt.Errorf("cache of Go programs: %w", err)
+	}
+	return &Cache{files: files}, nil
+}
+
+// Load returns what Read says about the file at path, from the cache if it can.
+// A file that cannot be opened is not remembered.
+func (c *Cache) Load(path string) (*Program, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open executable: %w", err)
+	}
+	defer file.Close()
+	id, err := identify(file)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := c.files.Get(id); ok {
+		return known.program, known.err
+	}
+	program, err := Read(file)
+	c.files.Add(id, result{program: program, err: err})
+	return program, err
+}
+
+func identify(file *os.File) (identity, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return identity{}, fmt.Errorf("stat executable: %w", err)
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.Mode().IsRegular() {
+		return identity{}, errors.New("executable is not a regular file")
+	}
+	return identity{
+		device:   uint64(stat.Dev),
+		inode:    stat.Ino,
+		modified: info.ModTime().UnixNano(),
+		length:   info.Size(),
+	}, nil
+}
