@@ -1,0 +1,31 @@
+package discover
+
+import (
+	"math"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover/goexe"
+)
+
+// goRuntime puts what is known of a Go program into the form the kernel side
+// takes; nil where goroutines cannot be told apart, which makes the probe useless too.
+func goRuntime(program *goexe.Program) *capture.GoRuntime {
+	if program == nil || program.Goroutine == nil || !fits(program.Goroutine) {
+		return nil
+	}
+	g := program.Goroutine
+	target := &capture.GoRuntime{
+		GOffset:          int32(g.TLSOffset),
+		GoidOffset:       uint16(g.Goid),
+		ParentGoidOffset: uint16(g.ParentGoid),
+	}
+	if trip := program.RoundTrip; trip != nil && trip.Conn <= math.MaxUint16 {
+		target.ConnOffset = uint16(trip.Conn)
+		target.RoundTrip = trip.FileOffset
+	}
+	return target
+}
+
+func fits(g *goexe.Goroutine) bool {
+	return g.TLSOffset >= math.MinInt32 && g.Goid <= math.MaxUint16 && g.ParentGoid <= math.MaxUint16
+}
