@@ -2,6 +2,7 @@
 
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Processes that start, change their program and end. */
+#include "event.h"
 #include "process.h"
 #include "thread.h"
 

@@ -40,37 +40,6 @@ type ProcessProcess struct {
 	Pad          uint16
 }
 
-type ProcessScratch struct {
-	_     structs.HostLayout
-	Event struct {
-		_               structs.HostLayout
-		Time            uint64
-		Pid             uint32
-		Tid             uint32
-		Goroutine       uint64
-		ParentGoroutine uint64
-		Socket          uint64
-		Offset          uint64
-		Size            uint32
-		Error           int32
-		FirstSent       uint32
-		FirstReceived   uint32
-		Child           uint32
-		DataLen         uint16
-		LocalPort       uint16
-		RemotePort      uint16
-		Kind            uint8
-		Family          uint8
-		Identified      uint8
-		TailLen         uint8
-		Pad             [2]uint8
-		Tail            [8]uint8
-		LocalAddr       [16]uint8
-		RemoteAddr      [16]uint8
-	}
-	Data [32768]uint8
-}
-
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -79,12 +48,10 @@ const (
 	ProcessMapLosses            = "losses"
 	ProcessMapProcesses         = "processes"
 	ProcessMapReceives          = "receives"
-	ProcessMapScratches         = "scratches"
 	ProcessMapSends             = "sends"
 	ProcessProgSchedProcessExec = "sched_process_exec"
 	ProcessProgSchedProcessExit = "sched_process_exit"
 	ProcessProgSchedProcessFork = "sched_process_fork"
-	ProcessVarPayloadSize       = "payload_size"
 	ProcessVarTraceAll          = "trace_all"
 	ProcessVarWakeupBytes       = "wakeup_bytes"
 )
@@ -144,7 +111,6 @@ type ProcessMapSpecs struct {
 	Losses    *ebpf.MapSpec `ebpf:"losses"`
 	Processes *ebpf.MapSpec `ebpf:"processes"`
 	Receives  *ebpf.MapSpec `ebpf:"receives"`
-	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Sends     *ebpf.MapSpec `ebpf:"sends"`
 }
 
@@ -152,7 +118,6 @@ type ProcessMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProcessVariableSpecs struct {
-	PayloadSize *ebpf.VariableSpec `ebpf:"payload_size"`
 	TraceAll    *ebpf.VariableSpec `ebpf:"trace_all"`
 	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
@@ -181,7 +146,6 @@ type ProcessMaps struct {
 	Losses    *ebpf.Map `ebpf:"losses"`
 	Processes *ebpf.Map `ebpf:"processes"`
 	Receives  *ebpf.Map `ebpf:"receives"`
-	Scratches *ebpf.Map `ebpf:"scratches"`
 	Sends     *ebpf.Map `ebpf:"sends"`
 }
 
@@ -191,7 +155,6 @@ func (m *ProcessMaps) Close() error {
 		m.Losses,
 		m.Processes,
 		m.Receives,
-		m.Scratches,
 		m.Sends,
 	)
 }
@@ -200,7 +163,6 @@ func (m *ProcessMaps) Close() error {
 //
 // It can be passed to LoadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProcessVariables struct {
-	PayloadSize *ebpf.Variable `ebpf:"payload_size"`
 	TraceAll    *ebpf.Variable `ebpf:"trace_all"`
 	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "goroutine.h"
+#include "payload.h"
 #include "socket.h"
 #include "thread.h"
 

@@ -2,7 +2,8 @@
 /* What a thread's system call was asked to do, from its entry to its exit. */
 #pragma once
 
-#include "payload.h"
+#include "buffers.h"
+#include "loss.h"
 
 struct call {
 	struct buffers buffers;

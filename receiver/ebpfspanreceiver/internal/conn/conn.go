@@ -3,6 +3,7 @@
 package conn
 
 import (
+	"container/list"
 	"net/netip"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
@@ -32,6 +33,8 @@ type Origin struct {
 type Conn struct {
 	// Socket is the socket's inode number.
 	Socket uint64
+	// PID is the process that used the connection last.
+	PID uint32
 	// Identity names the connection at both ends; zero while it is not known.
 	Identity capture.Identity
 	// Local and Remote are this end's and the peer's address, as seen here.
@@ -44,6 +47,11 @@ type Conn struct {
 	Asked *Origin
 
 	streams [2]stream
+	// turned is true once a segment was seen; direction is then that of the last one.
+	turned    bool
+	direction Direction
+	// use is the connection's element in the table's list of recent use.
+	use *list.Element
 }
 
 // First returns the first sequence number of direction d.

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where a system call's bytes lie in the process's memory. */
+#pragma once
+
+#include "kernel.h"
+
+/* Of longer vectors only the first pieces are looked at; sizes stay right. */
+#define IOV_MAX_READ 16
+
+/* One buffer (count 0), or count iovecs at addr. */
+struct buffers {
+	__u64 addr;
+	__u64 len; /* of the one buffer */
+	__u32 count;
+};
+
+static __always_inline int buffer_at(const struct buffers *b, __u32 i, struct user_iovec *out)
+{
+	if (b->count == 0) {
+		out->base = b->addr;
+		out->len = b->len;
+		return i == 0;
+	}
+	if (i >= b->count)
+		return 0;
+	return bpf_probe_read_user(out, sizeof(*out), (void *)(b->addr + i * sizeof(*out))) == 0;
+}
+
+/* The number of bytes in the buffers, at most limit. */
+static __always_inline __u32 buffers_size(const struct buffers *b, __u32 limit)
+{
+	__u64 total = 0;
+
+	for (__u32 i = 0; i < IOV_MAX_READ && total < limit; i++) {
+		struct user_iovec v;
+
+		if (!buffer_at(b, i, &v))
+			break;
+		total += v.len;
+	}
+	return total < limit ? total : limit;
+}
+

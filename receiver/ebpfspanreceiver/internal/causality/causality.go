@@ -1,0 +1,42 @@
+// Package causality finds which incoming request of a process caused each of its
+// outgoing calls. It climbs a ladder of evidence (docs/architecture.md,
+// "Causality"): the first rung that can decide does, and every link says which
+// one it was and how sure it is.
+package causality
+
+import (
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+)
+
+// Method names the evidence that a link rests on: the value of seqlink.link.method.
+type Method string
+
+// The methods, the strongest first.
+const (
+	// MethodGoroutine: the goroutine that serves the request, or one that it
+	// started, made the call.
+	MethodGoroutine Method = "goroutine"
+	// MethodThread: the thread had read that request and no other.
+	MethodThread Method = "thread"
+	// MethodConnect: the request called connect, and this is the connection's
+	// first exchange.
+	MethodConnect Method = "connect"
+	// MethodLoop: an event loop's order of reading and acting.
+	MethodLoop Method = "loop"
+)
+
+// Link is an exchange whose place in its process is decided.
+type Link struct {
+	Exchange *protocol.Exchange
+	// Parent is the server exchange that caused a client exchange, nil where there
+	// is none or it is not known. It may be still going on.
+	Parent *protocol.Exchange
+	// Method and Confidence (0 to 1) are set where Parent is.
+	Method     Method
+	Confidence float64
+}
+
+// Sink takes each exchange once, when it has ended and its parent is decided.
+type Sink interface {
+	Link(l Link)
+}

@@ -1,0 +1,225 @@
+package causality
+
+import (
+	"time"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+)
+
+const (
+	// maxWaiting bounds the calls whose parent is not decided yet.
+	maxWaiting = 100_000
+	// tidyInterval is how often idle state is dropped.
+	tidyInterval = int64(time.Second)
+	// connectTimeout is how long a connect may wait for its connection's first request.
+	connectTimeout = int64(time.Minute)
+)
+
+// Ladder is the stage: it implements protocol.Sink. It is not safe for
+// concurrent use.
+type Ladder struct {
+	sink    Sink
+	losses  *loss.Counts
+	maxWait int64
+
+	processes map[uint32]*process
+	requests  map[*protocol.Exchange]*request
+	calls     map[*protocol.Exchange]*call
+	// connects are the connects whose connection has not sent a request yet.
+	connects map[*conn.Origin]*act
+	// waiting are the ended calls that wait for a decision, in the order of their ends.
+	waiting []*call
+	// tidied is when idle state was dropped last.
+	tidied int64
+}
+
+// NewLadder returns the stage. An ended call waits at most maxWait for evidence
+// that comes after it.
+func NewLadder(sink Sink, maxWait time.Duration, losses *loss.Counts) *Ladder {
+	return &Ladder{
+		sink:      sink,
+		losses:    losses,
+		maxWait:   maxWait.Nanoseconds(),
+		processes: make(map[uint32]*process),
+		requests:  make(map[*protocol.Exchange]*request),
+		calls:     make(map[*protocol.Exchange]*call),
+		connects:  make(map[*conn.Origin]*act),
+	}
+}
+
+// Found tells the stage what kind of program a process runs.
+func (l *Ladder) Found(p *capture.Process) {
+	l.process(p.PID).goRuntime = p.Runtime == "go"
+}
+
+// Exited forgets a process.
+func (l *Ladder) Exited(pid uint32) { delete(l.processes, pid) }
+
+func (l *Ladder) process(pid uint32) *process {
+	p := l.processes[pid]
+	if p == nil {
+		p = newProcess()
+		l.processes[pid] = p
+	}
+	return p
+}
+
+// Connect implements protocol.Sink: the connection's first request will be the
+// deed of who connects now.
+func (l *Ladder) Connect(c *conn.Conn) {
+	a := &act{origin: *c.Connected}
+	p := l.process(a.origin.Task.PID)
+	p.learn(a.origin.Task)
+	p.decide(a)
+	if a.decided && a.parent == nil {
+		return
+	}
+	l.connects[c.Connected] = a
+}
+
+// Exchange implements protocol.Sink.
+func (l *Ladder) Exchange(e *protocol.Exchange, phase protocol.Phase) {
+	if e.Side == protocol.Server {
+		l.serve(e, phase)
+		return
+	}
+	l.call(e, phase)
+}
+
+func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
+	p := l.process(e.Request.First.Task.PID)
+	switch phase {
+	case protocol.RequestRead:
+		r := &request{exchange: e, read: e.Request.Last}
+		l.requests[e] = r
+		p.learn(r.read.Task)
+		p.opened(r)
+	case protocol.ResponseBegan:
+		if r := l.requests[e]; r != nil {
+			r.responding = true
+			p.responds(r, e.Response.First.Task)
+		}
+	case protocol.Ended:
+		if r := l.requests[e]; r != nil {
+			delete(l.requests, e)
+			r.ended = true
+			p.closed(r)
+		}
+		l.sink.Link(Link{Exchange: e})
+		l.release(e.Response.Last.Time)
+	}
+}
+
+func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
+	p := l.process(e.Request.First.Task.PID)
+	c := l.calls[e]
+	if c == nil {
+		c = l.began(p, e)
+	}
+	switch phase {
+	case protocol.ResponseBegan:
+		p.reading(c, e.Response.First.Task)
+	case protocol.Ended:
+		delete(l.calls, e)
+		c.ended, c.endedAt = true, max(e.Response.Last.Time, e.Request.Last.Time)
+		if e.Response.Complete {
+			p.completed(c, e.Response.Last.Task)
+		}
+		if c.decided {
+			l.emit(c)
+			return
+		}
+		l.wait(c)
+	}
+}
+
+// began finds the deed behind a new call and decides it as far as can be now.
+func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
+	c := &call{exchange: e}
+	l.calls[e] = c
+	p.learn(e.Request.First.Task)
+	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
+		delete(l.connects, e.Connected)
+		c.act = *a
+		if c.method == MethodThread {
+			c.method = MethodConnect
+		}
+	}
+	if e.Asked != nil {
+		p.learn(e.Asked.Task)
+		c.act = act{origin: *e.Asked}
+	} else if c.origin == (conn.Origin{}) {
+		c.act = act{origin: e.Request.First}
+	}
+	if !c.decided && c.candidates == nil {
+		p.decide(&c.act)
+	}
+	return c
+}
+
+func (l *Ladder) wait(c *call) {
+	if len(l.waiting) >= maxWaiting {
+		l.losses.Add(loss.ExchangeTableFull, 1)
+		c.giveUp()
+		l.emit(c)
+		return
+	}
+	l.waiting = append(l.waiting, c)
+	l.release(c.endedAt)
+}
+
+// release emits the waiting calls that are decided, or that nothing can decide any more.
+func (l *Ladder) release(now int64) {
+	kept := l.waiting[:0]
+	for _, c := range l.waiting {
+		if !c.decided && (!c.act.open() || now-c.endedAt > l.maxWait) {
+			c.giveUp()
+		}
+		if c.decided {
+			l.emit(c)
+			continue
+		}
+		kept = append(kept, c)
+	}
+	clear(l.waiting[len(kept):])
+	l.waiting = kept
+}
+
+func (l *Ladder) emit(c *call) {
+	link := Link{Exchange: c.exchange}
+	if c.parent != nil {
+		link.Parent, link.Method, link.Confidence = c.parent.exchange, c.method, c.confidence
+	}
+	l.sink.Link(link)
+}
+
+// Tick implements protocol.Sink.
+func (l *Ladder) Tick(now int64) {
+	l.release(now)
+	if now-l.tidied < tidyInterval {
+		return
+	}
+	l.tidied = now
+	for _, p := range l.processes {
+		p.tidy()
+	}
+	for origin := range l.connects {
+		if now-origin.Time > connectTimeout {
+			delete(l.connects, origin)
+		}
+	}
+}
+
+// Flush emits everything that waits, as far as it is known.
+func (l *Ladder) Flush() {
+	for _, c := range l.waiting {
+		if !c.decided {
+			c.giveUp()
+		}
+		l.emit(c)
+	}
+	l.waiting = nil
+}

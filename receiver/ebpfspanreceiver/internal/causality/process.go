@@ -1,0 +1,103 @@
+package causality
+
+import (
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+)
+
+// process is what is known of one process.
+type process struct {
+	// goRuntime says that goroutines, not threads, do the work.
+	goRuntime  bool
+	goroutines goroutines
+	threads    map[uint32]*thread
+	// forward tells how often the loops' first guess was right.
+	forward agreement
+}
+
+func newProcess() *process {
+	return &process{goroutines: newGoroutines(), threads: make(map[uint32]*thread)}
+}
+
+func (p *process) thread(tid uint32) *thread {
+	t := p.threads[tid]
+	if t == nil {
+		t = &thread{}
+		p.threads[tid] = t
+	}
+	return t
+}
+
+// byGoroutine reports whether the evidence of threads means nothing for task.
+func (p *process) byGoroutine(task capture.Task) bool {
+	return p.goRuntime || task.Goroutine != 0
+}
+
+// learn remembers what a task tells of its goroutine's origin.
+func (p *process) learn(task capture.Task) { p.goroutines.learn(task) }
+
+// opened takes a request whose head was read.
+func (p *process) opened(r *request) {
+	if p.byGoroutine(r.read.Task) {
+		p.goroutines.opened(r)
+		return
+	}
+	p.thread(r.read.Task.TID).opened(r)
+}
+
+// decide climbs the ladder for an act.
+func (p *process) decide(a *act) {
+	if p.byGoroutine(a.origin.Task) {
+		a.settle(p.goroutines.cause(a.origin.Task), MethodGoroutine, 1)
+		return
+	}
+	t := p.threads[a.origin.Task.TID]
+	if t == nil {
+		a.settle(nil, "", 0)
+		return
+	}
+	t.decide(a, p.forward.confidence())
+}
+
+// responds takes the first byte of a request's response.
+func (p *process) responds(r *request, by capture.Task) {
+	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
+		t.loop.responds(r, &p.forward)
+	}
+}
+
+// reading takes the first byte of a call's response.
+func (p *process) reading(c *call, by capture.Task) {
+	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
+		t.loop.reading = c
+	}
+}
+
+// completed takes the last byte of a call's response.
+func (p *process) completed(c *call, by capture.Task) {
+	if c.decided && c.parent == nil {
+		return
+	}
+	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
+		t.loop.ready(&token{call: c})
+	}
+}
+
+// closed takes a request that has ended.
+func (p *process) closed(r *request) {
+	if p.byGoroutine(r.read.Task) {
+		p.goroutines.closed(r)
+		return
+	}
+	if t := p.threads[r.read.Task.TID]; t != nil {
+		t.closed(r)
+	}
+}
+
+// tidy forgets threads that have nothing under way.
+func (p *process) tidy() {
+	for tid, t := range p.threads {
+		if len(t.requests) == 0 {
+			delete(p.threads, tid)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package span
+
+import (
+	"encoding/binary"
+
+	"github.com/cespare/xxhash/v2"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+)
+
+// RequestKey names a request the same way at both ends of its connection: by the
+// first sequence number of the request's direction, that of the response's, and
+// the request's place. It is XXH64 over the three in this order, little-endian.
+func RequestKey(e *protocol.Exchange) uint64 {
+	request := e.Side.RequestDirection()
+	var b [16]byte
+	binary.LittleEndian.PutUint32(b[0:], e.Conn.First(request))
+	binary.LittleEndian.PutUint32(b[4:], e.Conn.First(request.Opposite()))
+	binary.LittleEndian.PutUint64(b[8:], e.Place)
+	return xxhash.Sum64(b[:])
+}
+
+// mix derives an id from a key: XXH64 over the key, little-endian, and a label.
+// Zero is no id, so it becomes one.
+func mix(key uint64, label string) uint64 {
+	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 24), key)
+	return max(1, xxhash.Sum64(append(b, label...)))
+}
+
+// ID returns the span id of one side of the request with this key.
+func ID(key uint64, side protocol.Side) pcommon.SpanID {
+	label := "server"
+	if side == protocol.Client {
+		label = "client"
+	}
+	var id pcommon.SpanID
+	binary.BigEndian.PutUint64(id[:], mix(key, label))
+	return id
+}
+
+// TraceID returns the provisional trace id of the segment that begins with the
+// given span.
+func TraceID(first pcommon.SpanID) pcommon.TraceID {
+	key := binary.BigEndian.Uint64(first[:])
+	var id pcommon.TraceID
+	binary.BigEndian.PutUint64(id[:8], mix(key, "trace-high"))
+	binary.BigEndian.PutUint64(id[8:], mix(key, "trace-low"))
+	return id
+}
