@@ -109,7 +109,7 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 			p.closed(r)
 		}
 		l.sink.Link(Link{Exchange: e})
-		l.release(e.Response.Last.Time)
+		l.release(e.End.Time)
 	}
 }
 
@@ -124,7 +124,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		p.reading(c, e.Response.First.Task)
 	case protocol.Ended:
 		delete(l.calls, e)
-		c.ended, c.endedAt = true, max(e.Response.Last.Time, e.Request.Last.Time)
+		c.ended, c.endedAt = true, e.End.Time
 		if e.Response.Complete {
 			p.completed(c, e.Response.Last.Task)
 		}
@@ -223,3 +223,6 @@ func (l *Ladder) Flush() {
 	}
 	l.waiting = nil
 }
+
+// Waiting returns the number of ended calls whose parent is not decided yet.
+func (l *Ladder) Waiting() int { return len(l.waiting) }

@@ -110,9 +110,9 @@ func (b *Builder) identify(s ptrace.Span, l causality.Link) {
 	attributes.PutDouble(AttributeLinkConfidence, l.Confidence)
 }
 
-// end returns the time of the last byte seen, never before the start.
+// end returns the time of the exchange's end, never before its start.
 func end(e *protocol.Exchange) int64 {
-	return max(e.Request.First.Time, e.Request.Last.Time, e.Response.Last.Time)
+	return max(e.Request.First.Time, e.End.Time)
 }
 
 func describe(s ptrace.Span, e *protocol.Exchange) {

@@ -1,0 +1,236 @@
+package ebpfspanreceiver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
+)
+
+const (
+	maxPayloadSize    = 16 << 10
+	minRingBufferSize = 64 << 10
+	maxRingBufferSize = 1 << 30
+	maxMaxWait        = time.Minute
+)
+
+// The values of error_mode.
+const (
+	// errorModePropagate fails the collector's start where the kernel or the
+	// privileges do not suffice.
+	errorModePropagate = "propagate"
+	// errorModeIgnore keeps the collector up without this receiver, whose status
+	// then says why.
+	errorModeIgnore = "ignore"
+)
+
+// The values of http.query.
+const (
+	queryRedact = "redact"
+	queryKeep   = "keep"
+	queryDrop   = "drop"
+)
+
+// Config is the receiver's configuration.
+type Config struct {
+	// Processes selects what is traced.
+	Processes ProcessesConfig `mapstructure:"processes"`
+	// PayloadSize is how many bytes of a message the kernel side hands over, 0 to 16384.
+	PayloadSize int `mapstructure:"payload_size"`
+	// RingBufferSize is the size of the buffer between kernel and receiver in
+	// bytes, a power of two.
+	RingBufferSize int `mapstructure:"ring_buffer_size"`
+	// Record is a file to write the events to, beside making spans of them.
+	Record string `mapstructure:"record"`
+	// RecordPayload includes the payload in the recording.
+	RecordPayload bool `mapstructure:"record_payload"`
+	// Replay is a recording to take the events from, in place of the kernel.
+	Replay string `mapstructure:"replay"`
+	// ErrorMode is "propagate" or "ignore".
+	ErrorMode string `mapstructure:"error_mode"`
+	// Causality configures how calls are linked to requests.
+	Causality CausalityConfig `mapstructure:"causality"`
+	// HTTP configures what spans tell of HTTP messages.
+	HTTP HTTPConfig `mapstructure:"http"`
+	// FlushInterval is how long a finished span may wait for company.
+	FlushInterval time.Duration `mapstructure:"flush_interval"`
+}
+
+// ProcessesConfig selects processes: with All everything, otherwise what has any
+// of the variables in Env, or one of the Names, or one of the PIDs. Exclusions
+// win. Where nothing is selected, processes that name their service are.
+type ProcessesConfig struct {
+	All          bool     `mapstructure:"all"`
+	Env          []string `mapstructure:"env"`
+	ExcludeEnv   []string `mapstructure:"exclude_env"`
+	Names        []string `mapstructure:"names"`
+	ExcludeNames []string `mapstructure:"exclude_names"`
+	PIDs         []int64  `mapstructure:"pids"`
+}
+
+// CausalityConfig bounds the decision about a call's parent.
+type CausalityConfig struct {
+	// MaxWait is how long an ended call may wait for evidence that comes after it.
+	MaxWait time.Duration `mapstructure:"max_wait"`
+	// MinConfidence is the confidence (0 to 1) below which the relation to the
+	// request becomes a span link.
+	MinConfidence float64 `mapstructure:"min_confidence"`
+}
+
+// HTTPConfig says what of an HTTP message may leave.
+type HTTPConfig struct {
+	// Query is "redact" (keep the keys), "keep" or "drop".
+	Query string `mapstructure:"query"`
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		PayloadSize:    1024,
+		RingBufferSize: 16 << 20,
+		ErrorMode:      errorModePropagate,
+		Causality:      CausalityConfig{MaxWait: 5 * time.Second, MinConfidence: 0.9},
+		HTTP:           HTTPConfig{Query: queryRedact},
+		FlushInterval:  200 * time.Millisecond,
+	}
+}
+
+// Validate implements confmap.Validator.
+func (c *Config) Validate() error {
+	return errors.Join(
+		c.Processes.validate(),
+		inRange("payload_size", c.PayloadSize, 0, maxPayloadSize, "bytes"),
+		c.validateRingBuffer(),
+		c.validateFiles(),
+		oneOf("error_mode", c.ErrorMode, errorModePropagate, errorModeIgnore),
+		c.Causality.validate(),
+		oneOf("http::query", c.HTTP.Query, queryRedact, queryKeep, queryDrop),
+		positive("flush_interval", c.FlushInterval),
+	)
+}
+
+func (p *ProcessesConfig) validate() error {
+	var errs []error
+	for key, names := range map[string][]string{
+		"env": p.Env, "exclude_env": p.ExcludeEnv, "names": p.Names, "exclude_names": p.ExcludeNames,
+	} {
+		for _, name := range names {
+			if name == "" || strings.ContainsAny(name, "=/\x00") {
+				errs = append(errs, fmt.Errorf(
+					"processes::%s: %q cannot be a name: give it without '=' and '/', not empty", key, name))
+			}
+		}
+	}
+	for _, pid := range p.PIDs {
+		if pid < 1 || pid > 1<<22 {
+			errs = append(errs, fmt.Errorf("processes::pids: %d is no process id: give 1 to %d", pid, 1<<22))
+		}
+	}
+	if p.All && len(p.Env)+len(p.Names)+len(p.PIDs) > 0 {
+		errs = append(errs, errors.New(
+			"processes::all: true selects everything: remove env, names and pids, or set all to false"))
+	}
+	return errors.Join(errs...)
+}
+
+// selection returns what is selected, with the default where nothing is.
+func (p *ProcessesConfig) selection() discover.Selection {
+	s := discover.Selection{
+		All: p.All, Env: p.Env, ExcludeEnv: p.ExcludeEnv, Names: p.Names, ExcludeNames: p.ExcludeNames,
+	}
+	for _, pid := range p.PIDs {
+		s.PIDs = append(s.PIDs, uint32(pid))
+	}
+	if !s.All && len(s.Env)+len(s.Names)+len(s.PIDs) == 0 {
+		s.Env = []string{"SEQLINK_SERVICE", "OTEL_SERVICE_NAME", "DD_SERVICE", "DK_BPFTRACE_SERVICE"}
+	}
+	return s
+}
+
+func (c *Config) validateRingBuffer() error {
+	if err := inRange("ring_buffer_size", c.RingBufferSize, minRingBufferSize, maxRingBufferSize, "bytes"); err != nil {
+		return err
+	}
+	if c.RingBufferSize&(c.RingBufferSize-1) != 0 {
+		return fmt.Errorf("ring_buffer_size: %d is not a power of two: give 16777216 (16 MiB), for example", c.RingBufferSize)
+	}
+	return nil
+}
+
+func (c *Config) validateFiles() error {
+	if c.Replay != "" && c.Record != "" {
+		return fmt.Errorf("record: %q cannot be used together with replay: remove one of the two", c.Record)
+	}
+	if c.RecordPayload && c.Record == "" {
+		return errors.New("record_payload: true records nothing without record: set record to a file, or remove record_payload")
+	}
+	if c.Replay != "" {
+		file, err := os.Open(c.Replay)
+		if err != nil {
+			return fmt.Errorf("replay: %q cannot be read: give the path of a recording (%w)", c.Replay, unwrapPath(err))
+		}
+		return file.Close()
+	}
+	if c.Record != "" {
+		return validateRecord(c.Record)
+	}
+	return nil
+}
+
+func validateRecord(path string) error {
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return fmt.Errorf("record: %q has no folder to be in: create %s, or give another path", path, filepath.Dir(path))
+	}
+	if _, err := os.Stat(path); err == nil {
+		return fmt.Errorf("record: %q exists already and is not written over: remove it, or give another path", path)
+	}
+	return nil
+}
+
+// unwrapPath leaves out the path, which the caller's message names already.
+func unwrapPath(err error) error {
+	var pathError *fs.PathError
+	if errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	return err
+}
+
+func (c *CausalityConfig) validate() error {
+	var errs []error
+	if c.MaxWait <= 0 || c.MaxWait > maxMaxWait {
+		errs = append(errs, fmt.Errorf("causality::max_wait: %s is out of range: give more than 0s and at most %s", c.MaxWait, maxMaxWait))
+	}
+	if c.MinConfidence < 0 || c.MinConfidence > 1 {
+		errs = append(errs, fmt.Errorf("causality::min_confidence: %v is out of range: give 0 to 1", c.MinConfidence))
+	}
+	return errors.Join(errs...)
+}
+
+func inRange(key string, value, low, high int, unit string) error {
+	if value < low || value > high {
+		return fmt.Errorf("%s: %d is out of range: give %d to %d %s", key, value, low, high, unit)
+	}
+	return nil
+}
+
+func oneOf(key, value string, allowed ...string) error {
+	if !slices.Contains(allowed, value) {
+		return fmt.Errorf("%s: %q is not known: give one of %s", key, value, strings.Join(allowed, ", "))
+	}
+	return nil
+}
+
+func positive(key string, value time.Duration) error {
+	if value <= 0 {
+		return fmt.Errorf("%s: %s is not positive: give 200ms, for example", key, value)
+	}
+	return nil
+}

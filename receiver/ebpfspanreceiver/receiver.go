@@ -1,0 +1,160 @@
+package ebpfspanreceiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/receiver"
+	"go.uber.org/zap"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/metadata"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
+)
+
+// pendingBatches is how many finished batches may wait for the next consumer.
+// Behind them the ring buffer fills, and what it cannot hold is counted.
+const pendingBatches = 16
+
+// spanReceiver adapts the stages to the Collector: it owns their goroutine and
+// the one that hands finished spans to the next consumer.
+type spanReceiver struct {
+	config    *Config
+	settings  receiver.Settings
+	sender    *sender
+	telemetry *metadata.TelemetryBuilder
+	stats     stats
+
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+func newSpanReceiver(config *Config, settings receiver.Settings, next consumer.Traces) (*spanReceiver, error) {
+	r := &spanReceiver{config: config, settings: settings}
+	var err error
+	if r.sender, err = newSender(settings, next, &r.stats.losses); err != nil {
+		return nil, err
+	}
+	if r.telemetry, err = metadata.NewTelemetryBuilder(settings.TelemetrySettings); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Start implements component.Component.
+func (r *spanReceiver) Start(_ context.Context, host component.Host) error {
+	run, err := r.open()
+	if err != nil && r.config.ErrorMode == errorModeIgnore {
+		r.settings.Logger.Error("Tracing is off: the receiver cannot start.", zap.Error(err))
+		componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w; with error_mode: ignore the collector starts without this receiver", err)
+	}
+	if err := r.observe(); err != nil {
+		return err
+	}
+	// The context given to Start ends with it.
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	batches := make(chan ptrace.Traces, pendingBatches)
+	r.running.Go(func() { r.sender.run(ctx, batches) })
+	r.running.Go(func() {
+		defer close(batches)
+		if err := run(ctx, func(batch ptrace.Traces) { batches <- batch }); err != nil {
+			r.settings.Logger.Error("Tracing ended.", zap.Error(err))
+			componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
+		}
+	})
+	return nil
+}
+
+// runner does the receiver's work until its context ends.
+type runner func(ctx context.Context, emit func(ptrace.Traces)) error
+
+// open opens what the receiver works with; nothing is traced before the runner runs.
+func (r *spanReceiver) open() (runner, error) {
+	if r.config.Replay != "" {
+		return r.openReplay()
+	}
+	return r.openKernel()
+}
+
+func (r *spanReceiver) openReplay() (runner, error) {
+	recording, err := capture.OpenRecording(r.config.Replay, &r.stats.losses)
+	if err != nil {
+		return nil, fmt.Errorf("replay: %w", err)
+	}
+	return func(ctx context.Context, emit func(ptrace.Traces)) error {
+		p := r.pipeline(nil, "", emit)
+		err := recording.Run(ctx, p.event)
+		p.finish()
+		return errors.Join(err, recording.Close())
+	}, nil
+}
+
+func (r *spanReceiver) openKernel() (_ runner, err error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("read the host's name: %w", err)
+	}
+	selection := r.config.Processes.selection()
+	kernel, err := capture.NewKernel(capture.KernelOptions{
+		All:            selection.All,
+		PayloadSize:    r.config.PayloadSize,
+		RingBufferSize: r.config.RingBufferSize,
+		Losses:         &r.stats.losses,
+		Logger:         r.settings.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	stage, err := discover.NewStage(selection, discover.Proc{}, kernel, &r.stats.losses, r.settings.Logger)
+	if err != nil {
+		return nil, errors.Join(err, kernel.Close())
+	}
+	var recorder *capture.Recorder
+	if r.config.Record != "" {
+		if recorder, err = capture.NewRecorder(r.config.Record, r.config.RecordPayload); err != nil {
+			return nil, errors.Join(fmt.Errorf("record: %w", err), kernel.Close())
+		}
+	}
+	return func(ctx context.Context, emit func(ptrace.Traces)) error {
+		p := r.pipeline(recorder, host, emit)
+		err := stage.Scan(p.event)
+		if err == nil {
+			err = kernel.Run(ctx, func(e *capture.Event) { stage.Event(e, p.event) })
+		}
+		p.finish()
+		return errors.Join(err, kernel.Close())
+	}, nil
+}
+
+func (r *spanReceiver) pipeline(recorder *capture.Recorder, host string, emit func(ptrace.Traces)) *pipeline {
+	return newPipeline(r.config, span.Options{
+		ScopeName:     metadata.ScopeName,
+		ScopeVersion:  r.settings.BuildInfo.Version,
+		HostName:      host,
+		MinConfidence: r.config.Causality.MinConfidence,
+	}, recorder, &r.stats, r.settings.Logger, emit)
+}
+
+// Shutdown implements component.Component: what is under way is ended and handed
+// over first.
+func (r *spanReceiver) Shutdown(context.Context) error {
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.running.Wait()
+	r.telemetry.Shutdown()
+	return nil
+}
