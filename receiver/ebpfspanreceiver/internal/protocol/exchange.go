@@ -1,6 +1,6 @@
 // Package protocol turns byte streams into exchanges: a request and its
 // response, as one end of a connection saw them. Each protocol is a package of
-// its own below this one; registry.go lists them.
+// its own below this one; package registry lists them.
 package protocol
 
 import (
@@ -73,6 +73,10 @@ type Exchange struct {
 	Connected *conn.Origin
 
 	Request, Response Message
+	// End is the moment of the phase Ended and who brought it about: the last byte
+	// of the response, or what broke the exchange off. It is never before
+	// Request.First.
+	End conn.Origin
 
 	// Name is the span's name, of low cardinality.
 	Name string

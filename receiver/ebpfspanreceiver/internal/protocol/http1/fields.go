@@ -1,0 +1,97 @@
+package http1
+
+import (
+	"bytes"
+	"iter"
+	"strings"
+)
+
+// newlines returns how many bytes at the start of b are ends of lines. Empty
+// lines may come before a message: RFC 9112, section 2.2.
+func newlines(b []byte) int {
+	for i, c := range b {
+		if c != '\r' && c != '\n' {
+			return i
+		}
+	}
+	return len(b)
+}
+
+// headEnd returns the offset after the empty line that ends a head, or -1. The
+// search starts at from. A line may end without a carriage return: RFC 9112,
+// section 2.2.
+func headEnd(b []byte, from int) int {
+	for i := from; ; {
+		j := bytes.IndexByte(b[i:], '\n')
+		if j < 0 {
+			return -1
+		}
+		i += j + 1
+		if bytes.HasPrefix(b[i:], newline) {
+			return i + 1
+		}
+		if bytes.HasPrefix(b[i:], []byte("\r\n")) {
+			return i + 2
+		}
+	}
+}
+
+// fields are the lines of a head after the first one: RFC 9112, section 5.
+// Where the head was cut, the last line may not be whole; it is then left out.
+type fields []byte
+
+// all yields names and values. Lines that are no fields are passed over.
+func (f fields) all() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		for line, rest := f.next(); line != nil; line, rest = rest.next() {
+			name, value, ok := bytes.Cut(line, []byte(":"))
+			name = bytes.TrimRight(name, " \t")
+			if !ok || len(name) == 0 || !isToken(name) {
+				continue
+			}
+			if !yield(name, bytes.Trim(value, " \t\r\n")) {
+				return
+			}
+		}
+	}
+}
+
+// next splits f after its first line. A line that begins with white space
+// continues the one before it (obs-fold: RFC 9112, section 5.2).
+func (f fields) next() (line []byte, rest fields) {
+	for i := 0; ; {
+		j := bytes.IndexByte(f[i:], '\n')
+		if j < 0 {
+			return nil, nil
+		}
+		i += j + 1
+		if i == len(f) || f[i] != ' ' && f[i] != '\t' {
+			return f[:i], f[i:]
+		}
+	}
+}
+
+// Values implements propagation.Fields.
+func (f fields) Values(name string) []string {
+	var values []string
+	for n, value := range f.all() {
+		if is(n, name) {
+			values = append(values, text(value))
+		}
+	}
+	return values
+}
+
+// is tells whether a field's name is the given one.
+func is(name []byte, other string) bool {
+	return len(name) == len(other) && strings.EqualFold(string(name), other)
+}
+
+// text makes a string of b that can be exported: valid UTF-8 in one line.
+func text(b []byte) string {
+	s := strings.ToValidUTF8(string(b), "\uFFFD")
+	if strings.ContainsAny(s, "\r\n") {
+		s = strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
+	}
+	return s
+}

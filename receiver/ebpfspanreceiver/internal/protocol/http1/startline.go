@@ -1,0 +1,107 @@
+package http1
+
+import "bytes"
+
+// maxMethod is the longest method that is believed to be one. The longest
+// registered is UPDATEREDIRECTREF with 17 letters.
+const maxMethod = 32
+
+var (
+	space    = []byte(" ")
+	newline  = []byte("\n")
+	carriage = []byte("\r")
+	version  = []byte("HTTP/1.")
+)
+
+// requestLine is the first line of a request: RFC 9112, section 3.
+type requestLine struct {
+	method, target []byte
+	// version is "1.0" or "1.1"; empty where it was not captured.
+	version string
+	// cut is true where the target may go on beyond what was captured.
+	cut bool
+}
+
+// parseRequestLine reads line, which has no end of line any more.
+func parseRequestLine(line []byte) (requestLine, bool) {
+	method, rest, _ := bytes.Cut(line, space)
+	target, v, _ := bytes.Cut(rest, space)
+	name, ok := versionName(v)
+	if !ok || len(method) == 0 || !isMethod(method) || len(target) == 0 || !isTarget(target) {
+		return requestLine{}, false
+	}
+	return requestLine{method: method, target: target, version: name}, true
+}
+
+// cutRequestLine reads as much as there is of a request line that classifyRequest
+// said Yes to.
+func cutRequestLine(line []byte) requestLine {
+	method, rest, _ := bytes.Cut(line, space)
+	target, v, whole := bytes.Cut(rest, space)
+	name, _ := versionName(bytes.TrimSuffix(v, carriage))
+	return requestLine{method: method, target: target, version: name, cut: !whole}
+}
+
+func versionName(v []byte) (string, bool) {
+	if len(v) != len(version)+1 || !bytes.HasPrefix(v, version) {
+		return "", false
+	}
+	switch v[len(version)] {
+	case '0':
+		return "1.0", true
+	case '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		// A higher minor version is read as the highest one known: RFC 9110, section 2.5.
+		return "1.1", true
+	}
+	return "", false
+}
+
+// statusLine is "HTTP/1.x SP 3DIGIT": RFC 9112, section 4. The reason phrase
+// means nothing.
+const statusLineBytes = len("HTTP/1.1 200")
+
+// statusCode returns the status code in the first statusLineBytes of a response.
+func statusCode(b []byte) int {
+	d := b[statusLineBytes-3:]
+	return int(d[0]-'0')*100 + int(d[1]-'0')*10 + int(d[2]-'0')
+}
+
+// firstLine returns the first line of b without its end, and what follows; whole
+// is false where the line does not end in b.
+func firstLine(b []byte) (line, rest []byte, whole bool) {
+	line, rest, whole = bytes.Cut(b, newline)
+	return bytes.TrimSuffix(line, carriage), rest, whole
+}
+
+// isMethod tells whether b is a token (RFC 9110, section 5.6.2) of likely length.
+func isMethod(b []byte) bool { return len(b) <= maxMethod && isToken(b) }
+
+func isToken(b []byte) bool {
+	for _, c := range b {
+		if !tokenBytes[c] {
+			return false
+		}
+	}
+	return true
+}
+
+var tokenBytes = func() (t [256]bool) {
+	for c := range t {
+		t[c] = '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+	}
+	for _, c := range []byte("!#$%&'*+-.^_`|~") {
+		t[c] = true
+	}
+	return t
+}()
+
+// isTarget tells whether b may be (part of) a request target. Bytes beyond ASCII
+// are not allowed there but do occur.
+func isTarget(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}

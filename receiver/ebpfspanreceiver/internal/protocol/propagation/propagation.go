@@ -1,0 +1,38 @@
+// Package propagation reads the trace contexts that applications put into the
+// header fields of their requests. Each format is a file of its own; adding one
+// takes that file and a line in propagators.
+package propagation
+
+import "github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+
+// Fields are the header fields of a request, whatever its protocol.
+type Fields interface {
+	// Values returns the values of the fields called name, in the order in which
+	// they came. Matching ignores case.
+	Values(name string) []string
+}
+
+// Propagator reads one format of trace context.
+type Propagator interface {
+	// Name is the format's name, the value of the link attribute seqlink.context.
+	Name() string
+	// Extract returns the context in f, and whether there is a valid one. It
+	// leaves the context's Propagator empty.
+	Extract(f Fields) (protocol.TraceContext, bool)
+}
+
+var propagators = []Propagator{
+	W3C{},
+}
+
+// Extract returns the valid trace contexts in f, at most one for each format.
+func Extract(f Fields) []protocol.TraceContext {
+	var found []protocol.TraceContext
+	for _, p := range propagators {
+		if c, ok := p.Extract(f); ok {
+			c.Propagator = p.Name()
+			found = append(found, c)
+		}
+	}
+	return found
+}

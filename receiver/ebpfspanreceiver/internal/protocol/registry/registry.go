@@ -1,0 +1,22 @@
+// Package registry lists the protocols that the receiver understands. It is
+// apart from package protocol because every protocol imports that one.
+package registry
+
+import (
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
+)
+
+// Options configures the protocols.
+type Options struct {
+	HTTP1 http1.Options
+}
+
+// All returns every protocol, in the order in which they are asked about a
+// stream's first bytes. A new protocol is one line here.
+func All(o Options, losses *loss.Counts) []protocol.Protocol {
+	return []protocol.Protocol{
+		http1.New(o.HTTP1, losses),
+	}
+}
