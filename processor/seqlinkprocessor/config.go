@@ -1,0 +1,118 @@
+package seqlinkprocessor // import "github.com/seqlink/seqlink/processor/seqlinkprocessor"
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+)
+
+// DanglingParents says what happens to the id of a remote parent that did not
+// come within the window.
+type DanglingParents string
+
+const (
+	// DanglingParentsClear removes the id, so that the span is a root, and records
+	// it in the attribute seqlink.dangling_parent_span_id.
+	DanglingParentsClear DanglingParents = "clear"
+	// DanglingParentsKeep leaves the id as it is.
+	DanglingParentsKeep DanglingParents = "keep"
+)
+
+const (
+	defaultWindow       = 20 * time.Second
+	defaultMaxHeldSpans = 2_000_000
+	// retentionWindows is the default retention, in windows.
+	retentionWindows = 10
+)
+
+// Config is the configuration of the seqlink processor.
+type Config struct {
+	// DBPath is the directory in which waiting spans are kept; it is created when
+	// missing. Empty: they are kept in memory and do not survive the process.
+	DBPath string `mapstructure:"db_path"`
+	// Window is how long a span waits, from its arrival, for the rest of its trace.
+	Window time.Duration `mapstructure:"window"`
+	// Retention is how long the ids of published traces stay known, so that late
+	// spans join them. 0 means ten windows.
+	Retention time.Duration `mapstructure:"retention"`
+	// InheritAppTraceID lets a trace that holds an application's trace context take
+	// that trace id.
+	InheritAppTraceID bool `mapstructure:"inherit_app_trace_id"`
+	// DanglingParents is clear or keep.
+	DanglingParents DanglingParents `mapstructure:"dangling_parents"`
+	// SyncWrites flushes every write to the disk before it is acknowledged, so that
+	// spans survive a power loss and not only the end of the process.
+	SyncWrites bool `mapstructure:"sync_writes"`
+	// MaxHeldSpans bounds the spans that wait; beyond it senders are asked to retry.
+	MaxHeldSpans int `mapstructure:"max_held_spans"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+func createDefaultConfig() component.Config {
+	return &Config{
+		Window:            defaultWindow,
+		InheritAppTraceID: true,
+		DanglingParents:   DanglingParentsClear,
+		MaxHeldSpans:      defaultMaxHeldSpans,
+	}
+}
+
+// Validate names every key whose value cannot work, and what is allowed.
+func (c *Config) Validate() error {
+	return errors.Join(c.validateDBPath(), c.validateTimes(), c.validateDanglingParents(), c.validateMaxHeldSpans())
+}
+
+func (c *Config) validateDBPath() error {
+	if c.DBPath == "" {
+		if c.SyncWrites {
+			return errors.New("sync_writes: true has no effect while db_path is empty (spans wait in memory): set db_path to a directory, or sync_writes to false")
+		}
+		return nil
+	}
+	info, err := os.Stat(c.DBPath)
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("db_path: %q is not a directory: use a directory, or a path that does not exist yet (it is created), or \"\" for memory", c.DBPath)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("db_path: %q cannot be used: %w: use a directory that the collector may read and write, or \"\" for memory", c.DBPath, err)
+	}
+	return nil
+}
+
+func (c *Config) validateTimes() error {
+	if c.Window <= 0 {
+		return fmt.Errorf("window: %v must be greater than 0, for example %v", c.Window, defaultWindow)
+	}
+	if c.Retention != 0 && c.Retention < c.Window {
+		return fmt.Errorf("retention: %v must be at least window (%v), or 0 for %d windows", c.Retention, c.Window, retentionWindows)
+	}
+	return nil
+}
+
+func (c *Config) validateDanglingParents() error {
+	switch c.DanglingParents {
+	case DanglingParentsClear, DanglingParentsKeep:
+		return nil
+	}
+	return fmt.Errorf("dangling_parents: %q is not known: allowed are %q and %q", c.DanglingParents, DanglingParentsClear, DanglingParentsKeep)
+}
+
+func (c *Config) validateMaxHeldSpans() error {
+	if c.MaxHeldSpans <= 0 {
+		return fmt.Errorf("max_held_spans: %d must be greater than 0, for example %d", c.MaxHeldSpans, defaultMaxHeldSpans)
+	}
+	return nil
+}
+
+// retention returns Retention with its default applied.
+func (c *Config) retention() time.Duration {
+	if c.Retention == 0 {
+		return retentionWindows * c.Window
+	}
+	return c.Retention
+}
