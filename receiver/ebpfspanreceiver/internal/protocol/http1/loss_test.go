@@ -228,7 +228,7 @@ func TestEnds(t *testing.T) {
 		cause     conn.Cause
 	}
 	closed := []end{{conn.Received, conn.Closed}, {conn.Sent, conn.Closed}}
-	left := append([]end{{conn.Received, conn.EOF}}, closed...)
+	left := []end{{conn.Received, conn.EOF}, {conn.Sent, conn.Closed}}
 	all := func(c conn.Cause) []end { return []end{{conn.Received, c}, {conn.Sent, c}} }
 	const (
 		part   = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"
@@ -253,6 +253,7 @@ func TestEnds(t *testing.T) {
 		"server: shuts down without answer": {protocol.Server, "", []end{{conn.Sent, conn.EOF}, {conn.Received, conn.Closed}}, connectionClosed},
 		"server: until close":               {protocol.Server, open, closed, ""},
 		"server: until shutdown":            {protocol.Server, open, []end{{conn.Sent, conn.EOF}, {conn.Received, conn.EOF}}, ""},
+		"server: until close, half-closed":  {protocol.Server, open, left, ""},
 		"server: until close, then exit":    {protocol.Server, open, all(conn.Exited), processExited},
 		"server: stops in chunks":           {protocol.Server, chunk, closed, truncatedResponse},
 		"client: no answer":                 {protocol.Client, "", left, connectionClosed},
