@@ -3,9 +3,11 @@ package causality
 import "slices"
 
 const (
-	// freshTurns is how many turns of the loop a token may wait for its act. A
-	// token that waited longer waits for something else, a timer for example.
-	freshTurns = 8
+	// freshTurns is how many turns beyond the loop's usual lag a token may wait for
+	// its act. One that waited longer waits for something else, a timer for example.
+	freshTurns = 2
+	// staleTurns is when a completed call's token is given up.
+	staleTurns = 64
 	// maxTokens bounds the tokens of one loop.
 	maxTokens = 4096
 )
@@ -30,6 +32,8 @@ type loop struct {
 	turn   int
 	// acted is true while the last thing that happened was an act.
 	acted bool
+	// lag is how many turns tokens of this loop usually wait for their act.
+	lag lag
 	// reading is the call whose response was begun last.
 	reading *call
 }
@@ -50,10 +54,13 @@ func (l *loop) ready(t *token) {
 // forward gives the act to the first fresh token.
 func (l *loop) forward(a *act, confidence float64) {
 	l.acted = true
-	t := l.first(func(t *token) bool { return t.mayCause(a) })
-	if t == nil {
+	i := slices.IndexFunc(l.tokens, func(t *token) bool {
+		return l.turn-t.turn <= l.lag.usual()+freshTurns && t.mayCause(a)
+	})
+	if i < 0 {
 		return
 	}
+	t := l.tokens[i]
 	l.remove(t)
 	a.cause = t
 	a.forward = t.owner()
@@ -80,10 +87,24 @@ func (t *token) owner() *request {
 	return t.call.forward
 }
 
-// responds takes a response's first byte: the token that acted is r's.
+// responds takes a response's first byte: the token that acted is r's. Of several
+// it is the one that waited as long as is usual here, and of those the first.
 func (l *loop) responds(r *request, forward *agreement) {
 	l.acted = true
-	t := l.first(func(t *token) bool { return t.leadsTo(r) })
+	var t *token
+	var fitting int
+	for _, other := range l.tokens {
+		if !other.leadsTo(r) {
+			continue
+		}
+		fitting++
+		if t == nil || l.oddity(other) < l.oddity(t) {
+			t = other
+		}
+	}
+	if fitting == 1 {
+		l.lag.learn(l.turn - t.turn)
+	}
 	if t == nil {
 		l.confirmStreaming(r, forward)
 		return
@@ -142,14 +163,10 @@ func (a *act) giveUp() {
 	a.settle(a.forward, a.method, a.confidence)
 }
 
-// first returns the first fresh token that fits.
-func (l *loop) first(fits func(*token) bool) *token {
-	for _, t := range l.tokens {
-		if l.turn-t.turn <= freshTurns && fits(t) {
-			return t
-		}
-	}
-	return nil
+// oddity is how far the time that a token has waited is from the usual.
+func (l *loop) oddity(t *token) int {
+	d := l.turn - t.turn - l.lag.usual()
+	return max(d, -d)
 }
 
 func (l *loop) remove(t *token) {
@@ -161,9 +178,12 @@ func (l *loop) remove(t *token) {
 // take removes the token of a request that acted beyond doubt.
 func (l *loop) take(r *request) {
 	l.acted = true
-	if t := l.first(func(t *token) bool { return t.owner() == r }); t != nil {
-		l.remove(t)
+	i := slices.IndexFunc(l.tokens, func(t *token) bool { return t.owner() == r })
+	if i < 0 {
+		return
 	}
+	l.lag.learn(l.turn - l.tokens[i].turn)
+	l.tokens = slices.Delete(l.tokens, i, i+1)
 }
 
 // forget removes what belongs to a request that has ended, and what is stale.
@@ -172,6 +192,6 @@ func (l *loop) forget(r *request) {
 		if t.request != nil {
 			return t.request == r
 		}
-		return t.call.decided && t.call.parent == r || l.turn-t.turn > 4*freshTurns
+		return t.call.decided && t.call.parent == r || l.turn-t.turn > staleTurns
 	})
 }

@@ -109,6 +109,8 @@ const (
 // Handler takes what the conn stage makes of events. Calls come in order, from
 // one goroutine.
 type Handler interface {
+	// Connect says that somebody called connect on c: c.Connected is set.
+	Connect(c *Conn)
 	// Segment delivers bytes.
 	Segment(s *Segment)
 	// End says that nothing more will come in direction d of c. Where a whole

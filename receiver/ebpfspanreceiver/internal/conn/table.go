@@ -46,6 +46,7 @@ func (t *Table) Event(e *capture.Event) {
 	case capture.Connect:
 		c := t.conn(e)
 		c.Connected = &Origin{e.Time, e.Task}
+		t.handler.Connect(c)
 	case capture.Accept:
 		t.conn(e)
 	case capture.RoundTrip:

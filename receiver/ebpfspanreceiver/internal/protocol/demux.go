@@ -134,6 +134,9 @@ func (d *Demux) fail(c *connection) {
 	}
 }
 
+// Connect implements conn.Handler.
+func (d *Demux) Connect(c *conn.Conn) { d.sink.Connect(c) }
+
 // End implements conn.Handler.
 func (d *Demux) End(cn *conn.Conn, dir conn.Direction, cause conn.Cause, at conn.Origin) {
 	c := d.conns[cn]

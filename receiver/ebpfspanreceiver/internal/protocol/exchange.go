@@ -114,6 +114,8 @@ const (
 // Sink takes exchanges, one call per phase, in order, from one goroutine.
 type Sink interface {
 	Exchange(e *Exchange, p Phase)
+	// Connect passes on that somebody called connect on c, whatever will be spoken there.
+	Connect(c *conn.Conn)
 	// Tick passes on the conn stage's clock.
 	Tick(now int64)
 }
