@@ -44,3 +44,8 @@ func TestReadGoroutineOtherArchitecture(t *testing.T) {
 	_, err := readGoroutine(f, layout{goid: 152}, nil)
 	require.ErrorContains(t, err, "not supported")
 }
+
+func TestLayoutOfHugeFile(t *testing.T) {
+	f := &elf.File{Sections: []*elf.Section{{SectionHeader: elf.SectionHeader{Name: ".debug_info", Size: slowDWARF + 1}}}}
+	assert.Equal(t, layouts["go1.26"], layoutOf(f, "go1.26"), "from the table, unread")
+}

@@ -26,10 +26,17 @@ var layouts = map[string]layout{
 	"go1.26": {goid: 152, parentGoid: 280, conn: 80},
 }
 
+// slowDWARF is the size of .debug_info, in bytes, from which on reading it (20 ms
+// per MiB on a slow machine) would hold up the events of other processes.
+const slowDWARF = 16 << 20
+
 // layoutOf reads the layout from the file's DWARF, and takes from the table what
-// is not there.
+// is not there or would take too long to find.
 func layoutOf(f *elf.File, lang string) layout {
-	known := layouts[lang]
+	known, listed := layouts[lang]
+	if info := f.Section(".debug_info"); listed && info != nil && info.Size > slowDWARF {
+		return known
+	}
 	found, err := dwarfLayout(f)
 	if err != nil || found.goid == 0 {
 		return known
@@ -42,7 +49,7 @@ func layoutOf(f *elf.File, lang string) layout {
 
 // dwarfSections are those needed to read the names and members of types. The
 // others, such as line tables, are larger than all of these.
-var dwarfSections = []string{"abbrev", "info", "str", "addr", "str_offsets", "line_str", "rnglists"}
+var dwarfSections = []string{"abbrev", "info", "str", "addr", "str_offsets", "line_str"}
 
 func openDWARF(f *elf.File) (*dwarf.Data, error) {
 	data := map[string][]byte{}
