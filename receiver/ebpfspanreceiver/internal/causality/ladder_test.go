@@ -238,7 +238,14 @@ func simulate(t *testing.T, h habits, inFlight, requests int) (right, wrong, non
 		return j
 	}
 	for started < requests || len(arrived)+len(sleeping)+len(calling)+len(ready) > 0 {
-		// One turn: read some sockets, new requests and answers in random order,
+		// One turn: wake a sleeper,
+		if len(sleeping) > 0 && (random.IntN(4) == 0 || len(calling) == 0) {
+			j := pick(&sleeping, random.IntN(len(sleeping)))
+			j.call = w.calls(onThread(1))
+			truth[j.call] = j.request
+			calling = append(calling, j)
+		}
+		// read some sockets, new requests and answers in random order,
 		for range 1 + random.IntN(h.batch) {
 			open := len(arrived) + len(sleeping) + len(calling) + len(ready)
 			switch {
@@ -250,13 +257,6 @@ func simulate(t *testing.T, h habits, inFlight, requests int) (right, wrong, non
 				w.completes(j.call, onThread(1))
 				ready = append(ready, j)
 			}
-		}
-		// wake a sleeper,
-		if len(sleeping) > 0 && (random.IntN(4) == 0 || len(calling) == 0) {
-			j := pick(&sleeping, random.IntN(len(sleeping)))
-			j.call = w.calls(onThread(1))
-			truth[j.call] = j.request
-			calling = append(calling, j)
 		}
 		// and run what is ready, first in first out.
 		for len(ready) > 0 {

@@ -102,7 +102,7 @@ func (l *loop) responds(r *request, forward *agreement) {
 			t = other
 		}
 	}
-	if fitting == 1 {
+	if fitting == 1 && t.call != nil {
 		l.lag.learn(l.turn - t.turn)
 	}
 	if t == nil {
@@ -182,7 +182,6 @@ func (l *loop) take(r *request) {
 	if i < 0 {
 		return
 	}
-	l.lag.learn(l.turn - l.tokens[i].turn)
 	l.tokens = slices.Delete(l.tokens, i, i+1)
 }
 
