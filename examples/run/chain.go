@@ -1,0 +1,213 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+)
+
+// Hop is one service of a chain.
+type Hop struct {
+	// Service is what SEQLINK_SERVICE is set to.
+	Service string
+	// Env is added to the service's environment.
+	Env []string
+	// Command returns the program and its arguments. It gets a folder of the
+	// service's own, the address to listen on, and that of the next service or "".
+	Command func(dir, listen, next string) (path string, args []string, err error)
+}
+
+// Examples knows where the example services are.
+type Examples struct {
+	// Dir is the repository's folder examples.
+	Dir string
+	// Orders is the compiled program go-orders.
+	Orders string
+}
+
+// BuildExamples compiles those services that must be, into dir.
+func BuildExamples(ctx context.Context, examples, dir string) (Examples, error) {
+	examples, err := filepath.Abs(examples)
+	if err != nil {
+		return Examples{}, fmt.Errorf("find the examples: %w", err)
+	}
+	e := Examples{Dir: examples, Orders: filepath.Join(dir, "go-orders")}
+	build := exec.CommandContext(ctx, "go", "build", "-o", e.Orders, "./go-orders")
+	build.Dir = examples
+	if output, err := build.CombinedOutput(); err != nil {
+		return Examples{}, fmt.Errorf("build go-orders: %w\n%s", err, output)
+	}
+	return e, nil
+}
+
+// FindTool returns the path of an installed program. Where it is missing the error
+// says what cures that.
+func FindTool(name string) (string, error) {
+	for _, dir := range []string{"", "/usr/local/sbin", "/usr/sbin"} {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not installed: install it (`make test` and `make demo` do on Debian) or put it into PATH", name)
+}
+
+// Nginx is the front: a reverse proxy with one worker.
+func (e Examples) Nginx() Hop {
+	return Hop{Service: "nginx", Command: func(dir, listen, next string) (string, []string, error) {
+		path, err := FindTool("nginx")
+		if err != nil {
+			return "", nil, err
+		}
+		config := filepath.Join(dir, "nginx.conf")
+		if err := e.writeNginxConfig(config, dir, listen, next); err != nil {
+			return "", nil, err
+		}
+		return path, []string{"-p", dir, "-c", config, "-e", filepath.Join(dir, "error.log")}, nil
+	}}
+}
+
+func (e Examples) writeNginxConfig(path, dir, listen, next string) error {
+	text, err := template.ParseFiles(filepath.Join(e.Dir, "nginx", "nginx.conf.template"))
+	if err != nil {
+		return fmt.Errorf("read nginx's configuration: %w", err)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write nginx's configuration: %w", err)
+	}
+	err = text.Execute(file, map[string]string{"Dir": dir, "Listen": listen, "Next": next})
+	return errors.Join(err, file.Close())
+}
+
+// Go is a net/http server that calls through an http.Client.
+func (e Examples) Go() Hop {
+	return Hop{Service: "orders", Command: func(_, listen, next string) (string, []string, error) {
+		return e.Orders, []string{"-listen", listen, "-next", next}, nil
+	}}
+}
+
+// Python has a thread for each connection.
+func (e Examples) Python() Hop {
+	return PythonHop("inventory", filepath.Join(e.Dir, "python-inventory", "inventory.py"))
+}
+
+// PythonHop is a service written in Python that takes --listen and --next.
+func PythonHop(service, script string) Hop {
+	return Hop{Service: service, Command: func(_, listen, next string) (string, []string, error) {
+		path, err := FindTool("python3")
+		return path, []string{script, "--listen", listen, "--next", next}, err
+	}}
+}
+
+// Node is an event loop. With another hop after it, it calls that.
+func (e Examples) Node(env ...string) Hop {
+	return Hop{Service: "prices", Env: env, Command: func(_, listen, next string) (string, []string, error) {
+		path, err := FindTool("node")
+		return path, []string{filepath.Join(e.Dir, "node-prices", "prices.js")}, err
+	}}
+}
+
+// Chain is a row of running services, each of which calls the next.
+type Chain struct {
+	// Services are their names, from the front to the last.
+	Services []string
+	// URL is where a request goes in, without its id.
+	URL string
+
+	processes []*Process
+}
+
+// StartChain starts services, the last one first, and waits until they listen. Each
+// has the variable marker in its environment, and a folder of its own in dir.
+func StartChain(ctx context.Context, dir, marker string, hops ...Hop) (*Chain, error) {
+	addresses, err := FreeAddresses(len(hops))
+	if err != nil {
+		return nil, err
+	}
+	chain := &Chain{URL: "http://" + addresses[0] + "/orders/"}
+	for i, hop := range slices.Backward(hops) {
+		var next string
+		if i+1 < len(hops) {
+			next = addresses[i+1]
+		}
+		if err := chain.start(ctx, dir, marker, hop, addresses[i], next); err != nil {
+			return nil, errors.Join(err, chain.Stop())
+		}
+	}
+	return chain, nil
+}
+
+func (c *Chain) start(ctx context.Context, dir, marker string, hop Hop, listen, next string) error {
+	own := filepath.Join(dir, hop.Service)
+	if err := os.MkdirAll(own, 0o755); err != nil {
+		return fmt.Errorf("start %s: %w", hop.Service, err)
+	}
+	path, args, err := hop.Command(own, listen, next)
+	if err != nil {
+		return err
+	}
+	env := append([]string{marker + "=1", "SEQLINK_SERVICE=" + hop.Service, "LISTEN=" + listen, "NEXT=" + next}, hop.Env...)
+	process, err := Command{Name: hop.Service, Path: path, Args: args, Env: env, Dir: own}.Start()
+	if err != nil {
+		return err
+	}
+	c.Services = slices.Insert(c.Services, 0, hop.Service)
+	c.processes = slices.Insert(c.processes, 0, process)
+	return waitFor(ctx, process, listening(listen))
+}
+
+// PIDs returns the ids of the services' processes and of their children. A program
+// that overwrote its environment to show a title, as nginx does, can only be
+// selected by them once it runs.
+func (c *Chain) PIDs() []int {
+	pids := []int{}
+	for _, p := range c.processes {
+		pids = append(pids, p.PID())
+		pids = append(pids, children(p.PID())...)
+	}
+	return pids
+}
+
+func children(pid int) []int {
+	path := filepath.Join("/proc", strconv.Itoa(pid), "task", strconv.Itoa(pid), "children")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for field := range strings.FieldsSeq(string(text)) {
+		if child, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, child)
+		}
+	}
+	return pids
+}
+
+// Ended returns an error if one of the services has ended.
+func (c *Chain) Ended() error {
+	for _, p := range c.processes {
+		select {
+		case <-p.Ended():
+			return p.failure("ended early")
+		default:
+		}
+	}
+	return nil
+}
+
+// Stop ends the services, the front first.
+func (c *Chain) Stop() error {
+	var errs []error
+	for _, p := range c.processes {
+		errs = append(errs, p.Stop())
+	}
+	c.processes = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package run
+
+import "syscall"
+
+func ownGroup() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}
