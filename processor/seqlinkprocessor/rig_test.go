@@ -1,11 +1,15 @@
 package seqlinkprocessor
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -261,35 +265,74 @@ func (consumerFunc) Capabilities() consumer.Capabilities { return consumer.Capab
 
 func (f consumerFunc) ConsumeTraces(ctx context.Context, td ptrace.Traces) error { return f(ctx, td) }
 
-// copyDir copies the files of a store that is in use. They are mostly holes.
+// copyDir copies the files of a store that is in use as they are at one moment: it
+// starts again when the store changed files meanwhile.
 func copyDir(t testing.TB, from, to string) {
-	require.NoError(t, os.MkdirAll(to, 0o700))
-	entries, err := os.ReadDir(from)
-	require.NoError(t, err)
-	for _, e := range entries {
-		copySparse(t, filepath.Join(from, e.Name()), filepath.Join(to, e.Name()))
+	for {
+		require.NoError(t, os.RemoveAll(to))
+		require.NoError(t, os.MkdirAll(to, 0o700))
+		before := listing(t, from)
+		err := copyFiles(from, to)
+		if err == nil && listing(t, from) == before {
+			return
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			require.NoError(t, err)
+		}
 	}
 }
 
-func copySparse(t testing.TB, from, to string) {
-	in, err := os.Open(from)
+// listing returns names and sizes of a store's files.
+func listing(t testing.TB, dir string) string {
+	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
+	var b strings.Builder
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			fmt.Fprintln(&b, e.Name(), info.Size())
+		}
+	}
+	return b.String()
+}
+
+func copyFiles(from, to string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := copySparse(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copySparse copies a file that is mostly holes.
+func copySparse(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
 	defer in.Close()
 	out, err := os.Create(to)
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
 	defer out.Close()
 	buf, zero := make([]byte, 64<<10), make([]byte, 64<<10)
 	var size int64
 	for {
 		n, err := io.ReadFull(in, buf)
-		if string(buf[:n]) != string(zero[:n]) {
-			_, werr := out.WriteAt(buf[:n], size)
-			require.NoError(t, werr)
+		if !bytes.Equal(buf[:n], zero[:n]) {
+			if _, err := out.WriteAt(buf[:n], size); err != nil {
+				return err
+			}
 		}
 		size += int64(n)
 		if err != nil {
 			break
 		}
 	}
-	require.NoError(t, out.Truncate(size))
+	return out.Truncate(size)
 }

@@ -1,0 +1,75 @@
+package seqlinkprocessor
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+func TestConfigValidate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	tests := []struct {
+		name   string
+		mutate func(*Config)
+		want   []string // parts of the error; none: valid
+	}{
+		{"defaults", func(*Config) {}, nil},
+		{"directory to be created", func(c *Config) { c.DBPath = filepath.Join(t.TempDir(), "a", "b") }, nil},
+		{"directory that exists", func(c *Config) { c.DBPath = t.TempDir() }, nil},
+		{"retention equal to window", func(c *Config) { c.Retention = c.Window }, nil},
+		{"parents kept", func(c *Config) { c.DanglingParents = DanglingParentsKeep }, nil},
+		{"file as directory", func(c *Config) { c.DBPath = file }, []string{"db_path", file, "directory"}},
+		{"path below a file", func(c *Config) { c.DBPath = filepath.Join(file, "db") }, []string{"db_path", file, "directory"}},
+		{"no window", func(c *Config) { c.Window = 0 }, []string{"window", "0s", "greater than 0"}},
+		{"negative window", func(c *Config) { c.Window = -time.Second }, []string{"window", "-1s", "greater than 0"}},
+		{"short retention", func(c *Config) { c.Retention = time.Second }, []string{"retention", "1s", "at least window (20s)"}},
+		{"negative retention", func(c *Config) { c.Retention = -time.Second }, []string{"retention", "-1s", "at least window"}},
+		{"unknown enum", func(c *Config) { c.DanglingParents = "drop" }, []string{"dangling_parents", `"drop"`, `"clear"`, `"keep"`}},
+		{"no enum", func(c *Config) { c.DanglingParents = "" }, []string{"dangling_parents", `""`, `"clear"`, `"keep"`}},
+		{"nothing may be held", func(c *Config) { c.MaxHeldSpans = 0 }, []string{"max_held_spans", "0", "greater than 0"}},
+		{"syncing memory", func(c *Config) { c.SyncWrites = true }, []string{"sync_writes", "true", "db_path"}},
+		{"two mistakes", func(c *Config) { c.Window, c.MaxHeldSpans = 0, -1 }, []string{"window", "max_held_spans: -1"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg := createDefaultConfig().(*Config)
+			tt.mutate(cfg)
+			err := cfg.Validate()
+			if tt.want == nil {
+				require.NoError(t, err)
+				return
+			}
+			for _, part := range tt.want {
+				require.ErrorContains(t, err, part)
+			}
+		})
+	}
+}
+
+func TestConfigKeys(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	require.NoError(t, confmap.NewFromStringMap(map[string]any{
+		"db_path":              "/var/lib/seqlink",
+		"window":               "5s",
+		"retention":            "7s",
+		"inherit_app_trace_id": false,
+		"dangling_parents":     "keep",
+		"sync_writes":          true,
+		"max_held_spans":       7,
+	}).Unmarshal(cfg))
+	require.Equal(t, &Config{
+		DBPath: "/var/lib/seqlink", Window: 5 * time.Second, Retention: 7 * time.Second,
+		DanglingParents: DanglingParentsKeep, SyncWrites: true, MaxHeldSpans: 7,
+	}, cfg)
+	require.Equal(t, 7*time.Second, cfg.retention())
+	require.Error(t, confmap.NewFromStringMap(map[string]any{"windows": "5s"}).Unmarshal(cfg), "unknown keys are errors")
+}
+
+func TestRetentionDefaultsToTenWindows(t *testing.T) {
+	require.Equal(t, 200*time.Second, createDefaultConfig().(*Config).retention())
+}
