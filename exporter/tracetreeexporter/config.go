@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/seqlink/seqlink/internal/confdecode"
 )
 
 const (
@@ -63,7 +65,7 @@ var (
 
 // Unmarshal reads conf and words errors so that a person can act on them.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
-	return decode(conf, c)
+	return confdecode.Decode(conf, c)
 }
 
 // Validate checks every value and, for paths, that a file can be made there.

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/seqlink/seqlink/internal/confdecode"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
 )
 
@@ -102,6 +104,9 @@ func createDefaultConfig() component.Config {
 	}
 }
 
+// Unmarshal implements confmap.Unmarshaler.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return confdecode.Decode(conf, c) }
+
 // Validate implements confmap.Validator.
 func (c *Config) Validate() error {
 	return errors.Join(
@@ -172,16 +177,24 @@ func (c *Config) validateFiles() error {
 		return errors.New("record_payload: true records nothing without record: set record to a file, or remove record_payload")
 	}
 	if c.Replay != "" {
-		file, err := os.Open(c.Replay)
-		if err != nil {
-			return fmt.Errorf("replay: %q cannot be read: give the path of a recording (%w)", c.Replay, unwrapPath(err))
-		}
-		return file.Close()
+		return validateReplay(c.Replay)
 	}
 	if c.Record != "" {
 		return validateRecord(c.Record)
 	}
 	return nil
+}
+
+func validateReplay(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("replay: %q is not a file: give the path of a recording", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("replay: %q cannot be read: give the path of a recording (%w)", path, unwrapPath(err))
+	}
+	return file.Close()
 }
 
 func validateRecord(path string) error {
@@ -208,7 +221,7 @@ func (c *CausalityConfig) validate() error {
 	if c.MaxWait <= 0 || c.MaxWait > maxMaxWait {
 		errs = append(errs, fmt.Errorf("causality::max_wait: %s is out of range: give more than 0s and at most %s", c.MaxWait, maxMaxWait))
 	}
-	if c.MinConfidence < 0 || c.MinConfidence > 1 {
+	if !(c.MinConfidence >= 0 && c.MinConfidence <= 1) { // NaN is neither
 		errs = append(errs, fmt.Errorf("causality::min_confidence: %v is out of range: give 0 to 1", c.MinConfidence))
 	}
 	return errors.Join(errs...)

@@ -41,8 +41,8 @@ func (s *Stage) reportHidden(facts *Facts) {
 		return
 	}
 	s.hidden = true
-	s.logger.Warn("Some processes' facts may not be read, so they may not be selected or named rightly;"+
-		" run the collector with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. Reported once.", zap.Error(facts.Hidden))
+	s.logger.Info("Some processes hide their facts, so they may not be selected or named rightly. With"+
+		" CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH most can be read. Reported once.", zap.Error(facts.Hidden))
 }
 
 func (s *Stage) ignore(pid uint32) {

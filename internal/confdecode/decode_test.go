@@ -1,4 +1,4 @@
-package tracetreeexporter
+package confdecode
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 )
 
-// nested has every kind of field that decode words.
+// nested has every kind of field that Decode words.
 type nested struct {
 	Name  string        `mapstructure:"name"`
 	Wait  time.Duration `mapstructure:"wait"`
@@ -41,7 +41,7 @@ func TestDecodeWordsMistakes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := decode(confmap.NewFromStringMap(tt.conf), &nested{})
+			err := Decode(confmap.NewFromStringMap(tt.conf), &nested{})
 			require.Error(t, err)
 			lines := strings.Split(err.Error(), "\n")
 			assert.Len(t, lines, len(tt.want), err.Error())
@@ -54,6 +54,6 @@ func TestDecodeWordsMistakes(t *testing.T) {
 
 func TestDecodeKeepsDefaults(t *testing.T) {
 	cfg := &nested{Name: "default", Inner: inner{All: true}}
-	require.NoError(t, decode(confmap.NewFromStringMap(map[string]any{"count": 3, "inner": map[string]any{"names": []any{"a"}}}), cfg))
+	require.NoError(t, Decode(confmap.NewFromStringMap(map[string]any{"count": 3, "inner": map[string]any{"names": []any{"a"}}}), cfg))
 	assert.Equal(t, &nested{Name: "default", Count: 3, Inner: inner{All: true, Names: []string{"a"}}}, cfg)
 }

@@ -1,4 +1,6 @@
-package tracetreeexporter
+// Package confdecode fills component configurations with errors that a user can
+// act on.
+package confdecode
 
 import (
 	"errors"
@@ -16,10 +18,10 @@ import (
 // It has no type of its own.
 const invalidKeys = "has invalid keys: "
 
-// decode fills cfg, a pointer to a struct, from conf. Each mistake becomes one line
+// Decode fills cfg, a pointer to a struct, from conf. Each mistake becomes one line
 // that names the key, its value and what is allowed, where the Collector would
 // spread it over several.
-func decode(conf *confmap.Conf, cfg any) error {
+func Decode(conf *confmap.Conf, cfg any) error {
 	err := conf.Unmarshal(cfg)
 	if err == nil {
 		return nil
