@@ -2,23 +2,96 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 
 TOOLS := go tool -modfile $(CURDIR)/internal/tools/go.mod
 DISTRIBUTION := build/otelcol-seqlink
 BINARY := bin/otelcol-seqlink
 JAEGER := bin/jaeger
 JAEGER_MODULE := github.com/jaegertracing/jaeger@v1.76.0
-GO_SOURCES := $(shell find bpf receiver processor exporter -name '*.go' -not -name '*_test.go') $(wildcard bpf/*.o)
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
+# Everything that goes into the binary.
+SOURCES := $(shell find bpf internal receiver processor exporter -name '*.go' -not -name '*_test.go') $(wildcard bpf/*.o)
+RECORDING := examples/demo/testdata/chain.jsonl.gz
+BACKEND ?= tree
+FUZZTIME ?= 30s
 
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-zA-Z_-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: $(BINARY) ## Build bin/otelcol-seqlink with ocb (5-10 minutes the first time)
+build: $(BINARY) ## Build bin/otelcol-seqlink with ocb (5 to 10 minutes the first time)
 
-$(BINARY): builder-config.yaml go.mod go.sum $(GO_SOURCES)
+$(BINARY): builder-config.yaml go.mod go.sum $(SOURCES)
 	@echo "==> building $@ (the first time takes 5 to 10 minutes)"
 	@mkdir -p build bin
-	CGO_ENABLED=0 $(TOOLS) builder --config builder-config.yaml
+	@CGO_ENABLED=0 $(TOOLS) builder --config builder-config.yaml
 	@cp $(DISTRIBUTION)/otelcol-seqlink $@
+
+# Jaeger's module has replace lines, which `go install` refuses.
+$(JAEGER):
+	@echo "==> building $@ (the first time takes about 5 minutes)"
+	@mkdir -p bin
+	@dir=$$(go mod download -json $(JAEGER_MODULE) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p'); \
+		CGO_ENABLED=0 go build -C "$$dir" -o "$(CURDIR)/$@" ./cmd/jaeger
+
+.PHONY: demo
+demo: demo-needs $(BINARY) $(if $(filter jaeger,$(BACKEND)),$(JAEGER)) ## Trace four real services; BACKEND=jaeger shows them in a real Jaeger
+	@go run ./examples/demo -bin $(BINARY) -backend $(BACKEND) -jaeger-bin $(JAEGER) -recording $(RECORDING)
+
+.PHONY: demo-needs
+demo-needs:
+	@scripts/need nginx=nginx-light python3=python3 node=nodejs
+
+.PHONY: test
+test: test-needs check $(BINARY) $(JAEGER) ## Run every check and test that CI runs; installs and builds what they need
+	@echo "==> testing"
+	@SEQLINK_BIN=$(CURDIR)/$(BINARY) SEQLINK_JAEGER_BIN=$(CURDIR)/$(JAEGER) \
+		$(TOOLS) gotestsum --format pkgname -- -race -timeout 20m ./...
+
+.PHONY: test-needs
+test-needs: demo-needs generate-needs
+	@scripts/need gcc=gcc /usr/include/stdlib.h=libc6-dev
+
+.PHONY: check
+check: generate-needs ## Check formatting, vet, generated files and the builds for other platforms
+	@echo "==> checking"
+	@test -z "$$($(TOOLS) gofumpt -l $$(git ls-files '*.go' | grep -v generated_))" || \
+		{ echo "these files are not formatted: run make format"; $(TOOLS) gofumpt -l $$(git ls-files '*.go'); exit 1; }
+	@go vet ./...
+	@GOOS=darwin go vet ./...
+	@GOOS=linux GOARCH=arm64 go vet ./...
+	@scripts/check-generated
+
+.PHONY: format
+format: ## Format the Go sources
+	@$(TOOLS) gofumpt -w $$(git ls-files '*.go')
+
+.PHONY: lint
+lint: ## Run golangci-lint (built on first use)
+	@go run $(GOLANGCI_LINT) run ./...
+
+.PHONY: generate
+generate: generate-needs ## Rebuild the BPF objects and what mdatagen generates
+	@go generate ./...
+
+.PHONY: generate-needs
+generate-needs:
+	@scripts/need clang-16=clang-16 llvm-strip-16=llvm-16 /usr/include/bpf/bpf_helpers.h=libbpf-dev
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (default 30s)
+	@for file in $$(git ls-files '*_test.go' | xargs grep -l '^func Fuzz'); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+			echo "==> $$target in $$(dirname $$file)"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+		done; done
+
+.PHONY: bench-overhead bench-linker accuracy kernels
+bench-overhead bench-linker accuracy kernels: ## Not built yet: docs/roadmap.md says what is planned
+	@echo "make $@ is not built yet; docs/roadmap.md says what is planned." >&2; exit 2
+
+.PHONY: clean
+clean: ## Remove what was built
+	@rm -rf bin build
