@@ -58,7 +58,7 @@ test-needs: demo-needs generate-needs
 check: generate-needs ## Check formatting, vet, generated files and the builds for other platforms
 	@echo "==> checking"
 	@test -z "$$($(TOOLS) gofumpt -l $$(git ls-files '*.go' | grep -v generated_))" || \
-		{ echo "these files are not formatted: run make format"; $(TOOLS) gofumpt -l $$(git ls-files '*.go'); exit 1; }
+		{ echo "==> not formatted: run make format"; exit 1; }
 	@go vet ./...
 	@GOOS=darwin go vet ./...
 	@GOOS=linux GOARCH=arm64 go vet ./...
@@ -66,7 +66,7 @@ check: generate-needs ## Check formatting, vet, generated files and the builds f
 
 .PHONY: format
 format: ## Format the Go sources
-	@$(TOOLS) gofumpt -w $$(git ls-files '*.go')
+	@$(TOOLS) gofumpt -w $$(git ls-files '*.go' | grep -v generated_)
 
 .PHONY: lint
 lint: ## Run golangci-lint (built on first use)

@@ -138,22 +138,26 @@ func TestEnds(t *testing.T) {
 		"reset":         {[]*capture.Event{reset}, []ended{{5, Received, Reset}, {5, Sent, Reset}}, 0},
 		"close after end of stream": {
 			[]*capture.Event{eof, {Kind: capture.Close, Task: task, Socket: 5}},
-			[]ended{{5, Received, EOF}, {5, Sent, Closed}}, 0,
+			[]ended{{5, Received, EOF}, {5, Sent, Closed}},
+			0,
 		},
 		"TCP gave up": {
 			[]*capture.Event{{Kind: capture.Close, Socket: 5, Errno: 110}},
-			[]ended{{5, Received, Reset}, {5, Sent, Reset}}, 0,
+			[]ended{{5, Received, Reset}, {5, Sent, Reset}},
+			0,
 		},
 		"exit": {
 			[]*capture.Event{{Kind: capture.Exit, Task: task}},
-			[]ended{{5, Received, Exited}, {5, Sent, Exited}}, 0,
+			[]ended{{5, Received, Exited}, {5, Sent, Exited}},
+			0,
 		},
 		"another process's exit": {
 			[]*capture.Event{{Kind: capture.Exit, Task: capture.Task{PID: 70, TID: 70}}}, nil, 1,
 		},
 		"close twice": {
 			[]*capture.Event{{Kind: capture.Close, Task: task, Socket: 5}, {Kind: capture.Close, Socket: 5, Errno: 104}},
-			[]ended{{5, Received, Closed}, {5, Sent, Closed}}, 0,
+			[]ended{{5, Received, Closed}, {5, Sent, Closed}},
+			0,
 		},
 	} {
 		s, table := run(append([]*capture.Event{first}, c.events...)...)
