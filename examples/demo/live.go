@@ -129,16 +129,10 @@ func trace(ctx context.Context, o options, chain *run.Chain, collector *run.Coll
 	client := run.NewClient(inFlight)
 	defer client.Close()
 	outcome := client.Send(ctx, run.Load{URL: chain.URL, Rate: rate, InFlight: inFlight, Requests: rate * o.seconds, First: 1000})
-	if ctx.Err() != nil {
-		return nil, errors.New("interrupted")
-	}
 	if len(outcome.Errors) > 0 {
 		return nil, fmt.Errorf("%d requests were not answered, the first: %w", len(outcome.Errors), outcome.Errors[0])
 	}
 	awaited := sink.Await(ctx, len(outcome.IDs)*run.SpansPerRequest(len(chain.Services)), quiet)
-	if ctx.Err() != nil {
-		return nil, errors.New("interrupted")
-	}
 	losses, err := collector.Losses(ctx)
 	return &result{
 		report: run.Check(sink.All(), outcome.IDs, chain.Services), awaited: awaited, losses: losses, services: chain.Services,

@@ -69,6 +69,9 @@ func demo() (err error) {
 	}
 	// nginx's worker may be another user.
 	err = errors.Join(os.Chmod(dir, 0o755), show(ctx, o, dir))
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
 	return errors.Join(err, os.RemoveAll(dir))
 }
 

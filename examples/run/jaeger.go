@@ -30,7 +30,7 @@ func StartJaeger(ctx context.Context, path, dir string) (*Jaeger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find Jaeger: %w", err)
 	}
-	addresses, err := FreeAddresses(4)
+	addresses, err := FreeAddresses(3)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,8 @@ func StartJaeger(ctx context.Context, path, dir string) (*Jaeger, error) {
 	return j, nil
 }
 
-// writeJaegerConfig takes the addresses for OTLP, the query API over HTTP and over
-// gRPC, and the health check.
+// writeJaegerConfig takes the addresses for OTLP, and for the query API over HTTP
+// and over gRPC. Where one is not given Jaeger listens on all interfaces.
 func writeJaegerConfig(path string, addresses []string) error {
 	config, err := json.MarshalIndent(map[string]any{
 		"extensions": map[string]any{
@@ -62,8 +62,10 @@ func writeJaegerConfig(path string, addresses []string) error {
 			}},
 			"jaeger_query": map[string]any{
 				"storage": map[string]any{"traces": "memory"},
-				"http":    map[string]any{"endpoint": addresses[1]},
-				"grpc":    map[string]any{"endpoint": addresses[2]},
+				// Jaeger's traces of itself would go to a port that nobody listens on.
+				"enable_tracing": false,
+				"http":           map[string]any{"endpoint": addresses[1]},
+				"grpc":           map[string]any{"endpoint": addresses[2]},
 			},
 		},
 		"receivers": map[string]any{"otlp": map[string]any{"protocols": map[string]any{
