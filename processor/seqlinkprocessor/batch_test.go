@@ -107,5 +107,6 @@ func TestOutsizedSpans(t *testing.T) {
 		r.pass(r.cfg.Window)
 		require.Len(t, r.byID(), 2)
 		require.EqualValues(t, 1, r.counter("spans_dropped", "reason", "too_large"))
+		require.EqualValues(t, 3, r.counter("spans_received"))
 	})
 }

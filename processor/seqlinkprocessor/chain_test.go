@@ -122,6 +122,17 @@ func TestSDKChainVariants(t *testing.T) {
 			},
 		},
 		{
+			name: "a proxy whose clock is ahead",
+			spans: []testSpan{
+				all[1], all[2], all[3],
+				server(3, proxyServer, kernelClient, wire).at(305, 850),
+				client(3, proxyClient, proxyServer, wire).at(306, 840),
+				server(2, kernelServer, proxyClient, wire).at(300, 700),
+				all[5],
+			},
+			want: map[uint64]uint64{sdkServer: kernelServer},
+		},
+		{
 			name: "the called service passes the context on by hand",
 			spans: append(chainSpans(),
 				client(2, 0x21, kernelServer, wire).at(400, 600),

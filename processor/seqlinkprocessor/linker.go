@@ -67,14 +67,16 @@ func newLinker(cfg *Config, logger *zap.Logger, tel *telemetry, next consumer.Tr
 // the process (with a store on disk); when it returns an error, the sender may
 // send all of td again, what was taken already is recognised.
 func (l *linker) accept(td ptrace.Traces) error {
-	batches, err := l.prepare(td)
+	all, err := newBatches(td, maxBatchBytes)
 	if err != nil {
 		return err
 	}
+	batches, outsized := l.storable(all)
 	if err := l.reserve(batches); err != nil {
 		return err
 	}
 	defer l.inflight.Done()
+	l.dropOutsized(outsized)
 	var errs error
 	for _, b := range batches {
 		err := l.store.putBatch(b.key, b.data)
@@ -84,25 +86,27 @@ func (l *linker) accept(td ptrace.Traces) error {
 	return errs
 }
 
-// prepare makes batches of td and drops those that cannot be stored at all.
-func (l *linker) prepare(td ptrace.Traces) ([]*batch, error) {
-	batches, err := newBatches(td, maxBatchBytes)
-	if err != nil {
-		return nil, err
-	}
-	kept := batches[:0]
-	for _, b := range batches {
-		if len(b.spans) == 0 {
-			continue
+// storable parts batches that have spans into those that can be stored and those
+// that are too large.
+func (l *linker) storable(all []*batch) (batches, outsized []*batch) {
+	for _, b := range all {
+		switch {
+		case len(b.spans) == 0:
+		case len(b.data) > l.store.maxValue:
+			outsized = append(outsized, b)
+		default:
+			batches = append(batches, b)
 		}
-		if len(b.data) > l.store.maxValue {
-			l.telemetry.dropped(dropTooLarge, len(b.spans))
-			l.logger.Warn("dropped a span that is too large to be stored", zap.Int("bytes", len(b.data)), zap.Int("max_bytes", l.store.maxValue))
-			continue
-		}
-		kept = append(kept, b)
 	}
-	return kept, nil
+	return batches, outsized
+}
+
+func (l *linker) dropOutsized(outsized []*batch) {
+	for _, b := range outsized {
+		add(l.telemetry.ProcessorSeqlinkSpansReceived, len(b.spans))
+		l.telemetry.dropped(dropTooLarge, len(b.spans))
+		l.logger.Warn("dropped a span that is too large to be stored", zap.Int("bytes", len(b.data)), zap.Int("max_bytes", l.store.maxValue))
+	}
 }
 
 // reserve gives the batches their places in the queue. A request larger than

@@ -2,6 +2,7 @@ package seqlinkprocessor
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -368,6 +369,28 @@ func TestLinksFollowProvisionalTraceIDs(t *testing.T) {
 	require.Equal(t, derived(0x20), r.span(0x20).TraceID())
 }
 
+func TestContextsOfTracesThatWereRenamedStay(t *testing.T) {
+	r := newRig(t, nil)
+	r.send(sdk(0xb11, 2, 0, ptrace.SpanKindInternal, 0))
+	r.send(server(1, 0x10, 0, testContext{0xa11, 1}), client(1, 0x11, 0x10, testContext{0xb11, 3}))
+	r.send(sdk(0xc11, 5, 0, ptrace.SpanKindInternal, 0).linked(testContext{0xb11, 2}))
+	r.pass(r.cfg.Window)
+	require.Equal(t, tid(0xb11), r.span(2).TraceID(), "both are roots, the SDK's span has the smaller id")
+	require.Equal(t, tid(0xb11), r.span(0x10).TraceID())
+	require.Equal(t, tid(0xa11), r.span(0x10).Links().At(0).TraceID())
+	require.Equal(t, tid(0xb11), r.span(5).Links().At(0).TraceID())
+
+	r.fresh()
+	r.send(sdk(0xb11, 2, 0, ptrace.SpanKindInternal, 0).at(9, 9))
+	r.send(server(1, 0x10, 0, testContext{0xa11, 1}), client(1, 0x11, 0x10, testContext{0xb11, 3}))
+	r.send(sdk(0xc11, 5, 0, ptrace.SpanKindInternal, 0).linked(testContext{0xb11, 2}))
+	r.pass(r.cfg.Window)
+	require.Equal(t, tid(0xa11), r.span(2).TraceID(), "renamed")
+	require.Equal(t, tid(0xb11), r.span(0x11).Links().At(0).TraceID(), "what the application said")
+	require.Equal(t, tid(0xa11), r.span(5).Links().At(0).TraceID(), "a link follows")
+	require.Equal(t, tid(0xc11), r.span(5).TraceID())
+}
+
 func TestSpanIDsSharedByTraces(t *testing.T) {
 	r := newRig(t, nil)
 	for trace := uint64(1); trace <= 3; trace++ {
@@ -378,6 +401,17 @@ func TestSpanIDsSharedByTraces(t *testing.T) {
 	require.Zero(t, r.counter("segments_joined"), "a parent in the own trace comes first")
 	r.pass(r.cfg.retention() + r.cfg.Window)
 	requireEmptyIndex(t, r.l)
+}
+
+func TestKeysFollowArrivalWhenTheClockIsSetBack(t *testing.T) {
+	r := newRig(t, nil)
+	for range 3 {
+		r.send(server(1, 0, 0))
+		r.clock.add(-time.Hour)
+	}
+	require.True(t, slices.IsSortedFunc(r.l.queue, func(a, b *batch) int {
+		return strings.Compare(string(a.key.append(nil)), string(b.key.append(nil)))
+	}))
 }
 
 func TestDerivedTraceIDIsFixed(t *testing.T) {

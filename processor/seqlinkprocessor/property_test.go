@@ -215,7 +215,7 @@ func TestChaosMatchesTheModel(t *testing.T) {
 
 // TestChaosWithRestarts does the same and restarts or kills the linker at random.
 func TestChaosWithRestarts(t *testing.T) {
-	for seed := range max(1, *histories/10) {
+	for seed := range max(1, *histories/20) {
 		t.Run("", func(t *testing.T) {
 			r := newRig(t, func(c *Config) {
 				longRetention(c)

@@ -79,6 +79,18 @@ func TestRestart(t *testing.T) {
 			},
 		},
 		{
+			name: "what came at the end of the retention still finds its trace",
+			before: func(r *rig) {
+				r.send(client(1, 0x10, 0))
+				r.pass(r.cfg.Window)
+				r.pass(r.cfg.retention() - time.Second)
+				r.send(server(2, 0x20, 0x10))
+				r.pass(r.cfg.Window - time.Second)
+			},
+			after: func(*rig) {},
+			want:  map[uint64]want{0x10: {derived(0x10), 0}, 0x20: {derived(0x10), 0x10}},
+		},
+		{
 			name:   "a long time down changes nothing",
 			before: func(r *rig) { r.send(client(1, 0x10, 0)); r.pass(r.cfg.Window); r.send(server(2, 0x20, 0x10)) },
 			after:  func(r *rig) { r.clock.add(10 * r.cfg.retention()) },
