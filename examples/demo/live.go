@@ -52,7 +52,7 @@ func live(ctx context.Context, o options, dir string) (err error) {
 		return err
 	}
 	result, err := trace(ctx, o, chain, collector, sink)
-	if err := errors.Join(err, collector.Stop()); err != nil {
+	if err := errors.Join(err, collector.Stop(), chain.Stop()); err != nil {
 		return err
 	}
 	if err := result.print(summaryPath(dir)); err != nil {
