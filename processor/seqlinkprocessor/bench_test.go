@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -40,6 +41,7 @@ func BenchmarkLinker(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/span")
 			b.ReportMetric(float64(diskUse(b, cfg.DBPath))/(1<<20), "MiB-on-disk")
+			b.ReportMetric(float64(heapInUse())/float64(len(l.index.holders)), "heap-B/known-span")
 			require.True(b, l.stop())
 			require.NoError(b, l.close(context.Background()))
 		})
@@ -68,6 +70,13 @@ func chains(first uint64, n int) ptrace.Traces {
 		}
 	}
 	return td
+}
+
+func heapInUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 func diskUse(b *testing.B, dir string) (bytes int64) {

@@ -17,7 +17,7 @@ import (
 // from which compaction takes deleted ones by itself; the value log, which is
 // only cleaned when the tree says so, holds no more than outsized spans.
 const (
-	memTableSize     = 16 << 20
+	memTableSize     = 8 << 20
 	valueThreshold   = 1 << 20
 	valueLogFileSize = 16 << 20
 	// maxBatchBytes leaves room below valueThreshold for what splitting misjudges.
