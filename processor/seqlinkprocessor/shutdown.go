@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// drainTimeout bounds how long a shutdown tries to hand over spans that wait in
-// memory while the next consumer asks to try again.
+// drainTimeout bounds how long a shutdown waits in vain for the next consumer to
+// take the spans that wait in memory.
 const drainTimeout = 5 * time.Second
 
 // stop refuses further spans and waits for those that are being stored. It returns
@@ -39,16 +39,18 @@ func (l *linker) close(ctx context.Context) error {
 	return errors.Join(err, l.store.close())
 }
 
-// drain lets everything leave that waits, whether its window is over or not.
+// drain lets everything leave that waits, whether its window is over or not. It
+// takes as long as it makes progress and ctx allows.
 func (l *linker) drain(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
-	defer cancel()
+	var waited time.Duration
 	for b := l.due(0); b != nil; b = l.due(0) {
 		err := l.flush(ctx, b)
 		if err == nil {
+			waited = 0
 			continue
 		}
-		if !sleep(ctx, l.retry.delay()) {
+		waited += l.retry.delay()
+		if waited > drainTimeout || !sleep(ctx, l.retry.delay()) {
 			return l.abandon(err)
 		}
 	}
