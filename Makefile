@@ -12,7 +12,7 @@ JAEGER_MODULE := github.com/jaegertracing/jaeger@v1.76.0
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
 # Everything that goes into the binary.
 SOURCES := $(shell find bpf internal receiver processor exporter -name '*.go' -not -name '*_test.go') $(wildcard bpf/*.o)
-RECORDING := examples/demo/testdata/chain.jsonl.gz
+RECORDING := receiver/ebpfspanreceiver/testdata/chain.jsonl.gz
 BACKEND ?= tree
 FUZZTIME ?= 30s
 

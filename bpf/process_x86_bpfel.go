@@ -28,6 +28,8 @@ type ProcessCall struct {
 	Place    uint64
 	Promised uint32
 	Captured uint32
+	Fd       int32
+	Pad      uint32
 }
 
 type ProcessProcess struct {

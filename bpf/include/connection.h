@@ -195,6 +195,29 @@ static __always_inline int error_passes(__s64 ret)
 	return ret == -EAGAIN || ret == -4 /* EINTR */ || ret <= -512 /* ERESTARTSYS and up */;
 }
 
+/*
+ * Makes up for the entry of a call that blocked before its process was traced. The
+ * socket has moved by now, so the place is counted back; that is right as long as
+ * no other thread reads the same socket.
+ */
+static __always_inline int receive_adopt(struct call *call, __s64 moved)
+{
+	__u64 socket = 0;
+	struct sock *sk = tcp_sock_of(file_of(call->fd), &socket);
+	struct connection *c;
+
+	if (!sk)
+		return 0;
+	c = connection_of(sk, socket);
+	if (!c)
+		return 0;
+	identify(sk, c);
+	call->sk = (__u64)sk;
+	call->socket = socket;
+	call->place = receive_place(sk, c) - moved;
+	return 1;
+}
+
 static __always_inline int receive_exit(__s64 ret, int form)
 {
 	struct buffers b;
@@ -205,13 +228,15 @@ static __always_inline int receive_exit(__s64 ret, int form)
 		return 0;
 	if (error_passes(ret))
 		goto done;
+	__u64 moved = bytes_moved(call, ret, form);
+	if (!call->sk && !receive_adopt(call, moved))
+		goto done;
 
 	__u64 key = call->sk;
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
 	struct scratch *s = scratch_get();
 	if (!c || c->socket != call->socket || !s)
 		goto done;
-	__u64 moved = bytes_moved(call, ret, form);
 	b = buffers_of(call, form);
 	__u32 payload = 0;
 	event_begin(&s->event, EVENT_RECEIVE, id, process_find(id >> 32));

@@ -8,11 +8,13 @@
 struct call {
 	struct buffers buffers;
 	__u64 messages; /* address of the mmsghdr array, 0 for a single message */
-	__u64 sk;
+	__u64 sk; /* 0: the call began before its process was traced, user space told of it */
 	__u64 socket;
 	__u64 place;    /* of the first byte, at entry: at exit the socket has moved */
 	__u32 promised; /* sends: bytes that the event at entry announced */
 	__u32 captured; /* sends: the turn's captured bytes before this call */
+	__s32 fd;       /* where sk is 0 */
+	__u32 pad;
 };
 
 struct {

@@ -37,7 +37,7 @@ func parseOptions() (options, error) {
 	flag.StringVar(&o.backend, "backend", backendTree, "tree (the terminal) or jaeger")
 	flag.StringVar(&o.jaegerBin, "jaeger-bin", "bin/jaeger", "the Jaeger v2 to start for -backend jaeger")
 	flag.IntVar(&o.seconds, "seconds", 10, "how long the load lasts")
-	flag.StringVar(&o.recording, "recording", "examples/demo/testdata/chain.jsonl.gz", "what to show where the kernel cannot be watched")
+	flag.StringVar(&o.recording, "recording", "receiver/ebpfspanreceiver/testdata/chain.jsonl.gz", "what to show where the kernel cannot be watched")
 	flag.StringVar(&o.record, "record", "", "also write what the kernel showed to this recording")
 	flag.Parse()
 	if o.backend != backendTree && o.backend != backendJaeger {

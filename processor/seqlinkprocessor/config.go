@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/seqlink/seqlink/internal/confdecode"
 )
 
 // DanglingParents says what happens to the id of a remote parent that did not
@@ -61,6 +64,9 @@ func createDefaultConfig() component.Config {
 		MaxHeldSpans:      defaultMaxHeldSpans,
 	}
 }
+
+// Unmarshal implements confmap.Unmarshaler.
+func (c *Config) Unmarshal(conf *confmap.Conf) error { return confdecode.Decode(conf, c) }
 
 // Validate names every key whose value cannot work, and what is allowed.
 func (c *Config) Validate() error {

@@ -33,12 +33,14 @@ type spanReceiver struct {
 	telemetry *metadata.TelemetryBuilder
 	stats     stats
 
+	// batches are the finished spans on their way to the sender.
+	batches chan ptrace.Traces
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
 
 func newSpanReceiver(config *Config, settings receiver.Settings, next consumer.Traces) (*spanReceiver, error) {
-	r := &spanReceiver{config: config, settings: settings}
+	r := &spanReceiver{config: config, settings: settings, batches: make(chan ptrace.Traces, pendingBatches)}
 	var err error
 	if r.sender, err = newSender(settings, next, &r.stats.losses); err != nil {
 		return nil, err
@@ -66,11 +68,10 @@ func (r *spanReceiver) Start(_ context.Context, host component.Host) error {
 	// The context given to Start ends with it.
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	batches := make(chan ptrace.Traces, pendingBatches)
-	r.running.Go(func() { r.sender.run(ctx, batches) })
+	r.running.Go(func() { r.sender.run(ctx, r.batches) })
 	r.running.Go(func() {
-		defer close(batches)
-		if err := run(ctx, func(batch ptrace.Traces) { batches <- batch }); err != nil {
+		defer close(r.batches)
+		if err := run(ctx); err != nil {
 			r.settings.Logger.Error("Tracing ended.", zap.Error(err))
 			componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
 		}
@@ -79,9 +80,10 @@ func (r *spanReceiver) Start(_ context.Context, host component.Host) error {
 }
 
 // runner does the receiver's work until its context ends.
-type runner func(ctx context.Context, emit func(ptrace.Traces)) error
+type runner func(ctx context.Context) error
 
-// open opens what the receiver works with; nothing is traced before the runner runs.
+// open opens what the receiver works with. When it returns, the processes that run
+// already are traced, so that nothing is missed once the collector says it is ready.
 func (r *spanReceiver) open() (runner, error) {
 	if r.config.Replay != "" {
 		return r.openReplay()
@@ -94,8 +96,8 @@ func (r *spanReceiver) openReplay() (runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
-	return func(ctx context.Context, emit func(ptrace.Traces)) error {
-		p := r.pipeline(nil, "", emit)
+	p := r.pipeline(nil, "")
+	return func(ctx context.Context) error {
 		err := recording.Run(ctx, p.event)
 		p.finish()
 		return errors.Join(err, recording.Close())
@@ -128,24 +130,24 @@ func (r *spanReceiver) openKernel() (_ runner, err error) {
 			return nil, errors.Join(fmt.Errorf("record: %w", err), kernel.Close())
 		}
 	}
-	return func(ctx context.Context, emit func(ptrace.Traces)) error {
-		p := r.pipeline(recorder, host, emit)
-		err := stage.Scan(p.event)
-		if err == nil {
-			err = kernel.Run(ctx, func(e *capture.Event) { stage.Event(e, p.event) })
-		}
+	p := r.pipeline(recorder, host)
+	if err := stage.Scan(p.event); err != nil {
+		return nil, errors.Join(fmt.Errorf("find the running processes: %w", err), kernel.Close())
+	}
+	return func(ctx context.Context) error {
+		err := kernel.Run(ctx, func(e *capture.Event) { stage.Event(e, p.event) })
 		p.finish()
 		return errors.Join(err, kernel.Close())
 	}, nil
 }
 
-func (r *spanReceiver) pipeline(recorder *capture.Recorder, host string, emit func(ptrace.Traces)) *pipeline {
+func (r *spanReceiver) pipeline(recorder *capture.Recorder, host string) *pipeline {
 	return newPipeline(r.config, span.Options{
 		ScopeName:     metadata.ScopeName,
 		ScopeVersion:  r.settings.BuildInfo.Version,
 		HostName:      host,
 		MinConfidence: r.config.Causality.MinConfidence,
-	}, recorder, &r.stats, r.settings.Logger, emit)
+	}, recorder, &r.stats, r.settings.Logger, func(batch ptrace.Traces) { r.batches <- batch })
 }
 
 // Shutdown implements component.Component: what is under way is ended and handed

@@ -13,11 +13,12 @@ type Kind uint8
 
 // The kinds of events.
 const (
-	// Send is the entry of a system call that writes to a TCP socket. Size is
-	// what the process asked for; a Sent event corrects it where the kernel took less.
+	// Send is the entry of a system call that writes to a TCP socket. It announces
+	// only the bytes that it carries: Size is len(Data).
 	Send Kind = iota + 1
-	// Sent follows a Send that the kernel did not take whole. Size is what it
-	// took, Errno why it took no more (0 for a short write).
+	// Sent is the exit of a system call that wrote another number of bytes than
+	// its Send announced, or that had none. Size is what the kernel took of the
+	// whole call, Errno why it took no more (0 for a short write).
 	Sent
 	// Receive is the exit of a system call that read from a TCP socket.
 	// Size 0 with Errno 0 is the end of the peer's stream.

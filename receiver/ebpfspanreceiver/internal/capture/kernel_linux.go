@@ -164,6 +164,7 @@ func (k *Kernel) Trace(pid uint32, goRuntime *GoRuntime) error {
 	if err := k.put(pid, p); err != nil {
 		return err
 	}
+	k.adopt(pid)
 	if goRuntime != nil && goRuntime.RoundTrip != 0 {
 		k.probe(pid, goRuntime.RoundTrip)
 	}
@@ -206,7 +207,7 @@ func (k *Kernel) remove(pid uint32) error {
 // pooled client calls are linked by weaker evidence, so a failure is counted and
 // logged but ends nothing.
 func (k *Kernel) probe(pid uint32, offset uint64) {
-	l, err := attachUprobe(fmt.Sprintf("/proc/%d/exe", pid), pid, offset, k.programs.roundTrip)
+	l, err := k.programs.attachUprobe(fmt.Sprintf("/proc/%d/exe", pid), pid, offset)
 	if errors.Is(err, os.ErrNotExist) {
 		return // the process ended
 	}
@@ -217,14 +218,6 @@ func (k *Kernel) probe(pid uint32, offset uint64) {
 		return
 	}
 	k.probes[pid] = l
-}
-
-func attachUprobe(path string, pid uint32, offset uint64, program *ebpf.Program) (link.Link, error) {
-	executable, err := link.OpenExecutable(path)
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return executable.Uprobe("", program, &link.UprobeOptions{Address: offset, PID: int(pid)})
 }
 
 func (k *Kernel) unprobe(pid uint32) {

@@ -22,8 +22,9 @@ const (
 
 // programs are the loaded BPF objects. They share the maps of the first one.
 type programs struct {
-	events, losses, processes *ebpf.Map
-	roundTrip                 *ebpf.Program
+	events, losses, processes, receives *ebpf.Map
+	// roundTripMulti is nil where the kernel has no uprobe_multi links.
+	roundTrip, roundTripMulti *ebpf.Program
 
 	attachable  []attachable
 	collections []*ebpf.Collection
@@ -95,7 +96,8 @@ func (p *programs) load(options KernelOptions) error {
 			return explainLoad(object.name, err)
 		}
 	}
-	p.events, p.losses, p.processes = shared["events"], shared["losses"], shared["processes"]
+	p.events, p.losses = shared["events"], shared["losses"]
+	p.processes, p.receives = shared["processes"], shared["receives"]
 	return nil
 }
 
@@ -133,6 +135,9 @@ func (p *programs) loadObject(spec *ebpf.CollectionSpec, shared map[string]*ebpf
 			replacements[name] = m
 		}
 	}
+	if spec.Programs[roundTrip] != nil {
+		return p.loadUprobes(spec, replacements)
+	}
 	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: replacements})
 	if err != nil {
 		return err
@@ -144,12 +149,7 @@ func (p *programs) loadObject(spec *ebpf.CollectionSpec, shared map[string]*ebpf
 		}
 	}
 	for name, program := range c.Programs {
-		section := spec.Programs[name].SectionName
-		if strings.HasPrefix(section, "uprobe/") {
-			p.roundTrip = program
-			continue
-		}
-		p.attachable = append(p.attachable, attachable{section, program})
+		p.attachable = append(p.attachable, attachable{spec.Programs[name].SectionName, program})
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -154,7 +155,13 @@ func TestProcReal(t *testing.T) {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	})
-	facts, err := Proc{}.Read(uint32(command.Process.Pid))
+	pid := uint32(command.Process.Pid)
+	// The kernel lets Start return a moment before it has set the new environment up.
+	require.Eventually(t, func() bool {
+		facts, err := Proc{}.Read(pid)
+		return err == nil && len(facts.Env) > 0
+	}, 10*time.Second, time.Millisecond)
+	facts, err := Proc{}.Read(pid)
 	require.NoError(t, err)
 	assert.EqualValues(t, os.Getpid(), facts.Parent)
 	assert.Equal(t, map[string]string{"SEQLINK_SERVICE": "sleeper"}, facts.Env)

@@ -105,8 +105,7 @@ func (s *Stage) scan(pids []uint32, emit func(*capture.Event)) int {
 }
 
 // Event passes an event on, after what must be known about its process. Events of
-// processes that are not traced are withheld, but for their forks, execs and exits.
-// A nil event is passed on.
+// processes that are not traced are withheld. A nil event is passed on.
 func (s *Stage) Event(e *capture.Event, emit func(*capture.Event)) {
 	if e == nil || e.Task.PID == 0 {
 		emit(e)
@@ -116,7 +115,9 @@ func (s *Stage) Event(e *capture.Event, emit func(*capture.Event)) {
 	case capture.Fork:
 		s.fork(e, emit)
 	case capture.Exec:
-		s.announce(s.decide(e.Task.PID), e.Time, emit)
+		if !s.exec(e, emit) {
+			return
+		}
 	case capture.Exit:
 		emit(e)
 		s.forget(e.Task.PID)
@@ -127,6 +128,25 @@ func (s *Stage) Event(e *capture.Event, emit func(*capture.Event)) {
 		}
 	}
 	emit(e)
+}
+
+// exec decides anew about a process, and reports whether it is traced. What it
+// forked before the decision was in force did not inherit it, and is looked for.
+// A traced process that becomes one that is not ends for the stages behind.
+func (s *Stage) exec(e *capture.Event, emit func(*capture.Event)) bool {
+	before := s.known[e.Task.PID].process
+	process := s.decide(e.Task.PID)
+	if process == nil {
+		if before != nil {
+			emit(&capture.Event{Kind: capture.Exit, Time: e.Time, Task: e.Task})
+		}
+		return false
+	}
+	s.announce(process, e.Time, emit)
+	if pids, err := s.proc.Processes(); err == nil {
+		s.scan(pids, emit)
+	}
+	return true
 }
 
 // fork gives the child its parent's facts: it runs the same program.

@@ -158,10 +158,23 @@ func TestExecDecidesAnew(t *testing.T) {
 	b.proc.put(10, service("orders"))
 	assert.Equal(t, []string{"trace 10", "found 10 orders at 9", "event 8 of 10"}, b.send(of(capture.Exec, 10)))
 	b.proc.put(10, fakeProcess{comm: "sh"})
-	assert.Equal(t, []string{"ignore 10", "event 8 of 10"}, b.send(of(capture.Exec, 10)))
+	assert.Equal(t, []string{"ignore 10", "event 9 of 10"}, b.send(of(capture.Exec, 10)), "the stages behind see it end")
 	assert.Empty(t, b.send(of(capture.Send, 10)))
 	b.proc.remove(10)
-	assert.Equal(t, []string{"event 8 of 10"}, b.send(of(capture.Exec, 10)), "it has vanished")
+	assert.Empty(t, b.send(of(capture.Exec, 10)), "it has vanished")
+}
+
+// A server may fork its workers before the decision about it reaches the kernel.
+func TestExecFindsChildrenForkedMeanwhile(t *testing.T) {
+	b := newBench(t, traceMe)
+	b.proc.put(10, fakeProcess{comm: "sh"})
+	require.NoError(t, b.Scan(b.emit))
+	b.take()
+	b.proc.put(10, service("orders"))
+	b.proc.put(11, service("orders"))
+	assert.ElementsMatch(t, []string{
+		"trace 10", "found 10 orders at 9", "trace 11", "found 11 orders at 5", "event 8 of 10",
+	}, b.send(of(capture.Exec, 10)))
 }
 
 func TestExit(t *testing.T) {
