@@ -93,7 +93,7 @@ func (r *Report) checkMixed(byTrace map[pcommon.TraceID]map[string]bool) {
 // checkRequest checks one request's spans and counts it as complete if all is right.
 func (r *Report) checkRequest(request string, spans []Span, path []step, byTrace map[pcommon.TraceID]map[string]bool) {
 	row, whole := r.arrange(request, spans, path)
-	right := r.checkParents(request, row, path)
+	right := r.checkParents(request, row)
 	traces := map[pcommon.TraceID]bool{}
 	mixed := false
 	for _, span := range spans {
@@ -135,7 +135,7 @@ func (r *Report) arrange(request string, spans []Span, path []step) (row []*Span
 
 // checkParents compares each span's parent with the span before it. A parent that
 // is missing itself cannot be compared with, unless none is named.
-func (r *Report) checkParents(request string, row []*Span, path []step) bool {
+func (r *Report) checkParents(request string, row []*Span) bool {
 	right := true
 	for i, span := range row {
 		if span == nil {

@@ -13,7 +13,7 @@ import (
 // it; empty where nothing does.
 func Missing() []string {
 	var missing []string
-	if !hasCapability(unix.CAP_SYS_ADMIN) && !(hasCapability(unix.CAP_BPF) && hasCapability(unix.CAP_PERFMON)) {
+	if !hasCapability(unix.CAP_SYS_ADMIN) && (!hasCapability(unix.CAP_BPF) || !hasCapability(unix.CAP_PERFMON)) {
 		missing = append(missing, "the privilege to load BPF programs: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE")
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {

@@ -99,7 +99,7 @@ func (p *Process) Stop() error {
 }
 
 func (p *Process) failure(what string) error {
-	return fmt.Errorf("%s %s (%v); its log ends:\n%s", p.name, what, p.err, p.LogTail())
+	return fmt.Errorf("%s %s (%v); its log ends:\n%s", p.name, what, p.err, p.LogTail()) //nolint:errorlint // nil where it ended well
 }
 
 // LogTail returns the last lines of the process's log.

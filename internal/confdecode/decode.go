@@ -39,7 +39,7 @@ func Decode(conf *confmap.Conf, cfg any) error {
 // decodeErrors returns the innermost decode errors of err's tree.
 func decodeErrors(err error) []*mapstructure.DecodeError {
 	var found []*mapstructure.DecodeError
-	switch wrapper := err.(type) {
+	switch wrapper := err.(type) { //nolint:errorlint // the tree is walked node by node
 	case interface{ Unwrap() []error }:
 		for _, each := range wrapper.Unwrap() {
 			found = append(found, decodeErrors(each)...)

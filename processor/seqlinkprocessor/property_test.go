@@ -98,13 +98,12 @@ func (f *forest) within(start, end uint64) (uint64, uint64) {
 // service is one process on the way of a trace.
 type service struct {
 	call
-	agent, sdk   bool
-	segment      uint64 // provisional trace id
-	server       uint64
-	trace        uint64 // of the SDK
-	sdkServer    uint64
-	mayForward   bool
-	parentOfCall uint64
+	agent, sdk bool
+	segment    uint64 // provisional trace id
+	server     uint64
+	trace      uint64 // of the SDK
+	sdkServer  uint64
+	mayForward bool
 }
 
 // serve adds the spans of the service that takes c and returns its calls.

@@ -295,6 +295,24 @@ func TestKernelReportsCloseAndExit(t *testing.T) {
 	assert.Len(t, ofKind(events, Exit), 1)
 }
 
+func TestKernelCountsWhatTheRingBufferCannotHold(t *testing.T) {
+	c := startChild(t)
+	var losses loss.Counts
+	k, err := NewKernel(KernelOptions{PayloadSize: 1024, RingBufferSize: 64 << 10, Losses: &losses, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, k.Close()) }()
+	require.NoError(t, k.Trace(c.pid(), nil))
+
+	const asked = 200
+	for range asked { // nobody reads meanwhile
+		c.ask(strings.Repeat("x", 500))
+	}
+	moves := ofKind(collect(t, k, c.pid(), func() {}), Send, Receive)
+	lost := losses.Get(loss.RingBufferFull)
+	assert.Positive(t, lost)
+	assert.Equal(t, int64(4*asked), int64(len(moves))+lost, "what is not here was counted")
+}
+
 func TestKernelCarriesLongPayloadsInPart(t *testing.T) {
 	c := startChild(t)
 	k := newKernel(t, &loss.Counts{})

@@ -175,7 +175,7 @@ func (l *Ladder) wait(c *call) {
 func (l *Ladder) release(now int64) {
 	kept := l.waiting[:0]
 	for _, c := range l.waiting {
-		if !c.decided && (!c.act.open() || now-c.endedAt > l.maxWait) {
+		if !c.decided && (!c.open() || now-c.endedAt > l.maxWait) {
 			c.giveUp()
 		}
 		if c.decided {

@@ -129,7 +129,7 @@ func (t *token) leadsTo(r *request) bool {
 // claim settles the call and the calls before it in the chain: all are r's.
 func (c *call) claim(r *request, forward *agreement) {
 	for c != nil && !c.decided && c.candidate(r) {
-		guess, cause := c.act.forward, c.cause
+		guess, cause := c.forward, c.cause
 		confidence := backwardConfidence
 		if guess == r {
 			confidence = 1
@@ -149,7 +149,7 @@ func (c *call) claim(r *request, forward *agreement) {
 // confirmStreaming takes a response that began before the call behind it was
 // complete, as proxies do: it may confirm the forward view, not overrule it.
 func (l *loop) confirmStreaming(r *request, forward *agreement) {
-	if c := l.reading; c != nil && !c.decided && c.act.forward == r {
+	if c := l.reading; c != nil && !c.decided && c.forward == r {
 		c.claim(r, forward)
 	}
 }

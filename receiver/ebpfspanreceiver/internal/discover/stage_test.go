@@ -243,7 +243,7 @@ func TestGoProgramIsTracedWithItsRuntime(t *testing.T) {
 
 func TestFilterErrorsAreReported(t *testing.T) {
 	b := newBench(t, traceMe)
-	b.recorder.err = errors.New("table full")
+	b.err = errors.New("table full")
 	b.proc.put(10, service("orders"))
 	b.proc.put(20, fakeProcess{comm: "sh"})
 	require.NoError(t, b.Scan(b.emit))

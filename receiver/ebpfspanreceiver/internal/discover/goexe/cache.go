@@ -66,7 +66,7 @@ func identify(file *os.File) (identity, error) {
 		return identity{}, errors.New("executable is not a regular file")
 	}
 	return identity{
-		device:   uint64(stat.Dev),
+		device:   uint64(stat.Dev), //nolint:unconvert // an int32 on darwin
 		inode:    stat.Ino,
 		modified: info.ModTime().UnixNano(),
 		length:   info.Size(),
