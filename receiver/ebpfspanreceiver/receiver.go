@@ -53,6 +53,9 @@ func newSpanReceiver(config *Config, settings receiver.Settings, next consumer.T
 
 // Start implements component.Component.
 func (r *spanReceiver) Start(_ context.Context, host component.Host) error {
+	if err := r.observe(); err != nil {
+		return err
+	}
 	run, err := r.open()
 	if err != nil && r.config.ErrorMode == errorModeIgnore {
 		r.settings.Logger.Error("Tracing is off: the receiver cannot start.", zap.Error(err))
@@ -61,9 +64,6 @@ func (r *spanReceiver) Start(_ context.Context, host component.Host) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%w; with error_mode: ignore the collector starts without this receiver", err)
-	}
-	if err := r.observe(); err != nil {
-		return err
 	}
 	// The context given to Start ends with it.
 	ctx, cancel := context.WithCancel(context.Background())
@@ -132,6 +132,7 @@ func (r *spanReceiver) openKernel() (_ runner, err error) {
 	}
 	p := r.pipeline(recorder, host)
 	if err := stage.Scan(p.event); err != nil {
+		p.closeRecorder()
 		return nil, errors.Join(fmt.Errorf("find the running processes: %w", err), kernel.Close())
 	}
 	return func(ctx context.Context) error {
