@@ -9,7 +9,9 @@
  * send's entry announces only the bytes it carries; the exit reports the rest, or
  * that the kernel took fewer.
  */
-#include "connection.h"
+#include "lifetime.h"
+#include "receive.h"
+#include "send.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
