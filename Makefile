@@ -46,9 +46,16 @@ demo-needs:
 
 .PHONY: test
 test: test-needs check $(BINARY) $(JAEGER) ## Run every check and test that CI runs; installs and builds what they need
-	@echo "==> testing"
+	@echo "==> testing packages"
+	@SEQLINK_BIN=$(CURDIR)/$(BINARY) $(TOOLS) gotestsum --format pkgname -- \
+		-race -timeout 20m $$(go list ./... | grep -v /test/e2e)
+	@$(MAKE) --no-print-directory e2e
+
+.PHONY: e2e
+e2e: demo-needs $(BINARY) $(JAEGER) ## Run the end-to-end tests alone; SEQLINK_E2E_LONG=1 makes each 30 s long
+	@echo "==> testing the whole pipeline on this kernel"
 	@SEQLINK_BIN=$(CURDIR)/$(BINARY) SEQLINK_JAEGER_BIN=$(CURDIR)/$(JAEGER) \
-		$(TOOLS) gotestsum --format pkgname -- -race -timeout 20m ./...
+		$(TOOLS) gotestsum --format standard-verbose -- -count 1 -timeout 20m ./test/e2e
 
 .PHONY: test-needs
 test-needs: demo-needs generate-needs
@@ -60,8 +67,8 @@ check: generate-needs ## Check formatting, vet, generated files and the builds f
 	@test -z "$$($(TOOLS) gofumpt -l $$(git ls-files '*.go' | grep -v generated_))" || \
 		{ echo "==> not formatted: run make format"; exit 1; }
 	@go vet ./...
-	@GOOS=darwin go vet ./...
-	@GOOS=linux GOARCH=arm64 go vet ./...
+	@GOOS=darwin go build ./...
+	@GOOS=linux GOARCH=arm64 go build ./...
 	@scripts/check-generated
 
 .PHONY: format
