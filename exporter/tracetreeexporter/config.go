@@ -92,10 +92,10 @@ func (c *Config) validateColor() error {
 }
 
 func (c *Config) validateWait() error {
-	if c.Wait > 0 {
+	if c.Wait >= time.Millisecond {
 		return nil
 	}
-	return fmt.Errorf("wait: %v is not positive; use a duration such as 2s", c.Wait)
+	return fmt.Errorf("wait: %v is too short; use 1ms or more with its unit, such as 2s", c.Wait)
 }
 
 func (c *Config) validateWidth() error {

@@ -91,8 +91,9 @@ func (c *Config) validateDBPath() error {
 }
 
 func (c *Config) validateTimes() error {
-	if c.Window <= 0 {
-		return fmt.Errorf("window: %v must be greater than 0, for example %v", c.Window, defaultWindow)
+	// A duration without a unit counts nanoseconds.
+	if c.Window < time.Millisecond {
+		return fmt.Errorf("window: %v is too short: give 1ms or more with its unit, %v for example", c.Window, defaultWindow)
 	}
 	if c.Retention != 0 && c.Retention < c.Window {
 		return fmt.Errorf("retention: %v must be at least window (%v), or 0 for %d windows", c.Retention, c.Window, retentionWindows)

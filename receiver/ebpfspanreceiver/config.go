@@ -117,7 +117,7 @@ func (c *Config) Validate() error {
 		oneOf("error_mode", c.ErrorMode, errorModePropagate, errorModeIgnore),
 		c.Causality.validate(),
 		oneOf("http::query", c.HTTP.Query, queryRedact, queryKeep, queryDrop),
-		positive("flush_interval", c.FlushInterval),
+		atLeastMillisecond("flush_interval", c.FlushInterval),
 	)
 }
 
@@ -218,8 +218,8 @@ func unwrapPath(err error) error {
 
 func (c *CausalityConfig) validate() error {
 	var errs []error
-	if c.MaxWait <= 0 || c.MaxWait > maxMaxWait {
-		errs = append(errs, fmt.Errorf("causality::max_wait: %s is out of range: give more than 0s and at most %s", c.MaxWait, maxMaxWait))
+	if c.MaxWait < time.Millisecond || c.MaxWait > maxMaxWait {
+		errs = append(errs, fmt.Errorf("causality::max_wait: %s is out of range: give 1ms to %s with its unit", c.MaxWait, maxMaxWait))
 	}
 	if !(c.MinConfidence >= 0 && c.MinConfidence <= 1) { // NaN is neither
 		errs = append(errs, fmt.Errorf("causality::min_confidence: %v is out of range: give 0 to 1", c.MinConfidence))
@@ -241,9 +241,10 @@ func oneOf(key, value string, allowed ...string) error {
 	return nil
 }
 
-func positive(key string, value time.Duration) error {
-	if value <= 0 {
-		return fmt.Errorf("%s: %s is not positive: give 200ms, for example", key, value)
+// atLeastMillisecond also catches durations without a unit, which count nanoseconds.
+func atLeastMillisecond(key string, value time.Duration) error {
+	if value < time.Millisecond {
+		return fmt.Errorf("%s: %s is too short: give 1ms or more with its unit, 200ms for example", key, value)
 	}
 	return nil
 }
