@@ -42,7 +42,7 @@ func TestConfigValidate(t *testing.T) {
 		{"output_in_no_folder", func(c *Config) { c.Output = folder + "/no/file" }, `create the folder "` + folder + `/no"`},
 		{"output_below_file", func(c *Config) { c.Output = file + "/trees" }, `is no folder; name another file`},
 		{"color", func(c *Config) { c.Color = "blue" }, `color: "blue" is not known; use auto, always or never`},
-		{"wait_zero", func(c *Config) { c.Wait = 0 }, `wait: 0s is too short; use a duration such as 2s`},
+		{"wait_zero", func(c *Config) { c.Wait = 0 }, `wait: 0s is too short; use 1ms or more with its unit, such as 2s`},
 		{"wait_negative", func(c *Config) { c.Wait = -time.Second }, `wait: -1s is too short`},
 		{"width_small", func(c *Config) { c.Width = 59 }, `width: 59 is out of range; use 0 for the terminal's width, or 60 to 1000`},
 		{"width_large", func(c *Config) { c.Width = 1001 }, `width: 1001 is out of range`},

@@ -31,7 +31,7 @@ func TestConfigValidate(t *testing.T) {
 		{"negative retention", func(c *Config) { c.Retention = -time.Second }, []string{"retention", "-1s", "at least window"}},
 		{"unknown enum", func(c *Config) { c.DanglingParents = "drop" }, []string{"dangling_parents", `"drop"`, `"clear"`, `"keep"`}},
 		{"no enum", func(c *Config) { c.DanglingParents = "" }, []string{"dangling_parents", `""`, `"clear"`, `"keep"`}},
-		{"nothing may be held", func(c *Config) { c.MaxHeldSpans = 0 }, []string{"max_held_spans", "0", "1ms or more"}},
+		{"nothing may be held", func(c *Config) { c.MaxHeldSpans = 0 }, []string{"max_held_spans", "0", "greater than 0"}},
 		{"syncing memory", func(c *Config) { c.SyncWrites = true }, []string{"sync_writes", "true", "db_path"}},
 		{"two mistakes", func(c *Config) { c.Window, c.MaxHeldSpans = 0, -1 }, []string{"window", "max_held_spans: -1"}},
 	}
