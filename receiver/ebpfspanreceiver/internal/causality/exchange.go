@@ -10,9 +10,11 @@ type request struct {
 	exchange *protocol.Exchange
 	// read is when and by whom its head was completed.
 	read conn.Origin
-	// responding is true once the first byte of its response was written.
-	responding bool
-	ended      bool
+	// thread is the one that read it, nil where goroutines do the work.
+	thread *thread
+	// opened, responded and ended are the thread's steps at which its head was
+	// complete, its response began and it ended; 0 while that is still to come.
+	opened, responded, ended uint64
 }
 
 // call is an outgoing exchange.
@@ -29,8 +31,11 @@ type call struct {
 // or wrote a request.
 type act struct {
 	origin conn.Origin
-	// candidates are the requests that were open when a decision was put off.
-	candidates []*request
+	// thread and step are where and when a decision was put off, nil and 0 where
+	// it was not. streaming says that all open requests were responding then.
+	thread    *thread
+	step      uint64
+	streaming bool
 	// forward is the loop's first guess, and cause the token it rests on.
 	forward *request
 	cause   *token
@@ -44,25 +49,31 @@ type act struct {
 // settle decides the parent, which may be nil.
 func (a *act) settle(parent *request, method Method, confidence float64) {
 	a.decided, a.parent, a.method, a.confidence = true, parent, method, confidence
-	a.candidates = nil
 }
 
-// open reports whether one of the candidates can still tell whose the act was.
+// putOff leaves the decision to what will be seen later.
+func (a *act) putOff(t *thread, streaming bool) {
+	a.thread, a.step, a.streaming = t, t.step, streaming
+}
+
+// open reports whether a request that may have caused the act can still tell.
 func (a *act) open() bool {
-	for _, r := range a.candidates {
-		if !r.ended {
+	if a.thread == nil {
+		return false
+	}
+	for _, r := range a.thread.requests {
+		if r.opened > a.step {
+			return false
+		}
+		if a.candidate(r) {
 			return true
 		}
 	}
 	return false
 }
 
-// candidate reports whether r was open when the act happened.
+// candidate reports whether r was at work when the act happened.
 func (a *act) candidate(r *request) bool {
-	for _, c := range a.candidates {
-		if c == r {
-			return true
-		}
-	}
-	return false
+	after := func(step uint64) bool { return step == 0 || step > a.step }
+	return r.thread == a.thread && r.opened <= a.step && after(r.ended) && (a.streaming || after(r.responded))
 }

@@ -99,17 +99,14 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 		p.opened(r)
 	case protocol.ResponseBegan:
 		if r := l.requests[e]; r != nil {
-			r.responding = true
 			p.responds(r, e.Response.First.Task)
 		}
 	case protocol.Ended:
 		if r := l.requests[e]; r != nil {
 			delete(l.requests, e)
-			r.ended = true
 			p.closed(r)
 		}
 		l.sink.Link(Link{Exchange: e})
-		l.release(e.End.Time)
 	}
 }
 
@@ -154,7 +151,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	} else if c.origin == (conn.Origin{}) {
 		c.act = act{origin: e.Request.First}
 	}
-	if !c.decided && c.candidates == nil {
+	if !c.decided && c.thread == nil {
 		p.decide(&c.act)
 	}
 	return c
@@ -168,7 +165,6 @@ func (l *Ladder) wait(c *call) {
 		return
 	}
 	l.waiting = append(l.waiting, c)
-	l.release(c.endedAt)
 }
 
 // release emits the waiting calls that are decided, or that nothing can decide any more.

@@ -60,8 +60,8 @@ func (p *process) decide(a *act) {
 
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
-	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
-		t.loop.responds(r, &p.forward)
+	if r.thread != nil {
+		r.thread.responds(r, by, &p.forward)
 	}
 }
 

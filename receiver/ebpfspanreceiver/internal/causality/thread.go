@@ -1,6 +1,10 @@
 package causality
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+)
 
 // threadConfidence is that of the thread rung: a timer of the thread's own may
 // still act while one request is open.
@@ -12,14 +16,20 @@ type thread struct {
 	// requests are the open ones that this thread read.
 	requests []*request
 	loop     loop
+	// step counts what happened on the thread; it starts at 1.
+	step uint64
 }
 
 func (t *thread) opened(r *request) {
+	t.step++
+	r.thread, r.opened = t, t.step
 	t.requests = append(t.requests, r)
 	t.loop.ready(&token{request: r})
 }
 
 func (t *thread) closed(r *request) {
+	t.step++
+	r.ended = t.step
 	t.requests = slices.DeleteFunc(t.requests, func(o *request) bool { return o == r })
 	t.loop.forget(r)
 }
@@ -27,7 +37,7 @@ func (t *thread) closed(r *request) {
 // decide settles the act where only one request can have caused it, and asks the
 // loop otherwise.
 func (t *thread) decide(a *act, forwardConfidence float64) {
-	open := t.working()
+	open, streaming := t.working()
 	switch len(open) {
 	case 0:
 		a.settle(nil, "", 0)
@@ -35,22 +45,34 @@ func (t *thread) decide(a *act, forwardConfidence float64) {
 		t.loop.take(open[0])
 		a.settle(open[0], MethodThread, threadConfidence)
 	default:
-		a.candidates = slices.Clone(open)
+		a.putOff(t, streaming)
 		t.loop.forward(a, forwardConfidence)
 	}
 }
 
-// working returns the requests whose response was not begun; where there are none,
-// those that are streaming it.
-func (t *thread) working() []*request {
-	var open []*request
+// working returns at most two of the requests whose response was not begun; where
+// there are none, of those that are streaming it.
+func (t *thread) working() (open []*request, streaming bool) {
 	for _, r := range t.requests {
-		if !r.responding {
+		if r.responded == 0 {
 			open = append(open, r)
+		}
+		if len(open) == 2 {
+			break
 		}
 	}
 	if len(open) == 0 {
-		return t.requests
+		return t.requests, true
 	}
-	return open
+	return open, false
+}
+
+// responds takes the first byte of a response to a request that this thread read.
+// Only where it writes it itself does the order of its tokens mean anything.
+func (t *thread) responds(r *request, by capture.Task, forward *agreement) {
+	t.step++
+	r.responded = t.step
+	if by.TID == r.read.Task.TID {
+		t.loop.responds(r, forward)
+	}
 }

@@ -97,6 +97,7 @@ func (w *world) completes(e *protocol.Exchange, task capture.Task) {
 // linked asserts that a call left with this parent by this method.
 func (w *world) linked(call, parent *protocol.Exchange, method Method) {
 	w.t.Helper()
+	w.ladder.Tick(w.now)
 	l, ok := w.links[call]
 	require.True(w.t, ok, "the call must have left")
 	assert.Same(w.t, parent, l.Parent)
@@ -106,5 +107,6 @@ func (w *world) linked(call, parent *protocol.Exchange, method Method) {
 // waits asserts that a call has not left yet.
 func (w *world) waits(call *protocol.Exchange) {
 	w.t.Helper()
+	w.ladder.Tick(w.now)
 	assert.NotContains(w.t, w.links, call)
 }
