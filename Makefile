@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# Version control stamps would make the build depend on who owns the checkout.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
 TOOLS := go tool -modfile $(CURDIR)/internal/tools/go.mod
 DISTRIBUTION := build/otelcol-seqlink
 BINARY := bin/otelcol-seqlink
@@ -85,7 +88,8 @@ generate: generate-needs ## Rebuild the BPF objects and what mdatagen generates
 
 .PHONY: generate-needs
 generate-needs:
-	@scripts/need clang-16=clang-16 llvm-strip-16=llvm-16 /usr/include/bpf/bpf_helpers.h=libbpf-dev
+	@scripts/need clang-16=clang-16 llvm-strip-16=llvm-16 /usr/include/bpf/bpf_helpers.h=libbpf-dev \
+		/usr/include/linux/bpf.h=linux-libc-dev
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (default 30s)
