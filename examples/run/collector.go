@@ -25,6 +25,8 @@ type CollectorConfig struct {
 	Window string
 	// Stdout takes what the collector prints. Its log goes to a file in Dir.
 	Stdout io.Writer
+	// Unprivileged is Command's.
+	Unprivileged bool
 }
 
 // Collector is a running collector.
@@ -52,6 +54,7 @@ func StartCollector(ctx context.Context, c CollectorConfig) (*Collector, error) 
 	}
 	process, err := Command{
 		Name: "otelcol-seqlink", Path: binary, Args: []string{"--config", path}, Dir: c.Dir, Stdout: c.Stdout,
+		Unprivileged: c.Unprivileged,
 	}.Start()
 	if err != nil {
 		return nil, err

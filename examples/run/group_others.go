@@ -4,6 +4,6 @@ package run
 
 import "syscall"
 
-func ownGroup() *syscall.SysProcAttr {
+func attributes(bool) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -93,16 +93,19 @@ func (r *rig) startChain(hops ...run.Hop) {
 // their ids because nginx's environment is gone once it runs.
 func (r *rig) startCollector(further map[string]any) {
 	r.t.Helper()
+	r.startCollectorAs(run.CollectorConfig{
+		Binary: cmp.Or(os.Getenv("SEQLINK_BIN"), filepath.Join("..", "..", "bin", "otelcol-seqlink")),
+		Dir:    r.t.TempDir(),
+	}, further)
+}
+
+func (r *rig) startCollectorAs(config run.CollectorConfig, further map[string]any) {
+	r.t.Helper()
 	exporters := map[string]any{"otlp_http": r.sink.OTLPHTTP()}
 	maps.Copy(exporters, further)
-	dir := r.t.TempDir()
-	collector, err := run.StartCollector(r.t.Context(), run.CollectorConfig{
-		Binary:    cmp.Or(os.Getenv("SEQLINK_BIN"), filepath.Join("..", "..", "bin", "otelcol-seqlink")),
-		Dir:       dir,
-		Receiver:  map[string]any{"processes": map[string]any{"env": []string{r.marker}, "pids": r.chain.PIDs()}},
-		Exporters: exporters,
-		Window:    window,
-	})
+	config.Receiver = map[string]any{"processes": map[string]any{"env": []string{r.marker}, "pids": r.chain.PIDs()}}
+	config.Exporters, config.Window = exporters, window
+	collector, err := run.StartCollector(r.t.Context(), config)
 	require.NoError(r.t, err)
 	r.collector = collector
 	r.t.Cleanup(func() {
