@@ -3,6 +3,7 @@ package capture
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -31,25 +32,23 @@ func (p *programs) loadUprobes(spec *ebpf.CollectionSpec, replacements map[strin
 // roundTrip is the program's name in the object gohttp.
 const roundTrip = "round_trip"
 
-// attachUprobe probes one process at an offset of its executable file.
+// attachUprobe probes one process at an offset of its executable file. The
+// uprobe_multi link comes second: until Linux 6.10 its filter by process let only
+// one thread through (kernel/trace/bpf_trace.c, uprobe_multi_link_filter).
 func (p *programs) attachUprobe(path string, pid uint32, offset uint64) (link.Link, error) {
 	executable, err := link.OpenExecutable(path)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	var multiErr error
-	if p.roundTripMulti != nil {
-		var l link.Link
-		l, multiErr = executable.UprobeMulti(nil, p.roundTripMulti, &link.UprobeMultiOptions{
-			Addresses: []uint64{offset}, PID: pid,
-		})
-		if multiErr == nil {
-			return l, nil
-		}
-	}
 	l, err := executable.Uprobe("", p.roundTrip, &link.UprobeOptions{Address: offset, PID: int(pid)})
-	if err != nil {
-		return nil, errors.Join(multiErr, err)
+	if err == nil || p.roundTripMulti == nil || !errors.Is(err, fs.ErrPermission) {
+		return l, err
 	}
-	return l, nil
+	multi, multiErr := executable.UprobeMulti(nil, p.roundTripMulti, &link.UprobeMultiOptions{
+		Addresses: []uint64{offset}, PID: pid,
+	})
+	if multiErr != nil {
+		return nil, errors.Join(err, multiErr)
+	}
+	return multi, nil
 }
