@@ -21,6 +21,10 @@ import (
 // costs less than a wake-up per event.
 const pollInterval = 10 * time.Millisecond
 
+// maxDrain bounds the events between two looks at the clock, the losses and the
+// context.
+const maxDrain = 4096
+
 // The flags of struct process in bpf/include/process.h.
 const (
 	processTraced = 1 << iota
@@ -103,9 +107,11 @@ func (k *Kernel) Run(ctx context.Context, handle func(*Event)) error {
 	return nil
 }
 
-// drain hands over what is in the ring buffer, after at most pollInterval.
+// drain hands over what is in the ring buffer, after at most pollInterval. Where
+// events come faster than they are handled it never runs empty, so the number of
+// events is bounded: the caller has other things to do.
 func (k *Kernel) drain(record *ringbuf.Record, event *Event, handle func(*Event)) error {
-	for {
+	for range maxDrain {
 		err := k.reader.ReadInto(record)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
@@ -120,6 +126,7 @@ func (k *Kernel) drain(record *ringbuf.Record, event *Event, handle func(*Event)
 		event.Time = k.clock.unix(event.Time)
 		handle(event)
 	}
+	return nil
 }
 
 // countLosses adds what the programs counted since the last call.

@@ -310,7 +310,46 @@ func TestKernelCountsWhatTheRingBufferCannotHold(t *testing.T) {
 	moves := ofKind(collect(t, k, c.pid(), func() {}), Send, Receive)
 	lost := losses.Get(loss.RingBufferFull)
 	assert.Positive(t, lost)
-	assert.Equal(t, int64(4*asked), int64(len(moves))+lost, "what is not here was counted")
+	// Programs that other processes start meanwhile may be among the lost.
+	assert.Less(t, len(moves), 4*asked)
+	assert.GreaterOrEqual(t, int64(len(moves))+lost, int64(4*asked), "what is not here was counted")
+}
+
+// A reader that is slower than its events must still end when it is told to.
+func TestKernelEndsUnderLoad(t *testing.T) {
+	c := startChild(t)
+	k := newKernel(t, &loss.Counts{})
+	defer func() { require.NoError(t, k.Close()) }()
+	require.NoError(t, k.Trace(c.pid(), nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error)
+	started := make(chan struct{}, 1)
+	go func() {
+		done <- k.Run(ctx, func(e *Event) {
+			select {
+			case started <- struct{}{}:
+			default:
+			}
+			if e != nil {
+				time.Sleep(100 * time.Microsecond)
+			}
+		})
+	}()
+	<-started
+	for asked := 0; ; asked++ {
+		c.ask("more")
+		if asked == 200 {
+			cancel()
+		}
+		select {
+		case err := <-done:
+			require.NoError(t, err)
+			return
+		default:
+		}
+		require.Less(t, asked, 1_000_000, "it never ends")
+	}
 }
 
 func TestKernelCarriesLongPayloadsInPart(t *testing.T) {

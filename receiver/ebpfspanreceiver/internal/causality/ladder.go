@@ -12,6 +12,8 @@ import (
 const (
 	// maxWaiting bounds the calls whose parent is not decided yet.
 	maxWaiting = 100_000
+	// maxConnects bounds the connects whose connection has not sent a request yet.
+	maxConnects = 65_536
 	// tidyInterval is how often idle state is dropped.
 	tidyInterval = int64(time.Second)
 	// connectTimeout is how long a connect may wait for its connection's first request.
@@ -75,6 +77,10 @@ func (l *Ladder) Connect(c *conn.Conn) {
 	p.learn(a.origin.Task)
 	p.decide(a)
 	if a.decided && a.parent == nil {
+		return
+	}
+	if len(l.connects) >= maxConnects {
+		l.losses.Add(loss.ExchangeTableFull, 1)
 		return
 	}
 	l.connects[c.Connected] = a
