@@ -50,7 +50,7 @@ type Attribute struct {
 
 // TraceContext is a trace context that an application put into a request.
 type TraceContext struct {
-	// Propagator names the format: "w3c".
+	// Propagator names the format, "w3c" for example; package propagation has them all.
 	Propagator string
 	TraceID    [16]byte
 	SpanID     [8]byte

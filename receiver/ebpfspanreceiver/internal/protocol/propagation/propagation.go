@@ -3,7 +3,11 @@
 // takes that file and a line in propagators.
 package propagation
 
-import "github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+import (
+	"strings"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+)
 
 // Fields are the header fields of a request, whatever its protocol.
 type Fields interface {
@@ -23,6 +27,9 @@ type Propagator interface {
 
 var propagators = []Propagator{
 	W3C{},
+	Datadog{},
+	B3{},
+	Jaeger{},
 }
 
 // Extract returns the valid trace contexts in f, at most one for each format.
@@ -36,3 +43,6 @@ func Extract(f Fields) []protocol.TraceContext {
 	}
 	return found
 }
+
+// trim cuts off the white space that may surround a field's value (RFC 9110, 5.5).
+func trim(s string) string { return strings.Trim(s, " \t") }

@@ -21,7 +21,7 @@ func (W3C) Extract(f Fields) (protocol.TraceContext, bool) {
 	if len(parents) != 1 {
 		return protocol.TraceContext{}, false
 	}
-	c, ok := parseTraceParent(strings.Trim(parents[0], " \t"))
+	c, ok := parseTraceParent(trim(parents[0]))
 	if ok {
 		c.TraceState = traceState(f.Values("tracestate"))
 	}
