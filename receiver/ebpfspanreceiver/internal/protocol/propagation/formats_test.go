@@ -33,9 +33,9 @@ func TestFormats(t *testing.T) {
 	with := func(base list, more ...[2]string) list { return append(append(list{}, base...), more...) }
 	multiple := list{{"X-B3-TraceId", upper + lower}, {"X-B3-SpanId", span}}
 	for name, c := range map[string]struct {
-		fields                       list
+		fields                      list
 		propagator, traceID, spanID string
-		flags                        byte
+		flags                       byte
 	}{
 		"datadog, 64 bits":    {decimal, "datadog", zeros + lower, span, 0},
 		"datadog, lower case": {list{{"x-datadog-trace-id", "12379814468735227512"}, {"x-datadog-parent-id", " 67667974448284343"}}, "datadog", zeros + lower, span, 0},
