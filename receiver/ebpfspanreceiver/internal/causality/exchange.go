@@ -15,6 +15,8 @@ type request struct {
 	// opened, responded and ended are the thread's steps at which its head was
 	// complete, its response began and it ended; 0 while that is still to come.
 	opened, responded, ended uint64
+	// answered is true once it has ended; nothing is caused by it any more.
+	answered bool
 }
 
 // call is an outgoing exchange.
@@ -22,7 +24,6 @@ type call struct {
 	exchange *protocol.Exchange
 	// act is the deed that its parent is found by.
 	act
-	ended bool
 	// endedAt is the time of its end.
 	endedAt int64
 }
@@ -54,6 +55,14 @@ func (a *act) settle(parent *request, method Method, confidence float64) {
 // putOff leaves the decision to what will be seen later.
 func (a *act) putOff(t *thread, streaming bool) {
 	a.thread, a.step, a.streaming = t, t.step, streaming
+}
+
+// expired reports whether everything that may have caused the act has ended.
+func (a *act) expired() bool {
+	if a.decided {
+		return a.parent != nil && a.parent.answered
+	}
+	return !a.open()
 }
 
 // open reports whether a request that may have caused the act can still tell.

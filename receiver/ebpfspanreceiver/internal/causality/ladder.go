@@ -110,6 +110,7 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 	case protocol.Ended:
 		if r := l.requests[e]; r != nil {
 			delete(l.requests, e)
+			r.answered = true
 			p.closed(r)
 		}
 		l.sink.Link(Link{Exchange: e})
@@ -127,7 +128,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		p.reading(c, e.Response.First.Task)
 	case protocol.Ended:
 		delete(l.calls, e)
-		c.ended, c.endedAt = true, e.End.Time
+		c.endedAt = e.End.Time
 		if e.Response.Complete {
 			p.completed(c, e.Response.Last.Task)
 		}
@@ -146,10 +147,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	p.learn(e.Request.First.Task)
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
 		delete(l.connects, e.Connected)
-		c.act = *a
-		if c.method == MethodThread {
-			c.method = MethodConnect
-		}
+		c.takeConnect(a)
 	}
 	if e.Asked != nil {
 		p.learn(e.Asked.Task)
@@ -161,6 +159,18 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 		p.decide(&c.act)
 	}
 	return c
+}
+
+// takeConnect makes the connect the call's deed, unless who connected was answered
+// meanwhile: then a pool kept the connection, and somebody else uses it first.
+func (c *call) takeConnect(a *act) {
+	if a.expired() {
+		return
+	}
+	c.act = *a
+	if c.method == MethodThread {
+		c.method = MethodConnect
+	}
 }
 
 func (l *Ladder) wait(c *call) {

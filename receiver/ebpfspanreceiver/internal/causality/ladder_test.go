@@ -95,6 +95,28 @@ func TestConnectBelongsToWhoConnects(t *testing.T) {
 	w.responds(r2, onThread(1))
 }
 
+// A pool may keep a connection that its opener did not need.
+func TestConnectOfAnsweredRequestProvesNothing(t *testing.T) {
+	w := newWorld(t)
+	opener := w.reads(onThread(1))
+	connected := w.connects(onThread(1))
+	w.responds(opener, onThread(1))
+	user := w.reads(onThread(1))
+	k := w.begins(onThread(1), &protocol.Exchange{Connected: connected})
+	w.completes(k, onThread(1))
+	w.linked(k, user, MethodThread)
+
+	// The same where the connect was undecided between two requests.
+	r1, r2 := w.reads(onThread(2)), w.reads(onThread(2))
+	connected = w.connects(onThread(2))
+	w.responds(r1, onThread(2))
+	w.responds(r2, onThread(2))
+	user = w.reads(onThread(2))
+	k = w.begins(onThread(2), &protocol.Exchange{Connected: connected})
+	w.completes(k, onThread(2))
+	w.linked(k, user, MethodThread)
+}
+
 func TestLoopBothViewsAgree(t *testing.T) {
 	w := newWorld(t)
 	r1, r2, r3 := w.reads(onThread(1)), w.reads(onThread(1)), w.reads(onThread(1))
