@@ -129,7 +129,6 @@ static __always_inline void identify(struct sock *sk, struct connection *c)
 			return;
 		}
 	}
-	count_loss(LOSS_IDENTITY_UNSTABLE);
 }
 
 /*

@@ -37,7 +37,6 @@ var kernelLosses = []loss.Reason{
 	loss.RingBufferFull,
 	loss.ThreadTableFull,
 	loss.PayloadUnreadable,
-	loss.IdentityUnstable,
 	loss.ProcessTableFull,
 }
 

@@ -83,9 +83,13 @@ func (t *Table) received(e *capture.Event) {
 }
 
 // move delivers an event's bytes. Without an identity the kernel side could not
-// tell the place of the bytes, and has counted that.
+// tell their place.
 func (t *Table) move(e *capture.Event, d Direction) {
-	if e.Size == 0 || e.Identity == (capture.Identity{}) {
+	if e.Size == 0 {
+		return
+	}
+	if e.Identity == (capture.Identity{}) {
+		t.losses.Add(loss.IdentityUnstable, 1)
 		return
 	}
 	c := t.conn(e)

@@ -179,8 +179,9 @@ func TestReusedInodeIsAnotherConnection(t *testing.T) {
 func TestUnidentifiedBytesAreNotPlaced(t *testing.T) {
 	e := moved(capture.Receive, 0, "x")
 	e.Identity = capture.Identity{}
-	s, _ := run(e)
+	s, table := run(e)
 	assert.Empty(t, s.segments)
+	assert.Equal(t, int64(1), table.losses.Get(loss.IdentityUnstable))
 }
 
 func TestConnectAndRoundTripReachTheConnection(t *testing.T) {

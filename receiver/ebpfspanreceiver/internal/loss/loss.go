@@ -18,8 +18,9 @@ const (
 	// PayloadUnreadable counts kernel events whose payload could not be copied
 	// from the process's memory; sizes and places are still right.
 	PayloadUnreadable
-	// IdentityUnstable counts kernel events of connections whose sequence
-	// numbers did not hold still long enough to be read.
+	// IdentityUnstable counts kernel events of connections whose identity is not
+	// known: their sequence numbers did not hold still long enough to be read, or
+	// they were first seen when this end had closed its direction already.
 	IdentityUnstable
 	// EventMalformed counts kernel or recorded events that could not be decoded.
 	EventMalformed
