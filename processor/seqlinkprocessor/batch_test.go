@@ -8,17 +8,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-func TestBatchKey(t *testing.T) {
-	key := batchKey{arrival: 1_700_000_000_000_000_000, seq: 3}
-	got, err := parseBatchKey(key.append(nil))
-	require.NoError(t, err)
-	require.Equal(t, key, got)
-	_, err = parseBatchKey([]byte{1})
-	require.ErrorContains(t, err, "1 bytes")
-	require.Less(t, string(batchKey{1, 9}.append(nil)), string(batchKey{2, 1}.append(nil)))
-	require.Less(t, string(batchKey{2, 255}.append(nil)), string(batchKey{2, 256}.append(nil)))
-}
-
 // large returns traces of n spans of about 1 KiB in two scopes of two resources.
 func large(n int) ptrace.Traces {
 	td := ptrace.NewTraces()
@@ -93,15 +82,17 @@ func TestLargeRequestsAreStoredInParts(t *testing.T) {
 
 func TestOutsizedSpans(t *testing.T) {
 	td := traces(server(1, 1, 0), server(2, 2, 0), server(3, 3, 0))
-	td.ResourceSpans().At(1).ScopeSpans().At(0).Spans().At(0).Attributes().PutStr("huge", strings.Repeat("x", 3<<20))
-	t.Run("fit on disk", func(t *testing.T) {
+	second := td.ResourceSpans().At(1).ScopeSpans().At(0).Spans().At(0)
+	t.Run("fit", func(t *testing.T) {
+		second.Attributes().PutStr("huge", strings.Repeat("x", maxBatchBytes-1000))
 		r := newRig(t, durable(t))
 		require.NoError(t, r.l.accept(td))
 		r.kill()
 		r.pass(r.cfg.Window)
 		require.Len(t, r.byID(), 3)
 	})
-	t.Run("are dropped in memory and the rest goes on", func(t *testing.T) {
+	t.Run("are dropped and the rest goes on", func(t *testing.T) {
+		second.Attributes().PutStr("huge", strings.Repeat("x", maxBatchBytes))
 		r := newRig(t, nil)
 		require.NoError(t, r.l.accept(td))
 		r.pass(r.cfg.Window)

@@ -41,7 +41,8 @@ func BenchmarkLinker(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/span")
 			b.ReportMetric(float64(diskUse(b, cfg.DBPath))/(1<<20), "MiB-on-disk")
-			b.ReportMetric(float64(heapInUse())/float64(len(l.index.holders)), "heap-B/known-span")
+			b.ReportMetric(float64(l.index.bytes())/float64(l.index.known), "index-B/known-span")
+			b.ReportMetric(float64(heapInUse())/float64(l.index.known), "heap-B/known-span")
 			require.True(b, l.stop())
 			require.NoError(b, l.close(context.Background()))
 		})

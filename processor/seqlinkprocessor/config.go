@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/seqlink/seqlink/internal/confdecode"
+	"github.com/seqlink/seqlink/processor/seqlinkprocessor/internal/sampling"
 )
 
 // DanglingParents says what happens to the id of a remote parent that did not
@@ -25,8 +26,11 @@ const (
 )
 
 const (
-	defaultWindow       = 20 * time.Second
-	defaultMaxHeldSpans = 2_000_000
+	defaultWindow           = 20 * time.Second
+	defaultMaxMemoryMiB     = 1024
+	defaultMaxDiskMiB       = 4096
+	defaultMaxSpansPerTrace = 20_000
+	defaultMaxTraceDuration = time.Hour
 	// retentionWindows is the default retention, in windows.
 	retentionWindows = 10
 )
@@ -49,8 +53,22 @@ type Config struct {
 	// SyncWrites flushes every write to the disk before it is acknowledged, so that
 	// spans survive a power loss and not only the end of the process.
 	SyncWrites bool `mapstructure:"sync_writes"`
-	// MaxHeldSpans bounds the spans that wait; beyond it senders are asked to retry.
-	MaxHeldSpans int `mapstructure:"max_held_spans"`
+	// SamplingRate is the probability, from 0 to 1, with which a trace is passed on. It
+	// is decided from the trace id, so that everybody who samples by OpenTelemetry's
+	// consistent probability keeps the same traces.
+	SamplingRate float64 `mapstructure:"sampling_rate"`
+	// HonorAppSampling drops the traces that the application decided to drop.
+	HonorAppSampling bool `mapstructure:"honor_app_sampling"`
+	// MaxMemoryMiB bounds the memory of the index and, without DBPath, of the spans that
+	// wait, in MiB. Beyond it the oldest names are forgotten; when that does not suffice,
+	// senders are asked to retry. 0 is no bound.
+	MaxMemoryMiB int `mapstructure:"max_memory_mib"`
+	// MaxDiskMiB bounds the disk space of the store in the same way.
+	MaxDiskMiB int `mapstructure:"max_disk_mib"`
+	// MaxSpansPerTrace and MaxTraceDuration bound a trace: beyond them it does not grow.
+	// 0 is no bound.
+	MaxSpansPerTrace int           `mapstructure:"max_spans_per_trace"`
+	MaxTraceDuration time.Duration `mapstructure:"max_trace_duration"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -61,7 +79,11 @@ func createDefaultConfig() component.Config {
 		Window:            defaultWindow,
 		InheritAppTraceID: true,
 		DanglingParents:   DanglingParentsClear,
-		MaxHeldSpans:      defaultMaxHeldSpans,
+		SamplingRate:      1,
+		MaxMemoryMiB:      defaultMaxMemoryMiB,
+		MaxDiskMiB:        defaultMaxDiskMiB,
+		MaxSpansPerTrace:  defaultMaxSpansPerTrace,
+		MaxTraceDuration:  defaultMaxTraceDuration,
 	}
 }
 
@@ -70,7 +92,8 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return confdecode.Decode(
 
 // Validate names every key whose value cannot work, and what is allowed.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateDBPath(), c.validateTimes(), c.validateDanglingParents(), c.validateMaxHeldSpans())
+	return errors.Join(c.validateDBPath(), c.validateTimes(), c.validateDanglingParents(),
+		c.validateSamplingRate(), c.validateRoom(), c.validateTraceLimits())
 }
 
 func (c *Config) validateDBPath() error {
@@ -109,9 +132,32 @@ func (c *Config) validateDanglingParents() error {
 	return fmt.Errorf("dangling_parents: %q is not known: allowed are %q and %q", c.DanglingParents, DanglingParentsClear, DanglingParentsKeep)
 }
 
-func (c *Config) validateMaxHeldSpans() error {
-	if c.MaxHeldSpans <= 0 {
-		return fmt.Errorf("max_held_spans: %d must be greater than 0, for example %d", c.MaxHeldSpans, defaultMaxHeldSpans)
+func (c *Config) validateSamplingRate() error {
+	if _, err := sampling.New(c.SamplingRate); err != nil {
+		return fmt.Errorf("sampling_rate: %w", err)
+	}
+	return nil
+}
+
+// minRoomMiB is what the store and the index need to work at all.
+const minRoomMiB = 32
+
+func (c *Config) validateRoom() error {
+	if c.MaxMemoryMiB != 0 && c.MaxMemoryMiB < minRoomMiB {
+		return fmt.Errorf("max_memory_mib: %d is too small: give %d or more, %d for example, or 0 for no bound", c.MaxMemoryMiB, minRoomMiB, defaultMaxMemoryMiB)
+	}
+	if c.MaxDiskMiB != 0 && c.MaxDiskMiB < minRoomMiB {
+		return fmt.Errorf("max_disk_mib: %d is too small: give %d or more, %d for example, or 0 for no bound", c.MaxDiskMiB, minRoomMiB, defaultMaxDiskMiB)
+	}
+	return nil
+}
+
+func (c *Config) validateTraceLimits() error {
+	if c.MaxSpansPerTrace < 0 {
+		return fmt.Errorf("max_spans_per_trace: %d must not be negative: give %d for example, or 0 for no bound", c.MaxSpansPerTrace, defaultMaxSpansPerTrace)
+	}
+	if c.MaxTraceDuration < 0 || c.MaxTraceDuration > 0 && c.MaxTraceDuration < c.Window {
+		return fmt.Errorf("max_trace_duration: %v must be at least window (%v), %v for example, or 0 for no bound", c.MaxTraceDuration, c.Window, defaultMaxTraceDuration)
 	}
 	return nil
 }

@@ -31,9 +31,15 @@ func TestConfigValidate(t *testing.T) {
 		{"negative retention", func(c *Config) { c.Retention = -time.Second }, []string{"retention", "-1s", "at least window"}},
 		{"unknown enum", func(c *Config) { c.DanglingParents = "drop" }, []string{"dangling_parents", `"drop"`, `"clear"`, `"keep"`}},
 		{"no enum", func(c *Config) { c.DanglingParents = "" }, []string{"dangling_parents", `""`, `"clear"`, `"keep"`}},
-		{"nothing may be held", func(c *Config) { c.MaxHeldSpans = 0 }, []string{"max_held_spans", "0", "greater than 0"}},
+		{"no bounds", func(c *Config) { c.MaxMemoryMiB, c.MaxDiskMiB, c.MaxSpansPerTrace, c.MaxTraceDuration = 0, 0, 0, 0 }, nil},
+		{"too little memory", func(c *Config) { c.MaxMemoryMiB = 31 }, []string{"max_memory_mib", "31", "32 or more", "0 for no bound"}},
+		{"too little disk", func(c *Config) { c.MaxDiskMiB = -1 }, []string{"max_disk_mib", "-1", "32 or more", "0 for no bound"}},
+		{"negative spans", func(c *Config) { c.MaxSpansPerTrace = -1 }, []string{"max_spans_per_trace", "-1", "0 for no bound"}},
+		{"a trace shorter than the window", func(c *Config) { c.MaxTraceDuration = time.Second }, []string{"max_trace_duration", "1s", "window (20s)"}},
+		{"no trace is kept", func(c *Config) { c.SamplingRate = 0 }, nil},
+		{"no probability", func(c *Config) { c.SamplingRate = 1.5 }, []string{"sampling_rate", "1.5", "from 0", "to 1"}},
 		{"syncing memory", func(c *Config) { c.SyncWrites = true }, []string{"sync_writes", "true", "db_path"}},
-		{"two mistakes", func(c *Config) { c.Window, c.MaxHeldSpans = 0, -1 }, []string{"window", "max_held_spans: -1"}},
+		{"two mistakes", func(c *Config) { c.Window, c.MaxMemoryMiB = 0, -1 }, []string{"window", "max_memory_mib: -1"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,11 +66,17 @@ func TestConfigKeys(t *testing.T) {
 		"inherit_app_trace_id": false,
 		"dangling_parents":     "keep",
 		"sync_writes":          true,
-		"max_held_spans":       7,
+		"sampling_rate":        0.25,
+		"honor_app_sampling":   true,
+		"max_memory_mib":       64,
+		"max_disk_mib":         65,
+		"max_spans_per_trace":  7,
+		"max_trace_duration":   "2h",
 	}).Unmarshal(cfg))
 	require.Equal(t, &Config{
 		DBPath: "/var/lib/seqlink", Window: 5 * time.Second, Retention: 7 * time.Second,
-		DanglingParents: DanglingParentsKeep, SyncWrites: true, MaxHeldSpans: 7,
+		DanglingParents: DanglingParentsKeep, SyncWrites: true, SamplingRate: 0.25,
+		HonorAppSampling: true, MaxMemoryMiB: 64, MaxDiskMiB: 65, MaxSpansPerTrace: 7, MaxTraceDuration: 2 * time.Hour,
 	}, cfg)
 	require.Equal(t, 7*time.Second, cfg.retention())
 	require.Error(t, confmap.NewFromStringMap(map[string]any{"windows": "5s"}).Unmarshal(cfg), "unknown keys are errors")

@@ -13,8 +13,6 @@ import (
 const (
 	minTick = 5 * time.Millisecond
 	maxTick = 100 * time.Millisecond
-	// maxFlushed bounds the batches that would leave twice after a crash.
-	maxFlushed = 16
 )
 
 // tickInterval is how often the linker looks for batches whose window is over.
@@ -43,30 +41,18 @@ func (l *linker) cycle(ctx context.Context) {
 			break
 		}
 	}
-	l.deleteFlushed()
 	l.forget()
+	l.observeSizes(ctx)
 }
 
 // due returns the first batch of the queue when it has waited for window.
 func (l *linker) due(window time.Duration) *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for len(l.queue) > 0 && l.queue[0].state == batchVoid {
-		l.dequeue()
-	}
-	if len(l.queue) == 0 {
+	if len(l.queue) == 0 || l.now().Sub(l.queue[0].arrival) < window {
 		return nil
 	}
-	b := l.queue[0]
-	if b.state == batchReserved || l.now().Sub(b.arrival) < window {
-		return nil
-	}
-	return b
-}
-
-func (l *linker) dequeue() {
-	l.queue[0] = nil
-	l.queue = l.queue[1:]
+	return l.queue[0]
 }
 
 // flush hands the first batch of the queue to the next consumer. An error means
@@ -81,7 +67,7 @@ func (l *linker) flush(ctx context.Context, b *batch) error {
 		return nil
 	}
 	record, res := l.publish(b, td)
-	if err := l.store.putPublication(b.key, record); err != nil {
+	if err := l.putRecord(b, record); err != nil {
 		return l.tryAgain(err)
 	}
 	if err := l.emit(ctx, td, &res); err != nil {
@@ -90,12 +76,12 @@ func (l *linker) flush(ctx context.Context, b *batch) error {
 	l.retry.succeeded(l.logger)
 	l.count(res)
 	l.leave(b)
-	l.telemetry.ProcessorSeqlinkFlushLag.Record(ctx, l.lag(b).Seconds())
+	l.telemetry.ProcessorSeqlinkFlushLag.Record(ctx, l.lagOf(b).Seconds())
 	return nil
 }
 
-// lag is how long b stayed beyond its window.
-func (l *linker) lag(b *batch) time.Duration {
+// lagOf is how long b stayed beyond its window.
+func (l *linker) lagOf(b *batch) time.Duration {
 	return max(0, l.now().Sub(b.arrival)-l.cfg.Window)
 }
 
@@ -107,13 +93,26 @@ func (l *linker) publish(b *batch, td ptrace.Traces) ([]byte, result) {
 	if b.published.IsZero() {
 		b.published = l.now()
 	}
-	r := newRenamer(l.index, b, l.cfg.DanglingParents)
+	r := renamer{index: l.index, batch: b, dangler: l.cfg.DanglingParents, sampler: l.sampler}
 	r.rename(td)
-	if !l.store.durable {
+	if !l.store.durable() {
 		return nil, r.result
 	}
-	p := publication{published: b.published, names: r.names, spans: b.spans}
-	return p.encode(), r.result
+	record := l.index.recordOf(b.spans, r.linked, b.published)
+	return record.encode(), r.result
+}
+
+// putRecord stores the record of a batch that is about to leave.
+func (l *linker) putRecord(b *batch, record []byte) error {
+	if !l.store.durable() {
+		return nil
+	}
+	if b.recorded {
+		return l.store.published.Replace(b.key, record)
+	}
+	err := l.store.published.Put(b.key, record)
+	b.recorded = err == nil
+	return err
 }
 
 // emit gives td to the next consumer. What it refuses for good is dropped and
@@ -142,7 +141,10 @@ func (l *linker) count(res result) {
 	add(l.telemetry.ProcessorSeqlinkSpansEmitted, res.emitted)
 	add(l.telemetry.ProcessorSeqlinkSpansDuplicate, res.duplicates)
 	add(l.telemetry.ProcessorSeqlinkSpansReparented, res.reparented)
+	add(l.telemetry.ProcessorSeqlinkSpansOrphaned, res.orphans)
 	add(l.telemetry.ProcessorSeqlinkDanglingParentsCleared, res.cleared)
+	l.telemetry.dropped(dropSampled, res.dropped[dropBySampling])
+	l.telemetry.dropped(dropAppNotSampled, res.dropped[dropByApp])
 }
 
 // dropUnreadable gives up a batch that the store cannot give back.
@@ -156,51 +158,52 @@ func (l *linker) dropUnreadable(b *batch, err error) {
 
 // leave takes b, the first of the queue, out of it. Its ids are remembered.
 func (l *linker) leave(b *batch) {
+	l.held.Add(-int64(len(b.spans)))
 	l.mu.Lock()
-	l.dequeue()
+	l.queue[0] = nil
+	l.queue = l.queue[1:]
+	b.segments = l.index.leave(b.spans)
+	b.spans = nil
 	l.left = append(l.left, b)
 	l.mu.Unlock()
-	l.held.Add(-int64(len(b.spans)))
-	l.flushed = append(l.flushed, b.key)
-	if len(l.flushed) >= maxFlushed {
-		l.deleteFlushed()
+	if err := l.cursor.set(b.key); err != nil {
+		l.logger.Error("what left could not be written down; after a crash it would leave again", zap.Error(err))
 	}
-}
-
-// deleteFlushed removes from the store what the next consumer has accepted.
-func (l *linker) deleteFlushed() {
-	if err := l.store.deleteBatches(l.flushed); err != nil {
-		l.logger.Error("spans that left could not be deleted; trying again", zap.Error(err))
-		return
-	}
-	l.flushed = l.flushed[:0]
+	l.store.waiting.Release(b.key)
 }
 
 // forget removes from index and store what left longer ago than the retention. It
 // waits for a window more, so that a span that came within the retention still
 // finds its trace when it leaves.
 func (l *linker) forget() {
-	old := l.takeOld(l.now().Add(-l.cfg.retention() - l.cfg.Window))
-	keys := make([]batchKey, len(old))
-	for i, b := range old {
-		keys[i] = b.key
-	}
-	if err := l.store.deletePublications(keys); err != nil {
-		l.logger.Error("published names could not be deleted; the next start deletes them", zap.Error(err))
+	until := l.now().Add(-l.cfg.retention() - l.cfg.Window)
+	for l.forgetBefore(until) {
+		continue
 	}
 }
 
-func (l *linker) takeOld(until time.Time) []*batch {
+// forgetBefore forgets some of what left before a time, so that others need not wait
+// for long, and tells whether there is more.
+func (l *linker) forgetBefore(until time.Time) bool {
+	const atOnce = 16
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := 0
-	for n < len(l.left) && !l.left[n].published.After(until) {
-		for i := range l.left[n].spans {
-			l.index.remove(&l.left[n].spans[i])
+	for range atOnce {
+		if len(l.left) == 0 || l.left[0].published.After(until) {
+			return false
 		}
-		n++
+		l.forgetFirst()
 	}
-	old := l.left[:n:n]
-	l.left = l.left[n:]
-	return old
+	return true
+}
+
+// forgetFirst forgets the batch that left first. The caller holds the lock.
+func (l *linker) forgetFirst() {
+	b := l.left[0]
+	l.left[0] = nil
+	l.left = l.left[1:]
+	l.index.forget(b.segments)
+	if b.recorded {
+		l.store.published.Release(b.key)
+	}
 }

@@ -93,17 +93,52 @@ func TestPermanentErrorsDropAndGoOn(t *testing.T) {
 }
 
 func TestBackpressure(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.MaxHeldSpans = 2 })
-	require.NoError(t, r.l.accept(traces(server(1, 1, 0), server(1, 2, 0), server(1, 3, 0))), "alone it may be larger")
-	err := r.l.accept(traces(server(1, 4, 0)))
-	require.ErrorContains(t, err, "max_held_spans")
+	r := newRig(t, func(c *Config) { c.MaxMemoryMiB = minRoomMiB })
+	id, err := uint64(0), error(nil)
+	for err == nil {
+		var spans []testSpan
+		for range 1000 {
+			id++
+			spans = append(spans, server(id, id, 0))
+		}
+		err = r.l.accept(traces(spans...))
+	}
+	require.ErrorIs(t, err, errNoRoom)
+	require.ErrorContains(t, err, "max_memory_mib is 32")
 	require.False(t, consumererror.IsPermanent(err))
-	require.EqualValues(t, 1, r.counter("spans_refused"))
-	require.EqualValues(t, 3, r.counter("spans_received"))
+	require.EqualValues(t, 1000, r.counter("spans_refused"))
+	require.EqualValues(t, id-1000, r.counter("spans_received"))
+	require.Greater(t, id, uint64(100_000))
+
 	r.pass(r.cfg.Window)
-	r.send(server(1, 4, 0))
-	r.send(server(1, 5, 0))
-	require.Error(t, r.l.accept(traces(server(1, 6, 0))))
+	require.Len(t, r.emitted(), int(id)-1000)
+	r.send(server(id+1, id+1, 0))
+	r.send(server(id+2, id+2, id))
+	r.pass(r.cfg.Window)
+	require.Len(t, r.emitted(), int(id)-1000+2)
+}
+
+// Names of traces that left are forgotten before anybody is refused.
+func TestTheOldestNamesAreForgottenWhenMemoryIsUsedUp(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxMemoryMiB, c.Retention = minRoomMiB, 1000*time.Hour })
+	id := uint64(0)
+	for r.counter("spans_forgotten") == 0 {
+		var spans []testSpan
+		for range 1000 {
+			id++
+			spans = append(spans, server(id, id, 0))
+		}
+		r.send(spans...)
+		r.pass(r.cfg.Window)
+		require.Less(t, id, uint64(10_000_000))
+	}
+	require.Greater(t, id, uint64(150_000))
+	r.sink.Reset()
+	r.send(server(id+1, id+1, id), server(id+2, id+2, 1))
+	r.pass(r.cfg.Window)
+	require.Equal(t, derived(id), r.span(id+1).TraceID(), "a young name is there")
+	require.Equal(t, derived(id+2), r.span(id+2).TraceID(), "the oldest is not")
+	require.Zero(t, r.counter("spans_refused"))
 }
 
 func TestNothingIsStoredForNoSpans(t *testing.T) {
@@ -117,8 +152,8 @@ func TestUnreadableBatchesAreDroppedAndCounted(t *testing.T) {
 	r.send(server(1, 0x10, 0))
 	r.send(server(2, 0x20, 0))
 	r.send(server(3, 0x30, 0))
-	require.NoError(t, r.l.store.deleteBatches([]batchKey{r.l.queue[0].key}))
-	require.NoError(t, r.l.store.putBatch(r.l.queue[1].key, []byte("garbage")))
+	r.l.store.waiting.Release(r.l.queue[0].key)
+	require.NoError(t, r.l.store.waiting.Put(r.l.queue[1].key, []byte("garbage")))
 	r.pass(r.cfg.Window)
 	require.Len(t, r.emitted(), 1)
 	require.EqualValues(t, 2, r.counter("corrupt_records"))

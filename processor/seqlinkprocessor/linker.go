@@ -1,6 +1,7 @@
 package seqlinkprocessor // import "github.com/seqlink/seqlink/processor/seqlinkprocessor"
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -10,12 +11,11 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
+
+	"github.com/seqlink/seqlink/processor/seqlinkprocessor/internal/sampling"
 )
 
-var (
-	errTooManyHeld = errors.New("too many spans wait: max_held_spans is reached; try again later")
-	errNotRunning  = errors.New("the seqlink processor is not running")
-)
+var errNotRunning = errors.New("the seqlink processor is not running")
 
 // linker is the engine behind the processor: the store of waiting spans, the
 // index over them, and the queue in which they leave.
@@ -25,11 +25,15 @@ type linker struct {
 	telemetry *telemetry
 	next      consumer.Traces
 	// now is the clock; tests set their own.
-	now   func() time.Time
-	store *window
+	now       func() time.Time
+	store     *store
+	sampler   sampling.Sampler
+	committer committer
 
 	held     atomic.Int64 // spans in queue
 	inflight sync.WaitGroup
+	// lag is how long, in nanoseconds, the last batch that left had waited beyond its window.
+	lag atomic.Int64
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -42,143 +46,134 @@ type linker struct {
 
 	// What follows belongs to the goroutine that flushes.
 
-	// flushed has the keys of batches that left and are still stored.
-	flushed []batchKey
-	retry   retry
+	cursor cursor
+	retry  retry
 }
 
 // newLinker opens the store and rebuilds the index from it.
 func newLinker(cfg *Config, logger *zap.Logger, tel *telemetry, next consumer.Traces, now func() time.Time) (*linker, error) {
-	store, err := openWindow(cfg.DBPath, cfg.SyncWrites, logger)
+	sampler, err := sampling.New(cfg.SamplingRate)
+	if err != nil {
+		return nil, fmt.Errorf("sampling_rate: %w", err)
+	}
+	store, err := openStore(cfg, logger, tel)
 	if err != nil {
 		return nil, err
 	}
-	l := &linker{
-		cfg: cfg, logger: logger, telemetry: tel, next: next, now: now, store: store,
-		index: newIndex(cfg.InheritAppTraceID, tel.joined),
-	}
+	l := &linker{cfg: cfg, logger: logger, telemetry: tel, next: next, now: now, store: store, sampler: sampler}
+	l.index = newIndex(l.rules())
+	l.committer.store = l.storeGroup
 	if err := l.rebuild(); err != nil {
+		l.index.release()
 		return nil, errors.Join(err, store.close())
 	}
 	return l, nil
+}
+
+func (l *linker) rules() indexRules {
+	return indexRules{
+		inherit:     l.cfg.InheritAppTraceID,
+		honorApp:    l.cfg.HonorAppSampling,
+		keep:        l.sampler.Keep,
+		maxSpans:    l.cfg.MaxSpansPerTrace,
+		maxDuration: l.cfg.MaxTraceDuration,
+		onJoin:      l.telemetry.joined,
+		onLimit:     l.telemetry.limited,
+		onName: func(spans int) {
+			l.telemetry.ProcessorSeqlinkTraceSize.Record(context.Background(), int64(spans))
+		},
+	}
 }
 
 // accept stores and indexes td. When it returns nil, the spans survive the end of
 // the process (with a store on disk); when it returns an error, the sender may
 // send all of td again, what was taken already is recognised.
 func (l *linker) accept(td ptrace.Traces) error {
-	all, err := newBatches(td, maxBatchBytes)
+	requests, err := newRequests(td, maxRequestBytes)
 	if err != nil {
 		return err
 	}
-	batches, outsized := l.storable(all)
-	if err := l.reserve(batches); err != nil {
+	if err := l.enter(); err != nil {
 		return err
 	}
 	defer l.inflight.Done()
-	l.dropOutsized(outsized)
 	var errs error
-	for _, b := range batches {
-		err := l.store.putBatch(b.key, b.data)
-		l.admit(b, err == nil)
-		errs = errors.Join(errs, err)
+	for _, r := range requests {
+		if len(r.data) > maxBatchBytes {
+			l.dropOutsized(r)
+			continue
+		}
+		errs = errors.Join(errs, l.committer.commit(r))
 	}
 	return errs
 }
 
-// storable parts batches that have spans into those that can be stored and those
-// that are too large.
-func (l *linker) storable(all []*batch) (batches, outsized []*batch) {
-	for _, b := range all {
-		switch {
-		case len(b.spans) == 0:
-		case len(b.data) > l.store.maxValue:
-			outsized = append(outsized, b)
-		default:
-			batches = append(batches, b)
-		}
-	}
-	return batches, outsized
-}
-
-func (l *linker) dropOutsized(outsized []*batch) {
-	for _, b := range outsized {
-		add(l.telemetry.ProcessorSeqlinkSpansReceived, len(b.spans))
-		l.telemetry.dropped(dropTooLarge, len(b.spans))
-		l.logger.Warn("dropped a span that is too large to be stored", zap.Int("bytes", len(b.data)), zap.Int("max_bytes", l.store.maxValue))
-	}
-}
-
-// reserve gives the batches their places in the queue. A request larger than
-// max_held_spans is accepted when nothing else waits; it never could be otherwise.
-func (l *linker) reserve(batches []*batch) error {
-	n := countSpans(batches)
+// enter counts a sender in, unless the linker was closed.
+func (l *linker) enter() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return errNotRunning
 	}
-	if held := l.held.Load(); held > 0 && held+int64(n) > int64(l.cfg.MaxHeldSpans) {
-		add(l.telemetry.ProcessorSeqlinkSpansRefused, n)
-		return fmt.Errorf("%w (%d held, %d allowed)", errTooManyHeld, held, l.cfg.MaxHeldSpans)
-	}
-	now := l.now()
-	for _, b := range batches {
-		b.arrival = now
-		b.key = l.nextKey(now)
-		l.queue = append(l.queue, b)
-	}
-	l.held.Add(int64(n))
 	l.inflight.Add(1)
 	return nil
 }
 
-func countSpans(batches []*batch) int {
-	n := 0
-	for _, b := range batches {
-		n += len(b.spans)
-	}
-	return n
+func (l *linker) dropOutsized(r *request) {
+	add(l.telemetry.ProcessorSeqlinkSpansReceived, len(r.spans))
+	l.telemetry.dropped(dropTooLarge, len(r.spans))
+	l.logger.Warn("dropped a span that is too large to be stored", zap.Int("bytes", len(r.data)), zap.Int("max_bytes", maxBatchBytes))
 }
 
-// nextKey returns a key after the last one, also when the clock was set back.
-func (l *linker) nextKey(now time.Time) batchKey {
-	l.lastKey = batchKey{arrival: max(now.UnixNano(), l.lastKey.arrival), seq: l.lastKey.seq + 1}
-	return l.lastKey
-}
-
-// admit indexes a batch that was stored, or voids one that was not.
-func (l *linker) admit(b *batch, stored bool) {
-	b.data = nil
-	if !stored {
-		add(l.telemetry.ProcessorSeqlinkSpansRefused, len(b.spans))
-		l.held.Add(-int64(len(b.spans)))
-		l.setState(b, batchVoid)
-		return
+// storeGroup stores and indexes a group as one batch. It has one caller at a time.
+func (l *linker) storeGroup(g *commitGroup) error {
+	n := g.spans()
+	if err := l.makeRoom(g.bytes); err != nil {
+		add(l.telemetry.ProcessorSeqlinkSpansRefused, n)
+		return err
 	}
-	late := l.indexBatch(b)
-	add(l.telemetry.ProcessorSeqlinkSpansReceived, len(b.spans))
+	b := l.newBatch()
+	if err := l.store.putBatch(b.key, g.data()); err != nil {
+		add(l.telemetry.ProcessorSeqlinkSpansRefused, n)
+		return fmt.Errorf("spans cannot be stored: %w; try again later", err)
+	}
+	late := l.admit(b, g)
+	add(l.telemetry.ProcessorSeqlinkSpansReceived, n)
 	add(l.telemetry.ProcessorSeqlinkSpansLate, late)
+	return nil
 }
 
-func (l *linker) setState(b *batch, state batchState) {
+// newBatch returns a batch whose key is after all others, also when the clock was set
+// back.
+func (l *linker) newBatch() *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b.state = state
+	now := l.now()
+	l.lastKey = batchKey{Arrival: max(now.UnixNano(), l.lastKey.Arrival), Seq: l.lastKey.Seq + 1}
+	return &batch{key: l.lastKey, arrival: now}
 }
 
-// indexBatch adds b's spans to the index and counts those whose trace has a
-// published name already.
-func (l *linker) indexBatch(b *batch) (late int) {
+// admit indexes the spans of a stored batch and lets it wait. It counts the spans
+// whose trace has a published name already.
+func (l *linker) admit(b *batch, g *commitGroup) (late int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	b.state = batchWaiting
-	for i := range b.spans {
-		s := &b.spans[i]
-		l.index.add(s)
-		if s.segment != nil && s.segment.group.name.published() {
-			late++
+	b.spans = make([]handle, 0, g.spans())
+	for _, r := range g.requests {
+		for i := range r.spans {
+			h := l.index.add(&r.spans[i])
+			b.spans = append(b.spans, h)
+			if l.index.late(h) {
+				late++
+			}
 		}
 	}
+	l.queue = append(l.queue, b)
+	l.held.Add(int64(len(b.spans)))
 	return late
+}
+
+// late tells whether a span came after its trace was named.
+func (x *index) late(h handle) bool {
+	return h != spanUnindexed && h != spanDuplicate && x.groupOf(x.spans.At(h).segment).name.published()
 }

@@ -293,11 +293,22 @@ func TestNamesAreForgottenAfterRetention(t *testing.T) {
 }
 
 func requireEmptyIndex(t *testing.T, l *linker) {
-	require.Empty(t, l.index.segments)
-	require.Empty(t, l.index.holders)
-	require.Empty(t, l.index.overflow)
-	require.Empty(t, l.index.pending)
-	require.Empty(t, l.index.servers)
+	x := l.index
+	x.ids.Clean()
+	x.pending.Clean()
+	require.Zero(t, x.spans.Len(), "spans")
+	require.Zero(t, x.segments.Len(), "segments")
+	require.Zero(t, x.groups.Len(), "groups")
+	require.Zero(t, x.contexts.Len(), "contexts")
+	require.Zero(t, x.ids.Len(), "ids")
+	require.Zero(t, x.known, "known ids")
+	require.Zero(t, x.pending.Len(), "pending")
+	require.Zero(t, x.traces.Len(), "traces")
+	require.Empty(t, x.servers)
+	require.Empty(t, x.ownNames)
+	require.Empty(t, x.randomness)
+	require.Empty(t, x.continued)
+	require.Empty(t, x.continues)
 	require.Empty(t, l.queue)
 	require.Empty(t, l.left)
 }
@@ -410,7 +421,7 @@ func TestKeysFollowArrivalWhenTheClockIsSetBack(t *testing.T) {
 		r.clock.add(-time.Hour)
 	}
 	require.True(t, slices.IsSortedFunc(r.l.queue, func(a, b *batch) int {
-		return strings.Compare(string(a.key.append(nil)), string(b.key.append(nil)))
+		return strings.Compare(string(a.key.Append(nil)), string(b.key.Append(nil)))
 	}))
 }
 

@@ -5,23 +5,83 @@ import (
 	"cmp"
 	"encoding/binary"
 	"math"
-	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// nameOf returns the trace id under which seg's spans leave, and publishes it:
+// nameOf returns the name under which a segment's spans leave, and publishes it:
 // from now on it does not change. seq is the sequence number of the batch that
 // asks. A segment that has no name takes the oldest one of its group.
-func (x *index) nameOf(seg *segment, seq uint64) name {
-	if seg.name.published() {
-		return seg.name
+func (x *index) nameOf(seg handle, seq uint64) name {
+	if n, ok := x.publishedName(seg); ok {
+		return n
 	}
-	if !seg.group.name.published() {
-		seg.group.name = name{trace: x.traceID(seg.group), seq: seq}
+	g := x.groupOf(seg)
+	if !g.name.published() {
+		trace := x.traceID(g)
+		g.name = name{trace: trace, seq: seq, decision: x.decide(g, trace)}
+		x.onName(int(g.spans))
 	}
-	seg.name = seg.group.name
-	return seg.name
+	x.segments.At(seg).bits |= segmentPublished
+	return g.name
+}
+
+// publishedName returns the name under which spans of a segment left.
+func (x *index) publishedName(seg handle) (name, bool) {
+	if !x.segments.At(seg).has(segmentPublished) {
+		return name{}, false
+	}
+	if n, ok := x.ownNames[seg]; ok {
+		return n, true
+	}
+	return x.groupOf(seg).name, true
+}
+
+// uniteNames gives g the older name of two groups that become one. Segments that
+// were published under the other one keep it.
+func (x *index) uniteNames(g, other *group) {
+	if g.name == other.name || !other.name.published() {
+		return
+	}
+	if !g.name.published() {
+		g.name = other.name
+		return
+	}
+	if g.name.olderThan(other.name) {
+		x.keepNames(other)
+		return
+	}
+	x.keepNames(g)
+	g.name = other.name
+}
+
+// keepNames lets the published segments of a group keep its name while the group
+// takes another one.
+func (x *index) keepNames(g *group) {
+	x.eachSegment(g, func(h handle, s *segment) {
+		if _, own := x.ownNames[h]; s.has(segmentPublished) && !own {
+			x.ownNames[h] = g.name
+		}
+	})
+}
+
+// restoreName gives a segment the name under which its spans left before a restart.
+func (x *index) restoreName(seg handle, n name) {
+	s, g := x.segments.At(seg), x.groupOf(seg)
+	if s.has(segmentPublished) {
+		return // a later record of the same segment
+	}
+	if g.name.published() && n != g.name && n.olderThan(g.name) {
+		x.keepNames(g)
+		g.name = n
+	}
+	if !g.name.published() {
+		g.name = n
+	}
+	s.bits |= segmentPublished
+	if n != g.name {
+		x.ownNames[seg] = n
+	}
 }
 
 // traceID chooses the trace id of a group from what is known now. It depends on
@@ -29,17 +89,28 @@ func (x *index) nameOf(seg *segment, seq uint64) name {
 func (x *index) traceID(g *group) pcommon.TraceID {
 	root := x.root(g)
 	if root == nil {
-		return smallestTraceID(g)
+		return x.smallestTraceID(g)
 	}
 	if x.inherit {
 		if id, ok := x.inheritedTraceID(g); ok {
 			return id
 		}
 	}
-	if root.segment.foreign() || root.id.IsEmpty() {
-		return root.trace
+	if s := x.segments.At(root.segment); s.foreign() || root.id.IsEmpty() {
+		return s.trace
 	}
 	return deriveTraceID(root.id)
+}
+
+// eachSpan calls f with the spans of a group that was not named yet: none has left.
+func (x *index) eachSpan(g *group, f func(*segment, *span)) {
+	x.eachSegment(g, func(_ handle, seg *segment) {
+		for h := seg.spans; h != 0; {
+			s := x.spans.At(h)
+			f(seg, s)
+			h = s.next
+		}
+	})
 }
 
 // root returns the span of g that has no known parent; of several the first by
@@ -47,88 +118,85 @@ func (x *index) traceID(g *group) pcommon.TraceID {
 // a ring, every span counts.
 func (x *index) root(g *group) *span {
 	var root, any *span
-	for _, seg := range g.segments {
-		for _, s := range seg.spans {
-			any = firstRoot(any, s)
-			if x.parentOf(s) == nil {
-				root = firstRoot(root, s)
-			}
+	x.eachSpan(g, func(_ *segment, s *span) {
+		any = x.firstRoot(any, s)
+		if x.parentOf(s) == 0 {
+			root = x.firstRoot(root, s)
 		}
-	}
+	})
 	if root == nil {
 		return any
 	}
 	return root
 }
 
-func firstRoot(a, b *span) *span {
+func (x *index) firstRoot(a, b *span) *span {
 	if a == nil || a.id.IsEmpty() != b.id.IsEmpty() {
 		if a == nil || a.id.IsEmpty() {
 			return b
 		}
 		return a
 	}
-	if compareSpans(b, a) < 0 {
+	if x.compareSpans(b, a) < 0 {
 		return b
 	}
 	return a
 }
 
-func smallestTraceID(g *group) pcommon.TraceID {
-	smallest := g.segments[0].trace
-	for _, seg := range g.segments[1:] {
-		if bytes.Compare(seg.trace[:], smallest[:]) < 0 {
-			smallest = seg.trace
+func (x *index) smallestTraceID(g *group) pcommon.TraceID {
+	var smallest pcommon.TraceID
+	x.eachSegment(g, func(_ handle, s *segment) {
+		if smallest.IsEmpty() || bytes.Compare(s.trace[:], smallest[:]) < 0 {
+			smallest = s.trace
 		}
-	}
+	})
 	return smallest
 }
 
 // inheritedTraceID returns the trace id that an application gave to g: that on
 // the span nearest to its root, of several the first by compareSpans.
 func (x *index) inheritedTraceID(g *group) (pcommon.TraceID, bool) {
-	given := appSpans(g)
+	var given []*span
+	same := true
+	x.eachSpan(g, func(_ *segment, s *span) {
+		id, ok := x.appTraceID(s)
+		if !ok {
+			return
+		}
+		if len(given) > 0 {
+			first, _ := x.appTraceID(given[0])
+			same = same && id == first
+		}
+		given = append(given, s)
+	})
 	if len(given) == 0 {
 		return pcommon.TraceID{}, false
 	}
-	best := given[0]
-	if !sameAppTraceID(given) {
-		depths := depths{x: x, known: map[*span]int{}}
-		best = slices.MinFunc(given, depths.compare)
+	if same {
+		return x.appTraceID(given[0])
 	}
-	id, ok := appTraceID(best)
-	return id, ok
+	return x.appTraceID(x.nearestToRoot(given))
 }
 
-// appSpans returns the spans of g to which an application gave a trace id.
-func appSpans(g *group) []*span {
-	var given []*span
-	for _, seg := range g.segments {
-		for _, s := range seg.spans {
-			if _, ok := appTraceID(s); ok {
-				given = append(given, s)
-			}
+func (x *index) nearestToRoot(spans []*span) *span {
+	d := depths{x: x, known: map[*span]int{}}
+	best := spans[0]
+	for _, s := range spans[1:] {
+		if d.compare(s, best) < 0 {
+			best = s
 		}
 	}
-	return given
-}
-
-func sameAppTraceID(given []*span) bool {
-	first, _ := appTraceID(given[0])
-	return !slices.ContainsFunc(given, func(s *span) bool {
-		id, _ := appTraceID(s)
-		return id != first
-	})
+	return best
 }
 
 // appTraceID returns the trace id that an application gave to s, by its SDK or
 // by the context in the payload.
-func appTraceID(s *span) (pcommon.TraceID, bool) {
-	if s.segment.foreign() {
-		return s.trace, true
+func (x *index) appTraceID(s *span) (pcommon.TraceID, bool) {
+	if seg := x.segments.At(s.segment); seg.foreign() {
+		return seg.trace, true
 	}
-	if len(s.contexts) > 0 {
-		return s.contexts[0].trace, true
+	if s.contexts != 0 {
+		return x.contexts.At(s.contexts).ref.trace, true
 	}
 	return pcommon.TraceID{}, false
 }
@@ -143,7 +211,7 @@ type depths struct {
 const inRing = math.MaxInt
 
 func (d *depths) compare(a, b *span) int {
-	return cmp.Or(cmp.Compare(d.of(a), d.of(b)), compareSpans(a, b))
+	return cmp.Or(cmp.Compare(d.of(a), d.of(b)), d.x.compareSpans(a, b))
 }
 
 func (d *depths) of(s *span) int {
@@ -157,7 +225,7 @@ func (d *depths) of(s *span) int {
 		}
 		d.known[s] = inRing // until the walk ends somewhere else than here
 		path = append(path, s)
-		s = d.x.parentOf(s)
+		s = d.x.spanBehind(d.x.parentOf(s))
 	}
 	for i := len(path) - 1; i >= 0; i-- {
 		if depth != inRing {

@@ -2,10 +2,14 @@ package seqlinkprocessor // import "github.com/seqlink/seqlink/processor/seqlink
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"math"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/seqlink/seqlink/processor/seqlinkprocessor/internal/slicestore"
 )
 
 // progressInterval is how often a long rebuild says how far it is.
@@ -14,9 +18,14 @@ const progressInterval = 5 * time.Second
 // rebuild fills index and queue from the store: first what left and is still
 // remembered, then what waits, each in order of arrival, and last the names.
 func (l *linker) rebuild() error {
+	waiting, ok := l.store.waiting.(*slicestore.Store)
+	if !ok {
+		l.telemetry.ProcessorSeqlinkRebuildDuration.Record(context.Background(), 0)
+		return nil
+	}
 	started := time.Now()
-	r := rebuilder{l: l, waiting: map[batchKey]bool{}, reported: started}
-	if err := r.run(); err != nil {
+	r := rebuilder{l: l, recorded: map[batchKey]bool{}, reported: started}
+	if err := r.run(waiting, l.store.published); err != nil {
 		return err
 	}
 	took := time.Since(started)
@@ -29,77 +38,120 @@ func (l *linker) rebuild() error {
 }
 
 type rebuilder struct {
-	l       *linker
-	waiting map[batchKey]bool
+	l *linker
+	// left is the key of the last batch that left.
+	left batchKey
+	// recorded has the batches that have a record and did not leave.
+	recorded map[batchKey]bool
+	// over are stored batches that left.
+	over []batchKey
 	// names are applied at the end, when all segments are known.
-	names          []segmentName
-	spans, corrupt int
-	reported       time.Time
+	names    []recordedSegment
+	spans    int
+	reported time.Time
+
+	mu      sync.Mutex // guards corrupt
+	corrupt int
 }
 
-func (r *rebuilder) run() error {
-	store := r.l.store
-	if !store.durable {
-		return nil
-	}
-	if err := store.each(waitingPrefix, false, r.noteWaiting, r.skip); err != nil {
+func (r *rebuilder) run(waiting, published *slicestore.Store) error {
+	if err := r.openCursor(waiting); err != nil {
 		return err
 	}
-	if err := store.each(publishedPrefix, true, r.addPublication, r.skip); err != nil {
+	if err := published.Each(r.addPublication, r.skip); err != nil {
 		return err
 	}
-	if err := store.each(waitingPrefix, true, r.addBatch, r.skip); err != nil {
+	if err := r.addWaiting(waiting); err != nil {
 		return err
 	}
-	r.applyNames()
+	for _, n := range r.names {
+		if seg := r.l.index.findSegment(n.trace); seg != 0 && n.name.published() {
+			r.l.index.restoreName(seg, n.name)
+		}
+	}
+	for _, key := range r.over {
+		waiting.Release(key)
+	}
+	waiting.DropEmpty()
+	published.DropEmpty()
 	return nil
 }
 
-func (r *rebuilder) noteWaiting(key batchKey, _ []byte) error {
-	r.waiting[key] = true
-	return nil
+// openCursor finds out what left. Where that is not known, it is what was before the
+// oldest slice of waiting spans.
+func (r *rebuilder) openCursor(waiting *slicestore.Store) (err error) {
+	r.l.cursor, r.left, err = openCursor(r.l.cfg.DBPath)
+	if errors.Is(err, errBadCursor) {
+		r.skip("cursor", err)
+		err = nil
+	}
+	if r.left == (batchKey{}) {
+		first, ok := waiting.First()
+		if !ok {
+			first = batchKey{Arrival: math.MaxInt64}
+		}
+		r.left = batchKey{Arrival: first.Arrival - 1, Seq: math.MaxUint64}
+		return err
+	}
+	r.noteKey(r.left)
+	return err
 }
 
 // addPublication remembers a batch that left. Of one that was about to leave, and
-// so is stored still, only the names count.
+// so waits still, only the names count.
 func (r *rebuilder) addPublication(key batchKey, data []byte) error {
 	p, err := decodePublication(data)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errCorrupt, err)
+		return err
 	}
-	r.names = append(r.names, p.names...)
+	r.names = append(r.names, p.segments...)
 	r.noteKey(key)
-	if r.waiting[key] {
+	if key.Compare(r.left) > 0 {
+		r.recorded[key] = true
 		return nil
 	}
-	b := &batch{key: key, spans: p.spans, published: r.notInFuture(p.published)}
-	r.addSpans(b)
+	b := &batch{key: key, published: r.notInFuture(p.published), recorded: true}
+	b.segments = r.l.index.restore(&p)
 	r.l.left = append(r.l.left, b)
+	r.progress(len(p.spans) + len(p.full))
 	return nil
 }
 
-func (r *rebuilder) addBatch(key batchKey, data []byte) error {
-	td, err := unmarshalTraces(data)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errCorrupt, err)
+// addWaiting indexes the batches that did not leave.
+func (r *rebuilder) addWaiting(waiting *slicestore.Store) error {
+	d := newBatchDecoder(func(key batchKey, spans []arrival, err error) {
+		if err != nil {
+			r.skip(key.String(), err)
+			waiting.Release(key)
+			return
+		}
+		r.addBatch(key, spans)
+	})
+	defer d.wait()
+	return waiting.Each(func(key batchKey, data []byte) error {
+		r.noteKey(key)
+		if key.Compare(r.left) <= 0 {
+			r.over = append(r.over, key)
+			return nil
+		}
+		d.decode(key, data)
+		return nil
+	}, r.skip)
+}
+
+func (r *rebuilder) addBatch(key batchKey, spans []arrival) {
+	b := &batch{key: key, arrival: r.notInFuture(time.Unix(0, key.Arrival)), recorded: r.recorded[key]}
+	b.spans = make([]handle, len(spans))
+	for i := range spans {
+		b.spans[i] = r.l.index.add(&spans[i])
 	}
-	b := &batch{key: key, state: batchWaiting, arrival: r.notInFuture(time.Unix(0, key.arrival)), spans: readSpans(td)}
-	r.noteKey(key)
-	r.addSpans(b)
 	r.l.queue = append(r.l.queue, b)
-	r.l.held.Add(int64(len(b.spans)))
-	return nil
+	r.l.held.Add(int64(len(spans)))
+	r.progress(len(spans))
 }
 
-func (r *rebuilder) addSpans(b *batch) {
-	for i := range b.spans {
-		r.l.index.add(&b.spans[i])
-	}
-	r.spans += len(b.spans)
-	r.report()
-}
-
-func (r *rebuilder) report() {
+func (r *rebuilder) progress(spans int) {
+	r.spans += spans
 	if time.Since(r.reported) < progressInterval {
 		return
 	}
@@ -108,7 +160,7 @@ func (r *rebuilder) report() {
 }
 
 func (r *rebuilder) noteKey(key batchKey) {
-	r.l.lastKey = batchKey{arrival: max(key.arrival, r.l.lastKey.arrival), seq: max(key.seq, r.l.lastKey.seq)}
+	r.l.lastKey = batchKey{Arrival: max(key.Arrival, r.l.lastKey.Arrival), Seq: max(key.Seq, r.l.lastKey.Seq)}
 }
 
 // notInFuture guards against a clock that was set back while the linker was down.
@@ -119,21 +171,10 @@ func (r *rebuilder) notInFuture(t time.Time) time.Time {
 	return t
 }
 
-func (r *rebuilder) applyNames() {
-	for _, n := range r.names {
-		seg := r.l.index.segments[n.trace]
-		if seg == nil || !n.name.published() {
-			continue
-		}
-		if !seg.name.published() {
-			seg.name = n.name
-		}
-		seg.group.offer(n.name)
-	}
-}
-
-func (r *rebuilder) skip(key []byte, err error) {
+func (r *rebuilder) skip(record string, err error) {
+	r.mu.Lock()
 	r.corrupt++
+	r.mu.Unlock()
 	add(r.l.telemetry.ProcessorSeqlinkCorruptRecords, 1)
-	r.l.logger.Error("skipped a stored record that cannot be read", zap.Binary("key", key), zap.Error(err))
+	r.l.logger.Error("skipped a stored record that cannot be read", zap.String("record", record), zap.Error(err))
 }

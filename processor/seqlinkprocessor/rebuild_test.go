@@ -11,10 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.uber.org/zap"
+
+	"github.com/seqlink/seqlink/processor/seqlinkprocessor/internal/slicestore"
 )
 
 func durable(t *testing.T) func(*Config) {
@@ -131,19 +134,16 @@ func TestForgottenRecordsLeaveTheStore(t *testing.T) {
 	r := newRig(t, durable(t))
 	r.send(client(1, 0x10, 0))
 	r.pass(r.cfg.Window)
-	require.Equal(t, 1, stored(t, r, publishedPrefix))
-	require.Zero(t, stored(t, r, waitingPrefix))
+	require.Equal(t, 1, r.l.store.published.Len())
+	require.Zero(t, stored(r))
 	r.pass(r.cfg.retention() + r.cfg.Window)
-	require.Zero(t, stored(t, r, publishedPrefix))
+	require.Zero(t, r.l.store.published.Len())
 	r.reopen()
+	r.pass(0)
 	requireEmptyIndex(t, r.l)
 }
 
-func stored(t *testing.T, r *rig, prefix byte) int {
-	n := 0
-	require.NoError(t, r.l.store.each(prefix, false, func(batchKey, []byte) error { n++; return nil }, func([]byte, error) {}))
-	return n
-}
+func stored(r *rig) int { return r.l.store.waiting.(*slicestore.Store).Len() }
 
 func TestCorruptRecordsAreSkippedAndCounted(t *testing.T) {
 	r := newRig(t, durable(t))
@@ -151,17 +151,21 @@ func TestCorruptRecordsAreSkippedAndCounted(t *testing.T) {
 	r.pass(r.cfg.Window)
 	r.send(server(2, 0x20, 0x10))
 	store := r.l.store
-	require.NoError(t, store.putBatch(batchKey{1, 1}, []byte("garbage")))
-	require.NoError(t, store.put([]byte{waitingPrefix, 1, 2, 3}, []byte("short key")))
-	require.NoError(t, store.putPublication(batchKey{1, 2}, []byte{publicationVersion, 1}))
-	require.NoError(t, store.putPublication(batchKey{1, 3}, []byte{99, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}))
+	require.NoError(t, store.waiting.Put(r.nextKey(), []byte("garbage")))
+	require.NoError(t, store.waiting.Put(r.nextKey(), s2.Encode(nil, []byte("garbage"))))
+	require.NoError(t, store.published.Put(r.nextKey(), []byte{publicationVersion, 1}))
+	require.NoError(t, store.published.Put(r.nextKey(), []byte{99, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}))
 	r.reopen()
 	require.EqualValues(t, 4, r.counter("corrupt_records"))
 	r.pass(r.cfg.Window)
 	require.Equal(t, derived(0x10), r.span(0x20).TraceID(), "the rest goes on")
+	r.pass(r.cfg.retention() + r.cfg.Window)
 	r.reopen()
 	require.EqualValues(t, 4, r.counter("corrupt_records"), "they are gone")
 }
+
+// nextKey returns a key that is later than all others.
+func (r *rig) nextKey() batchKey { return r.l.newBatch().key }
 
 func TestOpenErrorsNameTheKeyAndTheCure(t *testing.T) {
 	r := newRig(t, durable(t))
@@ -173,7 +177,9 @@ func TestOpenErrorsNameTheKeyAndTheCure(t *testing.T) {
 
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	_, err = openWindow(filepath.Join(file, "db"), false, zap.NewNop())
+	cfg := *r.cfg
+	cfg.DBPath = filepath.Join(file, "db")
+	_, err = newLinker(&cfg, zap.NewNop(), tel, consumertest.NewNop(), time.Now)
 	require.ErrorContains(t, err, "db_path: cannot create")
 }
 

@@ -14,101 +14,134 @@ import (
 // spans to them and to give these the same name. It is written before the batch
 // leaves, so that a name never changes once a next consumer has seen it.
 //
-// Stored form, version 1; numbers are unsigned varints unless said otherwise:
+// Stored form, version 2; numbers are unsigned varints unless said otherwise:
 //
 //	version (1 byte), published (8 bytes, big-endian Unix nanoseconds)
-//	number of names, each: incoming trace id (16), name (16), sequence number
-//	number of spans, each: trace id (16), span id (8), parent span id (8), start,
-//	    end, flags, kind (1), bits (1: kernel 1, parent known 2), number of
-//	    contexts, each: trace id (16), span id (8)
+//	number of segments, each: trace id (16), bits (1: kernel 1, named 2, continues
+//	    another 4), if named: name (16), sequence number, decision (1), if it
+//	    continues: that incoming trace id (16)
+//	number of plain spans, each: number of its segment times 2, plus 1 when it has a
+//	    parent, span id (8), parent span id (8) if it has one
+//	number of full spans, each: number of its segment, span id (8), parent span id
+//	    (8), start, end, kind (1), bits (1), number of contexts, each: trace id (16),
+//	    span id (8), verdict (1)
 type publication struct {
 	published time.Time
-	names     []segmentName
-	spans     []span
+	segments  []recordedSegment
+	spans     []recordedSpan
+	full      []recordedSpan
 }
 
-// segmentName says under which name a segment's spans left.
-type segmentName struct {
-	trace pcommon.TraceID
-	name  name
+// recordedSegment is a segment and the name under which its spans left, if they did.
+type recordedSegment struct {
+	trace  pcommon.TraceID
+	kernel bool
+	name   name
+	// continues is the incoming trace id where the segment goes on for a full one.
+	continues pcommon.TraceID
 }
 
-const publicationVersion = 1
+// recordedSpan is a span of the segment with this number. Of a plain span only ids
+// are recorded, and the parent only when it is not in the same segment.
+type recordedSpan struct {
+	segment int
+	arrival
+}
 
+const publicationVersion = 2
+
+// Bits of a recorded segment.
 const (
-	bitKernel      = 1
-	bitParentKnown = 2
+	recordedKernel = 1 << iota
+	recordedName
+	recordedContinues
 )
 
 // Lower bounds of the encoded sizes, in bytes, which bound the counts that a
 // corrupt record can claim.
 const (
-	minNameLen    = 16 + 16 + 1
-	minSpanLen    = 16 + 8 + 8 + 1 + 1 + 1 + 1 + 1 + 1
-	minContextLen = 16 + 8
+	minSegmentLen = 16 + 1
+	minPlainLen   = 1 + 8
+	minFullLen    = 1 + 8 + 8 + 1 + 1 + 1 + 1 + 1
+	minContextLen = 16 + 8 + 1
 )
 
 var errShortRecord = errors.New("record is cut short")
 
-// encode returns the stored form of p. Duplicates and spans without a trace id
-// are left out: nothing can join them.
+// encode returns the stored form of p.
 func (p *publication) encode() []byte {
-	b := make([]byte, 0, 16+64*(len(p.names)+len(p.spans)))
+	b := make([]byte, 0, 16+48*len(p.segments)+20*len(p.spans)+80*len(p.full))
 	b = append(b, publicationVersion)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.published.UnixNano()))
-	b = binary.AppendUvarint(b, uint64(len(p.names)))
-	for _, n := range p.names {
-		b = append(b, n.trace[:]...)
-		b = append(b, n.name.trace[:]...)
-		b = binary.AppendUvarint(b, n.name.seq)
+	b = binary.AppendUvarint(b, uint64(len(p.segments)))
+	for i := range p.segments {
+		b = p.segments[i].append(b)
 	}
-	b = binary.AppendUvarint(b, uint64(p.indexed()))
+	b = binary.AppendUvarint(b, uint64(len(p.spans)))
 	for i := range p.spans {
-		if s := &p.spans[i]; s.indexable() {
-			b = appendSpan(b, s)
-		}
+		b = p.spans[i].appendPlain(b)
+	}
+	b = binary.AppendUvarint(b, uint64(len(p.full)))
+	for i := range p.full {
+		b = p.full[i].appendFull(b)
 	}
 	return b
 }
 
-// indexed counts the spans that the index knows.
-func (p *publication) indexed() int {
-	n := 0
-	for i := range p.spans {
-		if p.spans[i].indexable() {
-			n++
-		}
+func (s *recordedSegment) append(b []byte) []byte {
+	b = append(b, s.trace[:]...)
+	b = append(b, s.bits())
+	if s.name.published() {
+		b = append(b, s.name.trace[:]...)
+		b = binary.AppendUvarint(b, s.name.seq)
+		b = append(b, byte(s.name.decision))
 	}
-	return n
+	if !s.continues.IsEmpty() {
+		b = append(b, s.continues[:]...)
+	}
+	return b
 }
 
-func (s *span) indexable() bool { return !s.duplicate && !s.trace.IsEmpty() }
+func (s *recordedSegment) bits() (bits byte) {
+	if s.kernel {
+		bits |= recordedKernel
+	}
+	if s.name.published() {
+		bits |= recordedName
+	}
+	if !s.continues.IsEmpty() {
+		bits |= recordedContinues
+	}
+	return bits
+}
 
-func appendSpan(b []byte, s *span) []byte {
-	b = append(b, s.trace[:]...)
+func (s *recordedSpan) appendPlain(b []byte) []byte {
+	number := uint64(s.segment) << 1
+	if !s.parent.IsEmpty() {
+		number |= 1
+	}
+	b = binary.AppendUvarint(b, number)
+	b = append(b, s.id[:]...)
+	if !s.parent.IsEmpty() {
+		b = append(b, s.parent[:]...)
+	}
+	return b
+}
+
+func (s *recordedSpan) appendFull(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(s.segment))
 	b = append(b, s.id[:]...)
 	b = append(b, s.parent[:]...)
 	b = binary.AppendUvarint(b, uint64(s.start))
 	b = binary.AppendUvarint(b, uint64(s.end))
-	b = binary.AppendUvarint(b, uint64(s.flags))
-	b = append(b, byte(s.kind), spanBits(s))
+	b = append(b, byte(s.kind), byte(s.bits))
 	b = binary.AppendUvarint(b, uint64(len(s.contexts)))
 	for _, c := range s.contexts {
 		b = append(b, c.trace[:]...)
 		b = append(b, c.span[:]...)
+		b = append(b, byte(c.verdict))
 	}
 	return b
-}
-
-func spanBits(s *span) byte {
-	var bits byte
-	if s.kernel {
-		bits |= bitKernel
-	}
-	if s.parentKnown {
-		bits |= bitParentKnown
-	}
-	return bits
 }
 
 // decodePublication reads what encode wrote.
@@ -118,13 +151,17 @@ func decodePublication(b []byte) (publication, error) {
 		return publication{}, fmt.Errorf("record has version %d, want %d", v, publicationVersion)
 	}
 	p := publication{published: time.Unix(0, int64(binary.BigEndian.Uint64(d.bytes(8))))}
-	p.names = make([]segmentName, d.count(minNameLen))
-	for i := range p.names {
-		d.name(&p.names[i])
+	p.segments = make([]recordedSegment, d.count(minSegmentLen))
+	for i := range p.segments {
+		d.segment(&p.segments[i])
 	}
-	p.spans = make([]span, d.count(minSpanLen))
+	p.spans = make([]recordedSpan, d.count(minPlainLen))
 	for i := range p.spans {
-		d.span(&p.spans[i])
+		d.plain(&p.spans[i], len(p.segments))
+	}
+	p.full = make([]recordedSpan, d.count(minFullLen))
+	for i := range p.full {
+		d.full(&p.full[i], len(p.segments))
 	}
 	if d.err == nil && len(d.rest) > 0 {
 		d.err = fmt.Errorf("record has %d bytes too many", len(d.rest))
@@ -142,32 +179,69 @@ type decoder struct {
 	err  error
 }
 
-func (d *decoder) name(n *segmentName) {
-	n.trace = pcommon.TraceID(d.bytes(16))
-	n.name.trace = pcommon.TraceID(d.bytes(16))
-	n.name.seq = d.uvarint()
+func (d *decoder) segment(s *recordedSegment) {
+	s.trace = pcommon.TraceID(d.bytes(16))
+	bits := d.byte()
+	s.kernel = bits&recordedKernel != 0
+	if bits&recordedName != 0 {
+		s.name.trace = pcommon.TraceID(d.bytes(16))
+		s.name.seq = d.uvarint()
+		s.name.decision = decision(d.atMost(byte(dropByApp)))
+	}
+	if bits&recordedContinues != 0 {
+		s.continues = pcommon.TraceID(d.bytes(16))
+	}
+	if d.err == nil && s.trace.IsEmpty() {
+		d.fail(errors.New("a segment has no trace id"))
+	}
 }
 
-func (d *decoder) span(s *span) {
-	s.trace = pcommon.TraceID(d.bytes(16))
+func (d *decoder) plain(s *recordedSpan, segments int) {
+	number := d.uvarint()
+	s.segment = d.below(number>>1, segments)
+	s.id = pcommon.SpanID(d.bytes(8))
+	s.bits = spanKernel
+	if number&1 != 0 {
+		s.parent = pcommon.SpanID(d.bytes(8))
+	}
+}
+
+func (d *decoder) full(s *recordedSpan, segments int) {
+	s.segment = d.below(d.uvarint(), segments)
 	s.id = pcommon.SpanID(d.bytes(8))
 	s.parent = pcommon.SpanID(d.bytes(8))
 	s.start = pcommon.Timestamp(d.uvarint())
 	s.end = pcommon.Timestamp(d.uvarint())
-	s.flags = uint32(d.uvarint())
 	s.kind = ptrace.SpanKind(d.byte())
-	bits := d.byte()
-	s.kernel = bits&bitKernel != 0
-	s.parentKnown = bits&bitParentKnown != 0
+	s.bits = spanBits(d.byte())
 	for range d.count(minContextLen) {
-		s.contexts = append(s.contexts, contextRef{
-			trace: pcommon.TraceID(d.bytes(16)),
-			span:  pcommon.SpanID(d.bytes(8)),
+		s.contexts = append(s.contexts, spanContext{
+			contextRef{trace: pcommon.TraceID(d.bytes(16)), span: pcommon.SpanID(d.bytes(8))},
+			verdict(d.atMost(byte(verdictKeep))),
 		})
 	}
 }
 
 func (d *decoder) byte() byte { return d.bytes(1)[0] }
+
+// atMost reads a byte that may not be larger than limit.
+func (d *decoder) atMost(limit byte) byte {
+	b := d.byte()
+	if b > limit {
+		d.fail(fmt.Errorf("value %d, at most %d is known", b, limit))
+		return 0
+	}
+	return b
+}
+
+// below checks that a number is one of n.
+func (d *decoder) below(number uint64, n int) int {
+	if number >= uint64(n) {
+		d.fail(fmt.Errorf("number %d of %d segments", number, n))
+		return 0
+	}
+	return int(number)
+}
 
 // bytes returns the next n bytes, n being at most 16.
 func (d *decoder) bytes(n int) []byte {

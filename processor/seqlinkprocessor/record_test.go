@@ -12,15 +12,25 @@ import (
 )
 
 func somePublication() publication {
-	spans := readSpans(traces(
-		server(1, 0x10, 0x99, testContext{7, 8}, testContext{9, 10}).at(1_700_000_000_000_000_000, 1_700_000_000_000_000_100),
-		sdk(2, 0x20, 0x10, ptrace.SpanKindInternal, 0x101),
-	))
-	spans[1].parentKnown = true
 	return publication{
 		published: time.Unix(1_700_000_000, 5),
-		names:     []segmentName{{tid(1), name{tid(3), 300}}, {tid(2), name{tid(3), 300}}},
-		spans:     spans,
+		segments: []recordedSegment{
+			{trace: tid(1), kernel: true, name: name{tid(3), 300, keepTrace}},
+			{trace: tid(2), name: name{tid(3), 300, dropBySampling}, continues: tid(9)},
+			{trace: tid(4)},
+		},
+		spans: []recordedSpan{
+			{0, arrival{id: sid(0x11), parent: sid(0x99), bits: spanKernel}},
+			{0, arrival{id: sid(0x12), bits: spanKernel}},
+		},
+		full: []recordedSpan{
+			{0, arrival{
+				id: sid(0x10), parent: sid(0x99), start: 1_700_000_000_000_000_000, end: 1_700_000_000_000_000_100,
+				kind: ptrace.SpanKindServer, bits: spanKernel | spanIsRemote,
+				contexts: []spanContext{{contextRef{tid(7), sid(8)}, verdictKeep}, {contextRef{tid(9), sid(10)}, verdictNone}},
+			}},
+			{1, arrival{id: sid(0x20), parent: sid(0x10), kind: ptrace.SpanKindInternal, bits: spanParentKnown}},
+		},
 	}
 }
 
@@ -29,14 +39,6 @@ func TestPublicationRoundTrip(t *testing.T) {
 	got, err := decodePublication(p.encode())
 	require.NoError(t, err)
 	require.Equal(t, p, got)
-}
-
-func TestPublicationLeavesOutWhatIsNotIndexed(t *testing.T) {
-	p := somePublication()
-	p.spans = append(p.spans, span{trace: tid(1), id: sid(1), duplicate: true}, span{id: sid(2)})
-	got, err := decodePublication(p.encode())
-	require.NoError(t, err)
-	require.Equal(t, somePublication(), got)
 }
 
 func TestPublicationCutAnywhereIsAnError(t *testing.T) {
@@ -48,8 +50,8 @@ func TestPublicationCutAnywhereIsAnError(t *testing.T) {
 	}
 	_, err := decodePublication(append(record, 0))
 	require.ErrorContains(t, err, "1 bytes too many")
-	_, err = decodePublication([]byte{2})
-	require.ErrorContains(t, err, "version 2")
+	_, err = decodePublication([]byte{1})
+	require.ErrorContains(t, err, "version 1")
 }
 
 // FuzzPublication checks that any record is read or refused, and that what is
@@ -62,11 +64,6 @@ func FuzzPublication(f *testing.F) {
 		p, err := decodePublication(record)
 		if err != nil {
 			return
-		}
-		for i := range p.spans {
-			if !p.spans[i].indexable() {
-				return // never written
-			}
 		}
 		again, err := decodePublication(p.encode())
 		require.NoError(t, err)
@@ -84,14 +81,15 @@ func FuzzRebuild(f *testing.F) {
 	f.Fuzz(func(t *testing.T, record, data []byte) {
 		cfg := createDefaultConfig().(*Config)
 		cfg.DBPath = t.TempDir()
-		store, err := openWindow(cfg.DBPath, false, zap.NewNop())
-		require.NoError(t, err)
-		require.NoError(t, store.putPublication(batchKey{1, 1}, record))
-		require.NoError(t, store.putBatch(batchKey{2, 2}, data))
-		require.NoError(t, store.close())
-
 		tel, err := newTelemetry(componenttest.NewNopTelemetrySettings())
 		require.NoError(t, err)
+		store, err := openStore(cfg, zap.NewNop(), tel)
+		require.NoError(t, err)
+		require.NoError(t, store.published.Put(batchKey{Arrival: 1, Seq: 1}, record))
+		require.NoError(t, store.waiting.Put(batchKey{Arrival: 2, Seq: 2}, data))
+		require.NoError(t, store.putBatch(batchKey{Arrival: 3, Seq: 3}, data))
+		require.NoError(t, store.close())
+
 		l, err := newLinker(cfg, zap.NewNop(), tel, consumertest.NewNop(), time.Now)
 		require.NoError(t, err)
 		l.cycle(t.Context())

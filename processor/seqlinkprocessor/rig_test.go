@@ -270,7 +270,6 @@ func (f consumerFunc) ConsumeTraces(ctx context.Context, td ptrace.Traces) error
 func copyDir(t testing.TB, from, to string) {
 	for {
 		require.NoError(t, os.RemoveAll(to))
-		require.NoError(t, os.MkdirAll(to, 0o700))
 		before := listing(t, from)
 		err := copyFiles(from, to)
 		if err == nil && listing(t, from) == before {
@@ -284,28 +283,33 @@ func copyDir(t testing.TB, from, to string) {
 
 // listing returns names and sizes of a store's files.
 func listing(t testing.TB, dir string) string {
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
 	var b strings.Builder
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			fmt.Fprintln(&b, e.Name(), info.Size())
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
 		}
-	}
+		if err != nil {
+			return err
+		}
+		if info, err := e.Info(); err == nil {
+			fmt.Fprintln(&b, path, info.Size())
+		}
+		return nil
+	}))
 	return b.String()
 }
 
 func copyFiles(from, to string) error {
-	entries, err := os.ReadDir(from)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := copySparse(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+	return filepath.WalkDir(from, func(path string, e os.DirEntry, err error) error {
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		target := filepath.Join(to, strings.TrimPrefix(path, from))
+		if e.IsDir() {
+			return os.MkdirAll(target, 0o700)
+		}
+		return copySparse(path, target)
+	})
 }
 
 // copySparse copies a file that is mostly holes.

@@ -32,11 +32,13 @@ func (l *linker) stopped() bool {
 // stay there for the next start.
 func (l *linker) close(ctx context.Context) error {
 	var err error
-	if !l.store.durable {
+	if !l.store.durable() {
 		err = l.drain(ctx)
 	}
-	l.deleteFlushed()
-	return errors.Join(err, l.store.close())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.index.release()
+	return errors.Join(err, l.cursor.close(), l.store.close())
 }
 
 // drain lets everything leave that waits, whether its window is over or not. It

@@ -23,6 +23,10 @@ const (
 	dropTooLarge dropReason = "too_large"
 	// dropUnreadable: the stored batch could not be read back.
 	dropUnreadable dropReason = "unreadable"
+	// dropSampled: sampling_rate left their trace out.
+	dropSampled dropReason = "sampling_rate"
+	// dropAppNotSampled: the application decided to drop their trace.
+	dropAppNotSampled dropReason = "app_not_sampled"
 )
 
 // telemetry counts what the linker does.
@@ -42,7 +46,14 @@ func (t *telemetry) joined(method joinMethod) {
 	t.ProcessorSeqlinkSegmentsJoined.Add(context.Background(), 1, metric.WithAttributes(attribute.String("method", string(method))))
 }
 
+func (t *telemetry) limited(limit traceLimit) {
+	t.ProcessorSeqlinkTracesLimited.Add(context.Background(), 1, metric.WithAttributes(attribute.String("limit", limit.String())))
+}
+
 func (t *telemetry) dropped(reason dropReason, spans int) {
+	if spans == 0 {
+		return
+	}
 	t.ProcessorSeqlinkSpansDropped.Add(context.Background(), int64(spans), metric.WithAttributes(attribute.String("reason", string(reason))))
 }
 

@@ -32,16 +32,24 @@ type TelemetryBuilder struct {
 	ProcessorSeqlinkDanglingParentsCleared metric.Int64Counter
 	ProcessorSeqlinkFlushLag               metric.Float64Histogram
 	ProcessorSeqlinkFlushRetries           metric.Int64Counter
+	ProcessorSeqlinkIndexSize              metric.Int64Gauge
+	ProcessorSeqlinkIndexSpans             metric.Int64Gauge
 	ProcessorSeqlinkRebuildDuration        metric.Float64Gauge
 	ProcessorSeqlinkSegmentsJoined         metric.Int64Counter
 	ProcessorSeqlinkSpansDropped           metric.Int64Counter
 	ProcessorSeqlinkSpansDuplicate         metric.Int64Counter
 	ProcessorSeqlinkSpansEmitted           metric.Int64Counter
+	ProcessorSeqlinkSpansForgotten         metric.Int64Counter
 	ProcessorSeqlinkSpansHeld              metric.Int64ObservableGauge
 	ProcessorSeqlinkSpansLate              metric.Int64Counter
+	ProcessorSeqlinkSpansOrphaned          metric.Int64Counter
 	ProcessorSeqlinkSpansReceived          metric.Int64Counter
 	ProcessorSeqlinkSpansRefused           metric.Int64Counter
 	ProcessorSeqlinkSpansReparented        metric.Int64Counter
+	ProcessorSeqlinkStoreQuarantined       metric.Int64Counter
+	ProcessorSeqlinkStoreSize              metric.Int64Gauge
+	ProcessorSeqlinkTraceSize              metric.Int64Histogram
+	ProcessorSeqlinkTracesLimited          metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -123,6 +131,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{batch}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkIndexSize, err = builder.meter.Int64Gauge(
+		"otelcol_processor_seqlink_index_size",
+		metric.WithDescription("Memory that the index needs for the ids of spans that wait or are remembered, about. [Development]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkIndexSpans, err = builder.meter.Int64Gauge(
+		"otelcol_processor_seqlink_index_spans",
+		metric.WithDescription("Spans whose ids the index knows, because they wait or left within the retention. [Development]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorSeqlinkRebuildDuration, err = builder.meter.Float64Gauge(
 		"otelcol_processor_seqlink_rebuild_duration",
 		metric.WithDescription("How long the index took to be rebuilt from the store at the last start. [Development]"),
@@ -153,6 +173,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkSpansForgotten, err = builder.meter.Int64Counter(
+		"otelcol_processor_seqlink_spans_forgotten",
+		metric.WithDescription("Spans whose ids were forgotten before the retention was over, because max_memory_mib or max_disk_mib was reached. [Development]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorSeqlinkSpansHeld, err = builder.meter.Int64ObservableGauge(
 		"otelcol_processor_seqlink_spans_held",
 		metric.WithDescription("Spans that wait for the end of their window. [Development]"),
@@ -165,6 +191,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkSpansOrphaned, err = builder.meter.Int64Counter(
+		"otelcol_processor_seqlink_spans_orphaned",
+		metric.WithDescription("Spans whose remote parent did not come within the window. [Development]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorSeqlinkSpansReceived, err = builder.meter.Int64Counter(
 		"otelcol_processor_seqlink_spans_received",
 		metric.WithDescription("Spans acknowledged to the sender. [Development]"),
@@ -173,7 +205,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorSeqlinkSpansRefused, err = builder.meter.Int64Counter(
 		"otelcol_processor_seqlink_spans_refused",
-		metric.WithDescription("Spans not acknowledged, so that the sender tries again, because max_held_spans wait already or the store failed. [Development]"),
+		metric.WithDescription("Spans not acknowledged, so that the sender tries again, because memory or disk are used up or the store failed. [Development]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
@@ -181,6 +213,31 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_seqlink_spans_reparented",
 		metric.WithDescription("Spans moved under another parent where an SDK's spans and the kernel's form one chain. [Development]"),
 		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkStoreQuarantined, err = builder.meter.Int64Counter(
+		"otelcol_processor_seqlink_store_quarantined",
+		metric.WithDescription("Parts of the store that could not be opened at the start and were moved away. [Development]"),
+		metric.WithUnit("{slice}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkStoreSize, err = builder.meter.Int64Gauge(
+		"otelcol_processor_seqlink_store_size",
+		metric.WithDescription("Disk space, or without db_path memory, that stored spans and names take, about. [Development]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkTraceSize, err = builder.meter.Int64Histogram(
+		"otelcol_processor_seqlink_trace_size",
+		metric.WithDescription("Spans of a trace at the time when the first of them leaves. [Development]"),
+		metric.WithUnit("{span}"),
+		metric.WithExplicitBucketBoundaries([]float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkTracesLimited, err = builder.meter.Int64Counter(
+		"otelcol_processor_seqlink_traces_limited",
+		metric.WithDescription("Traces that stopped growing because they met a bound. [Development]"),
+		metric.WithUnit("{trace}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -28,15 +28,23 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorSeqlinkDanglingParentsCleared.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkFlushLag.Record(context.Background(), 1)
 	tb.ProcessorSeqlinkFlushRetries.Add(context.Background(), 1)
+	tb.ProcessorSeqlinkIndexSize.Record(context.Background(), 1)
+	tb.ProcessorSeqlinkIndexSpans.Record(context.Background(), 1)
 	tb.ProcessorSeqlinkRebuildDuration.Record(context.Background(), 1)
 	tb.ProcessorSeqlinkSegmentsJoined.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkSpansDropped.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkSpansDuplicate.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkSpansEmitted.Add(context.Background(), 1)
+	tb.ProcessorSeqlinkSpansForgotten.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkSpansLate.Add(context.Background(), 1)
+	tb.ProcessorSeqlinkSpansOrphaned.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkSpansReceived.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkSpansRefused.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkSpansReparented.Add(context.Background(), 1)
+	tb.ProcessorSeqlinkStoreQuarantined.Add(context.Background(), 1)
+	tb.ProcessorSeqlinkStoreSize.Record(context.Background(), 1)
+	tb.ProcessorSeqlinkTraceSize.Record(context.Background(), 1)
+	tb.ProcessorSeqlinkTracesLimited.Add(context.Background(), 1)
 	AssertEqualProcessorSeqlinkCorruptRecords(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -47,6 +55,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSeqlinkFlushRetries(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkIndexSize(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkIndexSpans(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSeqlinkRebuildDuration(t, testTel,
@@ -64,10 +78,16 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProcessorSeqlinkSpansEmitted(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkSpansForgotten(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSeqlinkSpansHeld(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSeqlinkSpansLate(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkSpansOrphaned(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSeqlinkSpansReceived(t, testTel,
@@ -77,6 +97,18 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSeqlinkSpansReparented(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkStoreQuarantined(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkStoreSize(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkTraceSize(t, testTel,
+		[]metricdata.HistogramDataPoint[int64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkTracesLimited(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -1,4 +1,4 @@
-package seqlinkprocessor // import "github.com/seqlink/seqlink/processor/seqlinkprocessor"
+package slicestore
 
 import (
 	"strings"
