@@ -38,15 +38,34 @@ type request struct {
 // newRequests marshals td into requests of at most about maxBytes each. A span that
 // alone is larger than maxBytes is a request of its own.
 func newRequests(td ptrace.Traces, maxBytes int) ([]*request, error) {
+	r, err := newRequest(td)
+	if err != nil || len(r.spans) == 0 {
+		return nil, err
+	}
+	if len(r.data) <= maxBytes {
+		return []*request{r}, nil
+	}
 	var requests []*request
 	for _, part := range split(td, maxBytes) {
-		data, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(part)
+		r, err := newRequest(part)
 		if err != nil {
-			return nil, fmt.Errorf("marshal spans: %w", err)
+			return nil, err
 		}
-		if r := (&request{spans: readSpans(nil, part), data: data}); len(r.spans) > 0 {
-			requests = append(requests, r)
-		}
+		requests = append(requests, r)
 	}
 	return requests, nil
+}
+
+func newRequest(td ptrace.Traces) (*request, error) {
+	data, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	if err != nil {
+		return nil, fmt.Errorf("marshal spans: %w", err)
+	}
+	return &request{spans: readSpans(spansPool.get(), td), data: data}, nil
+}
+
+// free lets the memory of r be used again.
+func (r *request) free() {
+	spansPool.put(r.spans)
+	r.spans = nil
 }

@@ -46,7 +46,7 @@ func (x *index) apart(s *span, p uint32) bool {
 }
 
 // holderSpan returns the span that s names as its parent, or nil when it is not
-// known or collapsed: then it is a plain span of a receiver's.
+// known, or a plain span of a receiver's.
 func (x *index) holderSpan(s *span) *span { return x.spanBehind(x.holder(s)) }
 
 func (x *index) isForeign(s *span) bool { return x.segments.At(s.segment).foreign() }

@@ -35,6 +35,7 @@ func (l *linker) run(ctx context.Context, tick <-chan time.Time, stop <-chan str
 // cycle lets every batch leave whose window is over, in order of arrival, and
 // forgets what is older than the retention.
 func (l *linker) cycle(ctx context.Context) {
+	defer l.pace.end()
 	for !l.stopped() && l.retry.due(l.now()) {
 		b := l.due(l.cfg.Window)
 		if b == nil || l.flush(ctx, b) != nil {
@@ -58,6 +59,7 @@ func (l *linker) due(window time.Duration) *batch {
 // flush hands the first batch of the queue to the next consumer. An error means
 // that the batch stays where it is, to be tried again.
 func (l *linker) flush(ctx context.Context, b *batch) error {
+	l.pace.begin()
 	td, err := l.store.batch(b.key)
 	if err == nil && td.SpanCount() != len(b.spans) {
 		err = fmt.Errorf("stored batch has %d spans, want %d", td.SpanCount(), len(b.spans))
@@ -76,7 +78,9 @@ func (l *linker) flush(ctx context.Context, b *batch) error {
 	l.retry.succeeded(l.logger)
 	l.count(res)
 	l.leave(b)
-	l.telemetry.ProcessorSeqlinkFlushLag.Record(ctx, l.lagOf(b).Seconds())
+	lag := l.lagOf(b)
+	l.pace.left(lag)
+	l.telemetry.ProcessorSeqlinkFlushLag.Record(ctx, lag.Seconds())
 	return nil
 }
 

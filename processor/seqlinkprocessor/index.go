@@ -58,8 +58,8 @@ type index struct {
 	groups   *arena.Arena[group]
 	contexts *arena.Arena[listedContext]
 
-	// ids has, by span id, the spans and, for spans that are collapsed, their
-	// segments. An entry's tag stands for the incoming trace id.
+	// ids has, by span id, the spans and, for plain spans, their segments. An entry's
+	// tag stands for the incoming trace id.
 	ids *idtable.Table
 	// pending has, by parent id, the segments of spans whose parent was not seen yet.
 	pending *idtable.Table
@@ -82,6 +82,12 @@ type index struct {
 	continued map[pcommon.TraceID]uint32
 	// continues has the incoming trace ids of such segments.
 	continues map[handle]pcommon.TraceID
+	// recent is the segment to which the last span belongs: the next one often does, too.
+	recent struct {
+		trace   pcommon.TraceID
+		tag     uint32
+		segment handle
+	}
 	// collisions counts spans that could not be indexed because too many others have
 	// their id.
 	collisions int
@@ -147,15 +153,20 @@ func (x *index) add(a *arrival) handle {
 	if a.trace.IsEmpty() {
 		return spanUnindexed
 	}
-	if own, _ := x.lookup(a.id, x.tag(a.trace)); own != 0 {
+	if a.trace != x.recent.trace {
+		x.recent.trace, x.recent.tag = a.trace, x.tag(a.trace)
+		x.recent.segment = x.segmentOf(a.trace)
+	}
+	if own, _ := x.lookup(a.id, x.recent.tag); own != 0 {
 		return spanDuplicate
 	}
-	seg := x.segmentFor(a)
+	seg := x.segmentFor(a, x.recent.segment)
 	h, s := x.spans.Alloc()
 	s.id, s.parent, s.start, s.end = a.id, a.parent, a.start, a.end
 	s.kind, s.bits = uint8(a.kind), a.bits
 	x.attach(h, s, seg)
-	x.hold(a.id, uint32(h), seg)
+	x.listContexts(s, a)
+	x.hold(a.id, x.refTo(h, s), seg)
 	x.joinParent(seg, a.id, a.parent, &s.bits)
 	x.joinChildren(seg, a.id)
 	x.joinContexts(h, s, a)
@@ -163,6 +174,15 @@ func (x *index) add(a *arrival) handle {
 		x.randomness[seg] = a.randomness
 	}
 	return h
+}
+
+// refTo returns the reference under which a span is found: that of its segment where
+// nothing else about it matters to others.
+func (x *index) refTo(h handle, s *span) uint32 {
+	if s.plain() {
+		return segmentRef(s.segment)
+	}
+	return uint32(h)
 }
 
 // lookup returns what is known under a span id: of the incoming trace that tag
@@ -204,7 +224,7 @@ func (x *index) segmentBehind(ref uint32) handle {
 	return x.spans.At(handle(ref)).segment
 }
 
-// spanBehind returns the span that a reference leads to, or nil when it is collapsed.
+// spanBehind returns the span that a reference leads to, or nil when it is plain.
 func (x *index) spanBehind(ref uint32) *span {
 	if ref == 0 || ref&segmentMark != 0 {
 		return nil
@@ -273,14 +293,18 @@ func (x *index) joinChildren(seg handle, id pcommon.SpanID) {
 	}
 }
 
-// joinContexts joins a span's segment with the traces that applications named in
-// it, whether their own spans come here or not.
-func (x *index) joinContexts(h handle, s *span, a *arrival) {
+// listContexts keeps the contexts of a span.
+func (x *index) listContexts(s *span, a *arrival) {
 	for _, c := range slices.Backward(a.contexts) {
 		at, listed := x.contexts.Alloc()
 		listed.ref, listed.verdict, listed.next = c.contextRef, c.verdict, s.contexts
 		s.contexts = at
 	}
+}
+
+// joinContexts joins a span's segment with the traces that applications named in
+// it, whether their own spans come here or not.
+func (x *index) joinContexts(h handle, s *span, a *arrival) {
 	if !x.inherit {
 		return
 	}
@@ -384,6 +408,7 @@ func (x *index) leave(spans []handle) []handle {
 
 // forget takes note that a batch that left is not remembered any more.
 func (x *index) forget(segments []handle) {
+	x.recent.trace = pcommon.TraceID{}
 	for _, seg := range segments {
 		x.segments.At(seg).batches--
 		x.forgetSegment(seg)

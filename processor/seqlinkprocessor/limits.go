@@ -52,9 +52,8 @@ func (x *index) limit(g *group, limit traceLimit) {
 }
 
 // segmentFor returns the segment in which a span has room: that of its trace id, or
-// one that goes on where that one is full.
-func (x *index) segmentFor(a *arrival) handle {
-	first := x.segmentOf(a.trace)
+// first, or one that goes on where that one is full.
+func (x *index) segmentFor(a *arrival, first handle) handle {
 	seg := first
 	for n := x.continued[a.trace]; ; n++ {
 		if n > 0 {

@@ -32,8 +32,7 @@ type linker struct {
 
 	held     atomic.Int64 // spans in queue
 	inflight sync.WaitGroup
-	// lag is how long, in nanoseconds, the last batch that left had waited beyond its window.
-	lag atomic.Int64
+	pace     pace
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -128,6 +127,7 @@ func (l *linker) dropOutsized(r *request) {
 // storeGroup stores and indexes a group as one batch. It has one caller at a time.
 func (l *linker) storeGroup(g *commitGroup) error {
 	n := g.spans()
+	l.pace.wait()
 	if err := l.makeRoom(g.bytes); err != nil {
 		add(l.telemetry.ProcessorSeqlinkSpansRefused, n)
 		return err
@@ -167,6 +167,7 @@ func (l *linker) admit(b *batch, g *commitGroup) (late int) {
 				late++
 			}
 		}
+		r.free()
 	}
 	l.queue = append(l.queue, b)
 	l.held.Add(int64(len(b.spans)))

@@ -175,11 +175,16 @@ func (x *index) inheritedTraceID(g *group) (pcommon.TraceID, bool) {
 	if same {
 		return x.appTraceID(given[0])
 	}
-	return x.appTraceID(x.nearestToRoot(given))
+	return x.appTraceID(x.nearestToRoot(g, given))
 }
 
-func (x *index) nearestToRoot(spans []*span) *span {
-	d := depths{x: x, known: map[*span]int{}}
+func (x *index) nearestToRoot(g *group, spans []*span) *span {
+	d := depths{x: x, known: map[*span]int{}, plain: map[plainKey]*span{}}
+	x.eachSpan(g, func(_ *segment, s *span) {
+		if s.plain() {
+			d.plain[plainKey{s.segment, s.id}] = s
+		}
+	})
 	best := spans[0]
 	for _, s := range spans[1:] {
 		if d.compare(s, best) < 0 {
@@ -205,6 +210,21 @@ func (x *index) appTraceID(s *span) (pcommon.TraceID, bool) {
 type depths struct {
 	x     *index
 	known map[*span]int
+	// plain has the spans that the index knows by their segments only.
+	plain map[plainKey]*span
+}
+
+type plainKey struct {
+	segment handle
+	id      pcommon.SpanID
+}
+
+func (d *depths) parentOf(s *span) *span {
+	p := d.x.parentOf(s)
+	if p&segmentMark != 0 {
+		return d.plain[plainKey{d.x.segmentBehind(p), s.parent}]
+	}
+	return d.x.spanBehind(p)
 }
 
 // inRing is the depth of spans whose parents lead in a ring and never to a root.
@@ -225,7 +245,7 @@ func (d *depths) of(s *span) int {
 		}
 		d.known[s] = inRing // until the walk ends somewhere else than here
 		path = append(path, s)
-		s = d.x.spanBehind(d.x.parentOf(s))
+		s = d.parentOf(s)
 	}
 	for i := len(path) - 1; i >= 0; i-- {
 		if depth != inRing {

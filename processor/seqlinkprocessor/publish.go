@@ -125,6 +125,7 @@ func (x *index) restoreFull(seg handle, a *arrival) {
 	s.kind, s.bits, s.segment = uint8(a.kind), a.bits, seg
 	s.next, own.kept = own.kept, h
 	x.groupOf(seg).take(s.start, s.end)
+	x.listContexts(s, a)
 	x.hold(a.id, uint32(h), seg)
 	x.joinParent(seg, a.id, a.parent, &s.bits)
 	x.joinChildren(seg, a.id)

@@ -83,14 +83,14 @@ func (x *index) segmentOf(trace pcommon.TraceID) handle {
 	return h
 }
 
-// collapse forgets the spans of a segment of which none waits, up to their ids.
+// collapse forgets the spans of a segment of which none waits, but for the ids of
+// plain ones.
 func (x *index) collapse(h handle) {
 	s := x.segments.At(h)
 	for at := s.spans; at != 0; {
 		left := x.spans.At(at)
 		next := left.next
 		if left.plain() {
-			x.ids.Replace(idKey(left.id), uint32(at), segmentRef(h))
 			x.spans.Free(at)
 		} else {
 			left.next, s.kept = s.kept, at

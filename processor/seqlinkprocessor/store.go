@@ -91,7 +91,10 @@ func (s *store) durable() bool { return s.lock != nil }
 
 // putBatch stores marshalled spans.
 func (s *store) putBatch(key batchKey, data []byte) error {
-	return s.waiting.Put(key, s2.Encode(nil, data))
+	compressed := bytesPool.get()
+	compressed = s2.Encode(compressed[:cap(compressed)], data)
+	defer bytesPool.put(compressed)
+	return s.waiting.Put(key, compressed)
 }
 
 // batch reads a batch back.
@@ -114,7 +117,9 @@ func decodeBatch(value []byte) (ptrace.Traces, error) {
 	if err != nil {
 		return ptrace.Traces{}, fmt.Errorf("decompress spans: %w", err)
 	}
-	data, err := s2.Decode(make([]byte, n), value)
+	buffer := bytesPool.get()
+	data, err := s2.Decode(buffer[:cap(buffer)], value)
+	defer bytesPool.put(data) // unmarshalled spans do not refer to it
 	if err != nil {
 		return ptrace.Traces{}, fmt.Errorf("decompress spans: %w", err)
 	}

@@ -13,7 +13,7 @@ import (
 type Handle uint32
 
 const (
-	chunkBits = 14
+	chunkBits = 16
 	chunkLen  = 1 << chunkBits
 	// maxChunks leaves the highest bit of a handle to its users.
 	maxChunks = 1 << (31 - chunkBits)

@@ -15,6 +15,7 @@ func allocate(size int) []byte {
 	if err != nil {
 		panic(fmt.Errorf("arena: map %d bytes: %w", size, err))
 	}
+	advise(memory)
 	return memory
 }
 

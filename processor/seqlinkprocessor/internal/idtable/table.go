@@ -19,14 +19,14 @@ type Entry struct {
 }
 
 const (
-	shardBits = 8
+	shardBits = 5
 	minLen    = 16
 	// entryBytes is the size of an Entry.
 	entryBytes = 16
 	// maxLoad and growTo, in eighths: a shard that is filled to maxLoad is rebuilt,
 	// without what became stale, so that growTo of it is in use.
 	maxLoad = 7
-	growTo  = 5
+	growTo  = 4
 	// MaxSame bounds the entries under one id. Without it, one id that everybody uses
 	// would make every lookup as slow as a scan.
 	MaxSame = 16
@@ -111,13 +111,6 @@ func (s *shard) next(at int) int {
 		return 0
 	}
 	return at
-}
-
-// Replace gives the entry under id with reference from another reference.
-func (t *Table) Replace(id uint64, from, to uint32) {
-	if s, at, ok := t.find(id, from); ok {
-		s.block.Values[at].Ref = to
-	}
 }
 
 // Delete removes the entry under id with reference ref.

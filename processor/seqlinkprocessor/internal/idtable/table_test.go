@@ -35,12 +35,6 @@ func TestTableAgainstReference(t *testing.T) {
 				table.Delete(id, e.Ref)
 				want[id] = slices.DeleteFunc(es, func(x Entry) bool { return x == e })
 			}
-		case 1:
-			if es := want[id]; len(es) > 0 {
-				i := rng.IntN(len(es))
-				table.Replace(id, es[i].Ref, step|1<<31)
-				es[i].Ref = step | 1<<31
-			}
 		default:
 			e := Entry{ID: id, Tag: rng.Uint32(), Ref: step}
 			require.Equal(t, len(want[id]) < MaxSame, table.Insert(e))
@@ -98,7 +92,6 @@ func TestEmptyTable(t *testing.T) {
 	table := New(func(Entry) bool { return false })
 	require.Empty(t, all(table, 1))
 	table.Delete(1, 1)
-	table.Replace(1, 1, 2)
 	table.Clean()
 	require.Zero(t, table.Bytes())
 }

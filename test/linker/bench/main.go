@@ -1,0 +1,101 @@
+// Command bench measures the linker against the same collector without it and
+// against stock processors that hold spans, under the same load in one run. It prints
+// a table and writes a JSON file.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// options are the command's flags.
+type options struct {
+	binary, out, memoryLimit, phases, profile string
+	quick                                     bool
+	rounds                                    int
+	rate, growthRate                          float64
+	sustained                                 time.Duration
+}
+
+// report is what is written.
+type report struct {
+	Machine string    `json:"machine"`
+	Date    time.Time `json:"date"`
+	Command string    `json:"command"`
+
+	CPUMicroseconds float64 `json:"cpu_us_per_span"`
+	SpansPerMinute  float64 `json:"spans_per_min"`
+	RSSMiB          float64 `json:"rss_mib"`
+	RatioToBare     float64 `json:"ratio_to_bare"`
+	RatioToGroup    float64 `json:"ratio_to_groupbytrace"`
+	RatioToTail     float64 `json:"ratio_to_tail_sampling"`
+	LagP99          float64 `json:"flush_lag_p99_s"`
+	Growth          float64 `json:"growth_ratio"`
+
+	Saturated map[string]figures   `json:"saturated"`
+	Rounds    map[string][]figures `json:"saturated_rounds"`
+	Sustained *figures             `json:"sustained,omitempty"`
+	Resident  map[string]figures   `json:"resident,omitempty"`
+	Rebuild   *figures             `json:"rebuild,omitempty"`
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "bin", "build/otelcol-bench/otelcol-bench", "collector with all processors that are compared")
+	flag.StringVar(&o.out, "out", "build/bench/linker.json", "file for the figures")
+	flag.StringVar(&o.memoryLimit, "memory-limit", "1600MiB", "GOMEMLIMIT of every collector")
+	flag.StringVar(&o.phases, "phases", "saturated,sustained,growth,rebuild", "what to measure")
+	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of the sustained phase")
+	flag.BoolVar(&o.quick, "quick", false, "short runs: figures are rough")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the saturated phase")
+	flag.Float64Var(&o.rate, "rate", 90_000, "spans per second of the sustained phase; 0 is as many as possible")
+	flag.Float64Var(&o.growthRate, "growth-rate", 30_000, "spans per second of the growth phase")
+	flag.DurationVar(&o.sustained, "sustained", 3*time.Minute, "length of the sustained phase")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := o.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func (o *options) run(ctx context.Context) error {
+	r := &report{
+		Machine: machine(), Date: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "),
+		Saturated: map[string]figures{}, Rounds: map[string][]figures{}, Resident: map[string]figures{},
+	}
+	for _, phase := range []struct {
+		name string
+		do   func(context.Context, *report) error
+	}{{"saturated", o.saturated}, {"sustained", o.sustain}, {"growth", o.growth}, {"rebuild", o.rebuild}} {
+		if !slices.Contains(strings.Split(o.phases, ","), phase.name) {
+			continue
+		}
+		if err := phase.do(ctx, r); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", phase.name, err), r.write(o.out))
+		}
+	}
+	r.print(os.Stdout)
+	return r.write(o.out)
+}
+
+func (r *report) write(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
+}

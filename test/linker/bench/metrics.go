@@ -1,0 +1,84 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// metrics are samples in Prometheus's text form, by name and labels.
+type metrics map[string]float64
+
+func parseMetrics(text string) metrics {
+	m := metrics{}
+	for line := range strings.Lines(text) {
+		at := strings.LastIndexByte(strings.TrimSpace(line), ' ')
+		if at < 0 || line[0] == '#' {
+			continue
+		}
+		if v, err := strconv.ParseFloat(strings.TrimSpace(line[at:]), 64); err == nil {
+			m[line[:at]] = v
+		}
+	}
+	return m
+}
+
+// sum adds up the samples of a metric whose labels contain all of some texts.
+func (m metrics) sum(name string, labels ...string) (sum float64) {
+	for key, v := range m {
+		if !named(key, name) {
+			continue
+		}
+		if !slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(key, l) }) {
+			sum += v
+		}
+	}
+	return sum
+}
+
+// named tells whether a sample belongs to a metric; the exporter may add a suffix.
+func named(key, name string) bool {
+	base, _, _ := strings.Cut(key, "{")
+	return base == name || base == name+"_total"
+}
+
+// quantile returns a quantile of what a histogram counted since before, by linear
+// interpolation in its bucket; the lower bound of the last one.
+func (m metrics) quantile(name string, q float64, before metrics) float64 {
+	type bucket struct{ le, count float64 }
+	var buckets []bucket
+	for key, v := range m {
+		if !strings.HasPrefix(key, name+"_bucket{") {
+			continue
+		}
+		_, rest, _ := strings.Cut(key, `le="`)
+		text, _, _ := strings.Cut(rest, `"`)
+		le, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			le = math.Inf(1)
+		}
+		buckets = append(buckets, bucket{le, v - before[key]})
+	}
+	slices.SortFunc(buckets, func(a, b bucket) int {
+		if a.le < b.le {
+			return -1
+		}
+		return 1
+	})
+	if len(buckets) == 0 || buckets[len(buckets)-1].count == 0 {
+		return math.NaN()
+	}
+	want := q * buckets[len(buckets)-1].count
+	lower, below := 0.0, 0.0
+	for _, b := range buckets {
+		if b.count >= want {
+			if math.IsInf(b.le, 1) {
+				return lower
+			}
+			return lower + (b.le-lower)*(want-below)/(b.count-below)
+		}
+		lower, below = b.le, b.count
+	}
+	return lower
+}
