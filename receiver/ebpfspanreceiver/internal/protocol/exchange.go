@@ -54,8 +54,29 @@ type TraceContext struct {
 	Propagator string
 	TraceID    [16]byte
 	SpanID     [8]byte
-	Flags      byte
+	// Flags are W3C trace flags; formats that have none are translated to them.
+	Flags byte
+	// Decided is true where the context carries a sampling decision. Without one
+	// the flag "sampled" means nothing.
+	Decided    bool
 	TraceState string
+}
+
+// flagSampled is the W3C trace flag "sampled".
+const flagSampled = 1
+
+// Decide records the decision to keep the trace, or to drop it.
+func (c *TraceContext) Decide(keep bool) {
+	c.Decided = true
+	c.Flags &^= flagSampled
+	if keep {
+		c.Flags |= flagSampled
+	}
+}
+
+// Sampled tells whether the trace was to be kept, and whether that was decided at all.
+func (c *TraceContext) Sampled() (keep, decided bool) {
+	return c.Decided && c.Flags&flagSampled != 0, c.Decided
 }
 
 // Exchange is a request and its response. It is created when the first byte of a

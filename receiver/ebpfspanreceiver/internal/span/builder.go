@@ -15,6 +15,7 @@ const (
 	AttributeLinkMethod     = "seqlink.link.method"
 	AttributeLinkConfidence = "seqlink.link.confidence"
 	AttributeContext        = "seqlink.context"
+	AttributeContextSampled = "seqlink.context.sampled"
 )
 
 // Span flags by opentelemetry-proto, trace.proto, SpanFlags.
@@ -144,6 +145,9 @@ func contexts(s ptrace.Span, e *protocol.Exchange) {
 		link.SetFlags(uint32(c.Flags))
 		link.TraceState().FromRaw(c.TraceState)
 		link.Attributes().PutStr(AttributeContext, c.Propagator)
+		if keep, decided := c.Sampled(); decided {
+			link.Attributes().PutBool(AttributeContextSampled, keep)
+		}
 	}
 }
 

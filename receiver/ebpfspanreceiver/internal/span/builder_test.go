@@ -140,6 +140,25 @@ func TestSpanTellsTheExchange(t *testing.T) {
 	assert.Equal(t, map[string]any{"seqlink.context": "w3c"}, link.Attributes().AsRaw())
 }
 
+// Only a context that carries a decision tells one, and its link flags agree with it.
+func TestSpanTellsTheSamplingDecision(t *testing.T) {
+	kept, dropped := protocol.TraceContext{Propagator: "kept"}, protocol.TraceContext{Propagator: "dropped", Flags: 3}
+	kept.Decide(true)
+	dropped.Decide(false)
+	undecided := protocol.TraceContext{Propagator: "undecided", Flags: 1}
+	_, server := ends(1)
+	server.Contexts = []protocol.TraceContext{kept, dropped, undecided}
+	b := NewBuilder(Options{})
+	b.Link(causality.Link{Exchange: server})
+	links := spans(b)[ptrace.SpanKindServer].Links()
+	require.Equal(t, 3, links.Len())
+	assert.Equal(t, map[string]any{"seqlink.context": "kept", "seqlink.context.sampled": true}, links.At(0).Attributes().AsRaw())
+	assert.Equal(t, uint32(1), links.At(0).Flags())
+	assert.Equal(t, map[string]any{"seqlink.context": "dropped", "seqlink.context.sampled": false}, links.At(1).Attributes().AsRaw())
+	assert.Equal(t, uint32(2), links.At(1).Flags())
+	assert.Equal(t, map[string]any{"seqlink.context": "undecided"}, links.At(2).Attributes().AsRaw())
+}
+
 func TestSpanNeverEndsBeforeItsStart(t *testing.T) {
 	_, server := ends(1)
 	server.End.Time = 10

@@ -27,8 +27,8 @@ func b3Single(value string) (c protocol.TraceContext, ok bool) {
 	if len(parts) < 2 || len(parts) > 4 {
 		return c, false
 	}
-	if len(parts) > 2 && (parts[2] == "1" || parts[2] == "d") {
-		c.Flags = sampled
+	if len(parts) > 2 {
+		b3Decision(&c, parts[2])
 	}
 	return c, b3IDs(&c, parts[0], parts[1])
 }
@@ -42,12 +42,24 @@ func b3Multiple(f Fields) (c protocol.TraceContext, ok bool) {
 	if !ok {
 		return c, false
 	}
-	decision, _ := only(f, "x-b3-sampled")
-	debug, _ := only(f, "x-b3-flags")
-	if decision == "1" || decision == "true" || debug == "1" {
-		c.Flags = sampled
+	if state, ok := only(f, "x-b3-sampled"); ok {
+		b3Decision(&c, state)
+	}
+	if flags, ok := only(f, "x-b3-flags"); ok && flags == "1" {
+		c.Decide(true) // Debug implies an accept decision.
 	}
 	return c, b3IDs(&c, traceID, spanID)
+}
+
+// b3Decision reads a sampling state; anything else than those below defers the
+// decision. Old tracers write words.
+func b3Decision(c *protocol.TraceContext, state string) {
+	switch state {
+	case "1", "d", "true":
+		c.Decide(true)
+	case "0", "false":
+		c.Decide(false)
+	}
 }
 
 func b3IDs(c *protocol.TraceContext, traceID, spanID string) bool {

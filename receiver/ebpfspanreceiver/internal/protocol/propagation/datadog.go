@@ -11,7 +11,8 @@ import (
 // Datadog reads x-datadog-trace-id and x-datadog-parent-id, which are decimal
 // numbers of 64 bits. The upper half of a 128-bit trace id is _dd.p.tid in
 // x-datadog-tags, in hexadecimal digits
-// (https://docs.datadoghq.com/tracing/guide/span_and_trace_id_format/).
+// (https://docs.datadoghq.com/tracing/guide/span_and_trace_id_format/). A decision
+// is x-datadog-sampling-priority, which keeps the trace where it is above zero.
 type Datadog struct{}
 
 // Name implements Propagator.
@@ -33,8 +34,8 @@ func (Datadog) Extract(f Fields) (c protocol.TraceContext, ok bool) {
 		upperHalf(c.TraceID[:8], tags)
 	}
 	if priority, ok := only(f, "x-datadog-sampling-priority"); ok {
-		if n, err := strconv.Atoi(priority); err == nil && n > 0 {
-			c.Flags = sampled
+		if n, err := strconv.Atoi(priority); err == nil {
+			c.Decide(n > 0)
 		}
 	}
 	return c, true

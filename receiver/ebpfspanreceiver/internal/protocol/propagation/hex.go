@@ -2,10 +2,6 @@ package propagation
 
 import "encoding/hex"
 
-// sampled is the W3C trace flag of that name. Formats that tell of a decision are
-// translated to it.
-const sampled = 1
-
 // hexID fills id, right-aligned, from 1 to 2*len(id) hexadecimal digits of either
 // case, and reports whether it is not zero.
 func hexID(id []byte, s string) bool {

@@ -9,7 +9,8 @@ import (
 )
 
 // Jaeger reads uber-trace-id, {trace id}:{span id}:{parent span id}:{flags}, whose
-// ids have no leading zeros and whose colons may be percent-encoded
+// ids have no leading zeros and whose colons may be percent-encoded. The lowest bit
+// of the flags is the sampling decision
 // (https://www.jaegertracing.io/sdk-migration/#propagation-format).
 type Jaeger struct{}
 
@@ -37,6 +38,6 @@ func jaegerContext(value string) (c protocol.TraceContext, ok bool) {
 	if err != nil {
 		return c, false
 	}
-	c.Flags = byte(flags) & sampled
+	c.Decide(flags&1 != 0)
 	return c, hexID(c.TraceID[:], parts[0]) && hexID(c.SpanID[:], parts[1])
 }

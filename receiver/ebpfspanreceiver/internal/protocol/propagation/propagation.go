@@ -30,6 +30,8 @@ var propagators = []Propagator{
 	Datadog{},
 	B3{},
 	Jaeger{},
+	SkyWalking{},
+	XRay{},
 }
 
 // Extract returns the valid trace contexts in f, at most one for each format.

@@ -8,7 +8,8 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
-// W3C reads traceparent and tracestate by https://www.w3.org/TR/trace-context/.
+// W3C reads traceparent and tracestate by https://www.w3.org/TR/trace-context/. A
+// traceparent always carries a sampling decision.
 type W3C struct{}
 
 // Name implements Propagator.
@@ -51,7 +52,7 @@ func parseTraceParent(s string) (c protocol.TraceContext, ok bool) {
 	if !lengthFits(version[0], s) || c.TraceID == [16]byte{} || c.SpanID == [8]byte{} {
 		return c, false
 	}
-	c.Flags = flags[0]
+	c.Flags, c.Decided = flags[0], true
 	return c, true
 }
 

@@ -31,7 +31,7 @@ const (
 )
 
 func TestW3C(t *testing.T) {
-	want := protocol.TraceContext{Propagator: "w3c", Flags: 1}
+	want := protocol.TraceContext{Propagator: "w3c", Flags: 1, Decided: true}
 	id, err := trace.TraceIDFromHex(traceID)
 	require.NoError(t, err)
 	span, err := trace.SpanIDFromHex(spanID)
@@ -50,7 +50,10 @@ func TestW3C(t *testing.T) {
 		"plain":              {list{{"traceparent", parent}}, want},
 		"Go's spelling":      {list{{"Traceparent", parent}}, want},
 		"white space":        {list{{"traceparent", " " + parent + "\t"}}, want},
-		"not sampled":        {list{{"traceparent", parent[:53] + "00"}}, with(0, "")},
+		"all capitals":       {list{{"TRACEPARENT", parent}}, want},
+		"flags 01":           {list{{"traceparent", parent[:53] + "01"}}, with(1, "")},
+		"flags 00":           {list{{"traceparent", parent[:53] + "00"}}, with(0, "")},
+		"flags 03, random":   {list{{"traceparent", parent[:53] + "03"}}, with(3, "")},
 		"other flags":        {list{{"traceparent", parent[:53] + "ff"}}, with(0xff, "")},
 		"future version":     {list{{"traceparent", "cc" + parent[2:]}}, want},
 		"more of the future": {list{{"traceparent", "01" + parent[2:] + "-what-the-future"}}, want},
@@ -60,6 +63,20 @@ func TestW3C(t *testing.T) {
 	}
 	for name, tt := range valid {
 		assert.Equal(t, []protocol.TraceContext{tt.want}, Extract(tt.fields), name)
+	}
+}
+
+// The flags are two hexadecimal digits, of which the lowest bit is the decision.
+func TestW3CFlagsAreTwoDigits(t *testing.T) {
+	for flags, sampled := range map[string]bool{"00": false, "01": true, "02": false, "03": true, "ff": true} {
+		found := Extract(list{{"traceparent", parent[:53] + flags}})
+		require.Len(t, found, 1, flags)
+		keep, decided := found[0].Sampled()
+		assert.True(t, decided, flags)
+		assert.Equal(t, sampled, keep, flags)
+	}
+	for _, flags := range []string{"0", "1", "", "1 ", "0x1", "-1"} {
+		assert.Empty(t, Extract(list{{"traceparent", parent[:53] + flags}}), flags)
 	}
 }
 
