@@ -5,63 +5,94 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 func sampler(t testing.TB, rate float64) Sampler {
+	t.Helper()
 	s, err := New(rate)
 	require.NoError(t, err)
 	return s
 }
 
+// traceID returns a trace id with a randomness, and something in the bits above it.
 func traceID(randomness uint64) (id pcommon.TraceID) {
-	binary.BigEndian.PutUint64(id[8:], randomness)
-	id[0] = 1
+	binary.BigEndian.PutUint64(id[:8], 0xfedcba9876543210)
+	binary.BigEndian.PutUint64(id[8:], randomness|0xff<<56)
 	return id
 }
 
 func TestRates(t *testing.T) {
-	for _, rate := range []float64{-0.1, 1.1, math.NaN(), math.Inf(1), 1e-18} {
+	for _, rate := range []float64{-0.1, 1.1, math.NaN(), math.Inf(1), math.Inf(-1), 1e-18, math.SmallestNonzeroFloat64} {
 		_, err := New(rate)
 		require.ErrorContains(t, err, fmt.Sprint(rate))
+		require.ErrorContains(t, err, "0 (keep no trace)")
+		require.ErrorContains(t, err, "1 (keep all)")
 	}
-	for _, rate := range []float64{0, 1, 0.5, 1e-9, minRate} {
+	for _, rate := range []float64{0, 1, 0.5, 1e-9, sampling.MinSamplingProbability, math.Nextafter(1, 0)} {
 		_, err := New(rate)
 		require.NoError(t, err)
 	}
 }
 
-// The threshold of a rate p is (1-p)·2^56; the highest byte of an id has no say.
-func TestRule(t *testing.T) {
-	half, quarter := sampler(t, 0.5), sampler(t, 0.25)
-	require.True(t, half.Keep(traceID(1<<55), 0, false))
-	require.False(t, half.Keep(traceID(1<<55-1), 0, false))
-	require.False(t, half.Keep(traceID(0xff<<56|1<<55-1), 0, false))
-	require.True(t, quarter.Keep(traceID(3<<54), 0, false))
-	require.False(t, quarter.Keep(traceID(3<<54-1), 0, false))
-	require.True(t, quarter.Keep(traceID(0), 3<<54, true), "explicit randomness comes first")
-	require.False(t, quarter.Keep(traceID(1<<56-1), 0, true))
-	require.True(t, sampler(t, 1).Keep(traceID(0), 0, false))
-	require.False(t, sampler(t, 0).Keep(traceID(1<<56-1), 0, false))
+// The specification's table of thresholds for 1-in-N sampling with four digits, under
+// "Converting floating-point probability to threshold value".
+func TestThresholdsOfTheSpecification(t *testing.T) {
+	for n, th := range map[float64]string{
+		2: "8", 3: "aaab", 4: "c", 5: "cccd", 8: "e", 10: "e666", 16: "f", 100: "fd70a",
+		1000: "ffbe77", 10_000: "fff9724", 100_000: "ffff583a", 1_000_000: "ffffef39",
+	} {
+		require.Equal(t, "ot=th:"+th, sampler(t, 1/n).TraceState("", traceID(1<<56-1), 0, false), "1 in %v", n)
+	}
 }
 
-func TestKeptAtALowerRateIsKeptAtAHigherOne(t *testing.T) {
+func TestRandomnessAtTheThresholdIsKept(t *testing.T) {
+	for rate, threshold := range map[float64]uint64{
+		0.5:                             1 << 55,
+		0.25:                            3 << 54,
+		0.1:                             0xe6660000000000,
+		sampling.MinSamplingProbability: 1<<56 - 1,
+	} {
+		s := sampler(t, rate)
+		require.True(t, s.Keep(traceID(threshold), 0, false), "rate %v", rate)
+		require.False(t, s.Keep(traceID(threshold-1), 0, false), "rate %v", rate)
+		require.True(t, s.Keep(traceID(0), threshold, true), "explicit randomness comes first")
+		require.False(t, s.Keep(traceID(1<<56-1), threshold-1, true), "explicit randomness comes first")
+		require.True(t, s.Keep(traceID(threshold), 1<<56, true), "explicit randomness of more than 56 bits is none")
+	}
+}
+
+func TestAllAndNone(t *testing.T) {
+	for _, r := range []uint64{0, 1, 1 << 55, 1<<56 - 1} {
+		require.True(t, sampler(t, 1).Keep(traceID(r), 0, false))
+		require.True(t, sampler(t, 1).Keep(traceID(0), r, true))
+		require.False(t, sampler(t, 0).Keep(traceID(r), 0, false))
+		require.False(t, sampler(t, 0).Keep(traceID(0), r, true))
+	}
+}
+
+func TestWhatALowerRateKeepsAHigherOneKeeps(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	low, high := sampler(t, 0.01), sampler(t, 0.3)
-	for range 100_000 {
-		if id := traceID(rng.Uint64()); low.Keep(id, 0, false) {
-			require.True(t, high.Keep(id, 0, false))
+	for range 20_000 {
+		// Most of the time the two are close, at all magnitudes.
+		low := math.Pow(2, -56*rng.Float64())
+		high := min(1, low*(1+math.Pow(2, -30*rng.Float64())))
+		a, b := sampler(t, low), sampler(t, high)
+		require.LessOrEqual(t, b.threshold.Unsigned(), a.threshold.Unsigned(), "%v and %v", low, high)
+		for _, r := range []uint64{rng.Uint64N(1 << 56), a.threshold.Unsigned(), b.threshold.Unsigned(), b.threshold.Unsigned() - 1} {
+			if id := traceID(r &^ (0xff << 56)); a.Keep(id, 0, false) {
+				require.True(t, b.Keep(id, 0, false), "%v is kept at %v, not at %v", id, low, high)
+			}
 		}
 	}
 }
 
 func TestFractionIsTheRate(t *testing.T) {
-	const n = 200_000
+	const n = 100_000
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, rate := range []float64{0.5, 0.1, 0.001} {
 		s, kept := sampler(t, rate), 0
@@ -71,68 +102,38 @@ func TestFractionIsTheRate(t *testing.T) {
 			}
 		}
 		sigma := math.Sqrt(n * rate * (1 - rate))
-		require.InDelta(t, n*rate, kept, 5*sigma, "rate %v", rate)
+		require.InDelta(t, n*rate, kept, 4*sigma, "rate %v", rate)
 	}
 }
 
-func TestMark(t *testing.T) {
-	quarter := sampler(t, 0.25)
-	for before, after := range map[string]string{
-		"":                        "ot=th:c",
-		"ot=th:8":                 "ot=th:c",
-		"ot=th:e":                 "ot=th:e", // a stricter sampler was there before
-		"a=1,b=2":                 "ot=th:c,a=1,b=2",
-		"ot=rv:ff000000000000":    "ot=rv:ff000000000000;th:c",
-		"ot=rv:ff000000000000;x:y,a=1": "ot=rv:ff000000000000;th:c;x:y,a=1",
-		"not valid":               "not valid",
-	} {
-		state := pcommon.NewTraceState()
-		state.FromRaw(before)
-		quarter.Mark(state)
-		assert.Equal(t, after, state.AsRaw(), "from %q", before)
-		sampler(t, 1).Mark(state)
-		assert.Equal(t, after, state.AsRaw(), "rate 1 marks nothing")
-	}
-}
-
-func TestExplicitRandomness(t *testing.T) {
-	for state, want := range map[string]uint64{
-		"ot=rv:ff000000000000":     0xff000000000000,
-		"a=1,ot=th:8;rv:0000000000000a": 0xa,
-	} {
-		r, ok := ExplicitRandomness(state)
-		require.True(t, ok, state)
-		require.Equal(t, want, r, state)
-	}
-	for _, state := range []string{"", "a=rv:ff000000000000", "ot=rv:ff", "ot=th:8", "rv:ff000000000000"} {
-		_, ok := ExplicitRandomness(state)
-		require.False(t, ok, state)
-	}
-}
-
-func FuzzMark(f *testing.F) {
-	f.Add("ot=th:8;rv:ff000000000000,a=1")
-	f.Add("a=1,b=2")
-	f.Fuzz(func(t *testing.T, raw string) {
-		state := pcommon.NewTraceState()
-		state.FromRaw(raw)
-		sampler(t, 0.25).Mark(state)
-		if state.AsRaw() == raw {
-			return
+// The digits that a threshold has are enough for any rate.
+func TestThresholdIsNearTheRate(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 20_000 {
+		rate := math.Pow(2, -56*rng.Float64())
+		if rate < 1e-13 {
+			continue // the 56 bits themselves are coarse there
 		}
-		for member := range strings.SplitSeq(raw, ",") {
-			if member = strings.Trim(member, " \t"); member != "" && !strings.HasPrefix(member, "ot=") && !strings.Contains(state.AsRaw(), member) {
-				t.Fatalf("%q lost %q of %q", state.AsRaw(), member, raw)
-			}
-		}
-		ExplicitRandomness(raw)
-	})
+		require.InEpsilon(t, rate, sampler(t, rate).threshold.Probability(), 1e-3)
+	}
+}
+
+func TestKeepAllocatesNothing(t *testing.T) {
+	s, id := sampler(t, 0.1), traceID(1<<56-1)
+	require.Zero(t, testing.AllocsPerRun(100, func() { s.Keep(id, 0, false) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { s.TraceState("", id, 0, false) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { ExplicitRandomness("ot=th:8,vendor=value") }))
 }
 
 func BenchmarkKeep(b *testing.B) {
 	s, id := sampler(b, 0.1), traceID(12345)
 	b.ReportAllocs()
+	kept := 0
 	for b.Loop() {
-		s.Keep(id, 0, false)
+		binary.BigEndian.PutUint64(id[8:], binary.BigEndian.Uint64(id[8:])*0x9e3779b97f4a7c15+1)
+		if s.Keep(id, 0, false) {
+			kept++
+		}
 	}
+	b.ReportMetric(float64(kept)/float64(b.N), "kept/op")
 }
