@@ -22,6 +22,8 @@ type batch struct {
 	segments []handle
 	// published is when the names of this batch's spans were fixed; zero before.
 	published time.Time
+	// emitted is set when the next consumer took the batch while one before it waits.
+	emitted bool
 	// recorded tells whether a record of these names is stored.
 	recorded bool
 }

@@ -6,16 +6,16 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
-// decide says whether a group that is about to be named is passed on.
-func (x *index) decide(g *group, trace pcommon.TraceID) decision {
-	if x.honorApp && x.droppedByApp(g) {
-		return dropByApp
+// decide says, with the name of a group that is being named, whether it is passed on.
+func (x *index) decide(g *group) {
+	n := &g.name
+	n.randomness, n.explicit = x.explicitRandomness(g)
+	switch {
+	case x.honorApp && x.droppedByApp(g):
+		n.decision = dropByApp
+	case !x.keep(n.trace, n.randomness, n.explicit):
+		n.decision = dropBySampling
 	}
-	randomness, explicit := x.explicitRandomness(g)
-	if !x.keep(trace, randomness, explicit) {
-		return dropBySampling
-	}
-	return keepTrace
 }
 
 // droppedByApp tells whether applications decided to drop the trace: at least one

@@ -2,11 +2,8 @@ package seqlinkprocessor // import "github.com/seqlink/seqlink/processor/seqlink
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"go.opentelemetry.io/collector/consumer/consumererror"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 )
 
@@ -32,56 +29,59 @@ func (l *linker) run(ctx context.Context, tick <-chan time.Time, stop <-chan str
 	}
 }
 
-// cycle lets every batch leave whose window is over, in order of arrival, and
-// forgets what is older than the retention.
+// cycle lets every batch leave whose window is over, and forgets what is older than
+// the retention.
 func (l *linker) cycle(ctx context.Context) {
-	defer l.pace.end()
-	for !l.stopped() && l.retry.due(l.now()) {
-		b := l.due(l.cfg.Window)
-		if b == nil || l.flush(ctx, b) != nil {
-			break
-		}
+	if l.retry.due(l.now()) {
+		// An error is tried again in a later cycle.
+		_ = l.flushDue(ctx, l.cfg.Window, func() bool { return !l.stopped() })
 	}
+	l.pace.end()
 	l.forget()
 	l.observeSizes(ctx)
 }
 
-// due returns the first batch of the queue when it has waited for window.
-func (l *linker) due(window time.Duration) *batch {
+// dueAt returns the nth batch of the queue when it has waited for window.
+func (l *linker) dueAt(n int, window time.Duration) *batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue) == 0 || l.now().Sub(l.queue[0].arrival) < window {
+	if len(l.queue) <= n || l.now().Sub(l.queue[n].arrival) < window {
 		return nil
 	}
-	return l.queue[0]
+	return l.queue[n]
 }
 
-// flush hands the first batch of the queue to the next consumer. An error means
-// that the batch stays where it is, to be tried again.
-func (l *linker) flush(ctx context.Context, b *batch) error {
-	l.pace.begin()
-	td, err := l.store.batch(b.key)
-	if err == nil && td.SpanCount() != len(b.spans) {
-		err = fmt.Errorf("stored batch has %d spans, want %d", td.SpanCount(), len(b.spans))
+// flushDue lets batches leave that have waited for window, until none is left, the
+// next consumer fails or more says so. Some are handed over at the same time, but they
+// are prepared, and leave the queue, in order of arrival.
+func (l *linker) flushDue(ctx context.Context, window time.Duration, more func() bool) error {
+	var under []*emission // those under way, the oldest first
+	for {
+		for len(under) < l.atOnce() && more() {
+			b := l.dueAt(len(under), window)
+			if b == nil {
+				break
+			}
+			under = append(under, l.prepare(ctx, b))
+		}
+		if len(under) == 0 {
+			return nil
+		}
+		if err := under[0].wait(); err != nil {
+			return l.tryAgain(err, under[1:])
+		}
+		l.settle(ctx, under[0])
+		under = under[1:]
 	}
-	if err != nil {
-		l.dropUnreadable(b, err)
-		return nil
+}
+
+// atOnce is how many batches are handed over at the same time: one, as long as the
+// next consumer fails.
+func (l *linker) atOnce() int {
+	if l.retry.failures > 0 {
+		return 1
 	}
-	record, res := l.publish(b, td)
-	if err := l.putRecord(b, record); err != nil {
-		return l.tryAgain(err)
-	}
-	if err := l.emit(ctx, td, &res); err != nil {
-		return l.tryAgain(err)
-	}
-	l.retry.succeeded(l.logger)
-	l.count(res)
-	l.leave(b)
-	lag := l.lagOf(b)
-	l.pace.left(lag)
-	l.telemetry.ProcessorSeqlinkFlushLag.Record(ctx, lag.Seconds())
-	return nil
+	return l.emissions
 }
 
 // lagOf is how long b stayed beyond its window.
@@ -89,75 +89,15 @@ func (l *linker) lagOf(b *batch) time.Duration {
 	return max(0, l.now().Sub(b.arrival)-l.cfg.Window)
 }
 
-// publish names the spans of td, which are those of b, and fixes the names. It
-// returns the record that makes them last.
-func (l *linker) publish(b *batch, td ptrace.Traces) ([]byte, result) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if b.published.IsZero() {
-		b.published = l.now()
+// tryAgain takes note that a batch could not leave. Of those behind it that are under
+// way, some may have left: it is noted with them.
+func (l *linker) tryAgain(err error, behind []*emission) error {
+	for _, e := range behind {
+		e.batch.emitted = e.wait() == nil
 	}
-	r := renamer{index: l.index, batch: b, dangler: l.cfg.DanglingParents, sampler: l.sampler}
-	r.rename(td)
-	if !l.store.durable() {
-		return nil, r.result
-	}
-	record := l.index.recordOf(b.spans, r.linked, b.published)
-	return record.encode(), r.result
-}
-
-// putRecord stores the record of a batch that is about to leave.
-func (l *linker) putRecord(b *batch, record []byte) error {
-	if !l.store.durable() {
-		return nil
-	}
-	if b.recorded {
-		return l.store.published.Replace(b.key, record)
-	}
-	err := l.store.published.Put(b.key, record)
-	b.recorded = err == nil
-	return err
-}
-
-// emit gives td to the next consumer. What it refuses for good is dropped and
-// counted; any other error is returned.
-func (l *linker) emit(ctx context.Context, td ptrace.Traces, res *result) error {
-	if res.emitted == 0 {
-		return nil
-	}
-	err := l.next.ConsumeTraces(ctx, td)
-	if err == nil || !consumererror.IsPermanent(err) {
-		return err
-	}
-	l.telemetry.dropped(dropConsumerRefused, res.emitted)
-	l.logger.Error("the next consumer refused spans for good: dropped", zap.Int("spans", res.emitted), zap.Error(err))
-	res.emitted = 0
-	return nil
-}
-
-func (l *linker) tryAgain(err error) error {
 	add(l.telemetry.ProcessorSeqlinkFlushRetries, 1)
 	l.retry.failed(l.now(), l.logger, err)
 	return err
-}
-
-func (l *linker) count(res result) {
-	add(l.telemetry.ProcessorSeqlinkSpansEmitted, res.emitted)
-	add(l.telemetry.ProcessorSeqlinkSpansDuplicate, res.duplicates)
-	add(l.telemetry.ProcessorSeqlinkSpansReparented, res.reparented)
-	add(l.telemetry.ProcessorSeqlinkSpansOrphaned, res.orphans)
-	add(l.telemetry.ProcessorSeqlinkDanglingParentsCleared, res.cleared)
-	l.telemetry.dropped(dropSampled, res.dropped[dropBySampling])
-	l.telemetry.dropped(dropAppNotSampled, res.dropped[dropByApp])
-}
-
-// dropUnreadable gives up a batch that the store cannot give back.
-func (l *linker) dropUnreadable(b *batch, err error) {
-	add(l.telemetry.ProcessorSeqlinkCorruptRecords, 1)
-	l.telemetry.dropped(dropUnreadable, len(b.spans))
-	l.logger.Error("waiting spans could not be read back: dropped", zap.Int("spans", len(b.spans)), zap.Error(err))
-	b.published = l.now()
-	l.leave(b)
 }
 
 // leave takes b, the first of the queue, out of it. Its ids are remembered.

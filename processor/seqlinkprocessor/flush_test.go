@@ -16,13 +16,17 @@ var errBusy = errors.New("busy")
 
 // failing refuses with err until it is told to pass spans on.
 type failing struct {
-	rig   *rig
-	err   error
+	rig *rig
+	err error
+
+	mu    sync.Mutex
 	calls int
 }
 
 func (f *failing) consume(ctx context.Context, td ptrace.Traces) error {
+	f.mu.Lock()
 	f.calls++
+	f.mu.Unlock()
 	if f.err == nil {
 		return f.rig.sink.ConsumeTraces(ctx, td)
 	}
@@ -39,6 +43,7 @@ func newFailingRig(t *testing.T, err error, mutate func(*Config)) (*rig, *failin
 
 func TestRetryableErrorsDelayButLoseNothing(t *testing.T) {
 	r, f := newFailingRig(t, errBusy, nil)
+	r.l.emissions = 1
 	r.send(server(1, 0x10, 0))
 	r.send(server(2, 0x20, 0))
 	r.pass(r.cfg.Window)
@@ -59,6 +64,36 @@ func TestRetryableErrorsDelayButLoseNothing(t *testing.T) {
 	require.Equal(t, derived(0x10), r.emitted()[0].TraceID(), "in order of arrival")
 	require.Equal(t, derived(0x20), r.emitted()[1].TraceID())
 	require.EqualValues(t, 2, r.counter("spans_emitted"))
+	require.Zero(t, r.l.held.Load())
+}
+
+// Batches that are handed over at the same time fail and leave independently.
+func TestWhatLeftWhileAnotherFailedLeavesOnce(t *testing.T) {
+	r := newRig(t, durable(t))
+	var mu sync.Mutex
+	failures := 0
+	r.next = consumerFunc(func(ctx context.Context, td ptrace.Traces) error {
+		id := td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SpanID()
+		mu.Lock()
+		defer mu.Unlock()
+		if id == sid(0x10) && failures < 3 {
+			failures++
+			return errBusy
+		}
+		return r.sink.ConsumeTraces(ctx, td)
+	})
+	for id := uint64(0x10); id < 0x18; id++ {
+		r.send(server(id, id, 0))
+	}
+	r.pass(r.cfg.Window)
+	require.Len(t, r.emitted(), maxEmissions-1, "those beside the one that failed")
+	require.EqualValues(t, 8, r.l.held.Load(), "which wait behind it")
+	for range 3 {
+		r.pass(maxRetryDelay)
+	}
+	require.Len(t, r.byID(), 8)
+	require.EqualValues(t, 8, r.counter("spans_emitted"))
+	require.EqualValues(t, 3, r.counter("flush_retries"))
 	require.Zero(t, r.l.held.Load())
 }
 

@@ -36,6 +36,9 @@ type name struct {
 	trace pcommon.TraceID
 	// seq is the sequence number of the batch that published the name first.
 	seq uint64
+	// randomness is the explicit randomness by which the trace was decided, if any.
+	randomness uint64
+	explicit   bool
 	// decision says whether the trace is passed on.
 	decision decision
 }

@@ -45,6 +45,8 @@ type linker struct {
 
 	// What follows belongs to the goroutine that flushes.
 
+	// emissions is how many batches are handed over at the same time.
+	emissions int
 	cursor cursor
 	retry  retry
 }
@@ -59,7 +61,7 @@ func newLinker(cfg *Config, logger *zap.Logger, tel *telemetry, next consumer.Tr
 	if err != nil {
 		return nil, err
 	}
-	l := &linker{cfg: cfg, logger: logger, telemetry: tel, next: next, now: now, store: store, sampler: sampler}
+	l := &linker{cfg: cfg, logger: logger, telemetry: tel, next: next, now: now, store: store, sampler: sampler, emissions: maxEmissions}
 	l.index = newIndex(l.rules())
 	l.committer.store = l.storeGroup
 	if err := l.rebuild(); err != nil {

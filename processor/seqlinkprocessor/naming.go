@@ -18,8 +18,8 @@ func (x *index) nameOf(seg handle, seq uint64) name {
 	}
 	g := x.groupOf(seg)
 	if !g.name.published() {
-		trace := x.traceID(g)
-		g.name = name{trace: trace, seq: seq, decision: x.decide(g, trace)}
+		g.name = name{trace: x.traceID(g), seq: seq}
+		x.decide(g)
 		x.onName(int(g.spans))
 	}
 	x.segments.At(seg).bits |= segmentPublished

@@ -18,8 +18,9 @@ import (
 //
 //	version (1 byte), published (8 bytes, big-endian Unix nanoseconds)
 //	number of segments, each: trace id (16), bits (1: kernel 1, named 2, continues
-//	    another 4), if named: name (16), sequence number, decision (1), if it
-//	    continues: that incoming trace id (16)
+//	    another 4, randomness 8), if named: name (16), sequence number, decision (1),
+//	    if its randomness is explicit: that number, if it continues: that incoming
+//	    trace id (16)
 //	number of plain spans, each: number of its segment times 2, plus 1 when it has a
 //	    parent, span id (8), parent span id (8) if it has one
 //	number of full spans, each: number of its segment, span id (8), parent span id
@@ -55,6 +56,7 @@ const (
 	recordedKernel = 1 << iota
 	recordedName
 	recordedContinues
+	recordedRandomness
 )
 
 // Lower bounds of the encoded sizes, in bytes, which bound the counts that a
@@ -96,6 +98,9 @@ func (s *recordedSegment) append(b []byte) []byte {
 		b = binary.AppendUvarint(b, s.name.seq)
 		b = append(b, byte(s.name.decision))
 	}
+	if s.name.explicit {
+		b = binary.AppendUvarint(b, s.name.randomness)
+	}
 	if !s.continues.IsEmpty() {
 		b = append(b, s.continues[:]...)
 	}
@@ -111,6 +116,9 @@ func (s *recordedSegment) bits() (bits byte) {
 	}
 	if !s.continues.IsEmpty() {
 		bits |= recordedContinues
+	}
+	if s.name.explicit {
+		bits |= recordedRandomness
 	}
 	return bits
 }
@@ -187,6 +195,9 @@ func (d *decoder) segment(s *recordedSegment) {
 		s.name.trace = pcommon.TraceID(d.bytes(16))
 		s.name.seq = d.uvarint()
 		s.name.decision = decision(d.atMost(byte(dropByApp)))
+	}
+	if bits&recordedRandomness != 0 {
+		s.name.randomness, s.name.explicit = d.uvarint(), true
 	}
 	if bits&recordedContinues != 0 {
 		s.continues = pcommon.TraceID(d.bytes(16))

@@ -15,8 +15,8 @@ func somePublication() publication {
 	return publication{
 		published: time.Unix(1_700_000_000, 5),
 		segments: []recordedSegment{
-			{trace: tid(1), kernel: true, name: name{tid(3), 300, keepTrace}},
-			{trace: tid(2), name: name{tid(3), 300, dropBySampling}, continues: tid(9)},
+			{trace: tid(1), kernel: true, name: name{trace: tid(3), seq: 300, decision: keepTrace}},
+			{trace: tid(2), name: name{trace: tid(3), seq: 300, decision: dropBySampling, randomness: 12345, explicit: true}, continues: tid(9)},
 			{trace: tid(4)},
 		},
 		spans: []recordedSpan{

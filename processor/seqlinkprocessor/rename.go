@@ -148,7 +148,7 @@ func (r *renamer) inheritState(ps ptrace.Span, n name) {
 		ps.SetFlags(ps.Flags() | l.Flags()&0xff)
 		break
 	}
-	r.sampler.Mark(ps.TraceState())
+	ps.TraceState().FromRaw(r.sampler.TraceState(ps.TraceState().AsRaw(), n.trace, n.randomness, n.explicit))
 }
 
 // renameLinks lets links to spans with provisional trace ids follow them to their

@@ -45,11 +45,14 @@ func (l *linker) close(ctx context.Context) error {
 // takes as long as it makes progress and ctx allows.
 func (l *linker) drain(ctx context.Context) error {
 	var waited time.Duration
-	for b := l.due(0); b != nil; b = l.due(0) {
-		err := l.flush(ctx, b)
+	for l.dueAt(0, 0) != nil {
+		before := l.held.Load()
+		err := l.flushDue(ctx, 0, func() bool { return true })
 		if err == nil {
-			waited = 0
 			continue
+		}
+		if l.held.Load() < before {
+			waited = 0
 		}
 		waited += l.retry.delay()
 		if waited > drainTimeout || !sleep(ctx, l.retry.delay()) {

@@ -19,7 +19,7 @@ import (
 
 // options are the command's flags.
 type options struct {
-	binary, out, memoryLimit, phases, profile string
+	binary, out, memoryLimit, phases, profile, variants string
 	quick                                     bool
 	rounds                                    int
 	rate, growthRate                          float64
@@ -55,6 +55,7 @@ func main() {
 	flag.StringVar(&o.memoryLimit, "memory-limit", "1600MiB", "GOMEMLIMIT of every collector")
 	flag.StringVar(&o.phases, "phases", "saturated,sustained,growth,rebuild", "what to measure")
 	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of the sustained phase")
+	flag.StringVar(&o.variants, "variants", strings.Join(order, ","), "what is measured in the saturated phase")
 	flag.BoolVar(&o.quick, "quick", false, "short runs: figures are rough")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the saturated phase")
 	flag.Float64Var(&o.rate, "rate", 90_000, "spans per second of the sustained phase; 0 is as many as possible")

@@ -23,6 +23,8 @@ type run struct {
 	rate float64
 	// warm is the time before, and measured the time of, the measurement.
 	warm, measured time.Duration
+	// late is how late segments come at most.
+	late time.Duration
 	// first is the number of the first trace.
 	first uint64
 	// profile is where a CPU profile goes, if anywhere.
@@ -71,8 +73,10 @@ func (r *run) do(ctx context.Context) (f figures, err error) {
 		return f, err
 	}
 	defer func() { _ = c.cmd.Process.Kill() }()
+	mix := load.DefaultMix
+	mix.LateMin, mix.LateMax = min(mix.LateMin, r.late), min(mix.LateMax, r.late)
 	m := measurement{run: r, collector: c, sink: backend, sender: &load.Sender{
-		Endpoint: c.endpoint, Rate: r.rate, BatchSpans: 500, InFlight: 4, First: r.first, Mix: load.DefaultMix,
+		Endpoint: c.endpoint, Rate: r.rate, BatchSpans: 500, InFlight: 4, First: r.first, Mix: mix,
 	}}
 	return m.measure(ctx)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,7 +52,10 @@ func (o *options) saturated(ctx context.Context, r *report) error {
 	for round := range rounds {
 		for i := range order {
 			name := order[(i+round)%len(order)] // nobody is always first
-			f, err := o.measure(ctx, run{warm: held + 5*time.Second, measured: measured, first: uint64(round+1) << 40},
+			if !slices.Contains(strings.Split(o.variants, ","), name) {
+				continue
+			}
+			f, err := o.measure(ctx, run{warm: held + 5*time.Second, measured: measured, late: held / 2, first: uint64(round+1) << 40},
 				func(dir string) processor { return variants(held, dir)[name] })
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
@@ -64,12 +68,20 @@ func (o *options) saturated(ctx context.Context, r *report) error {
 	for name, all := range r.Rounds {
 		r.Saturated[name] = median(all)
 	}
-	own := r.Saturated["seqlink"].SpansPerSecond
 	r.CPUMicroseconds = r.Saturated["seqlink"].CPUMicroseconds
-	r.RatioToBare = own / r.Saturated["bare"].SpansPerSecond
-	r.RatioToGroup = own / r.Saturated["groupbytrace"].SpansPerSecond
-	r.RatioToTail = own / r.Saturated["tail_sampling"].SpansPerSecond
+	r.RatioToBare = r.ratioTo("bare")
+	r.RatioToGroup = r.ratioTo("groupbytrace")
+	r.RatioToTail = r.ratioTo("tail_sampling")
 	return nil
+}
+
+// ratioTo compares the linker's throughput with another one's; 0 where that is not
+// known.
+func (r *report) ratioTo(name string) float64 {
+	if other := r.Saturated[name].SpansPerSecond; other > 0 {
+		return r.Saturated["seqlink"].SpansPerSecond / other
+	}
+	return 0
 }
 
 // median returns the run with the median throughput.
@@ -85,7 +97,7 @@ func (o *options) sustain(ctx context.Context, r *report) error {
 	if o.quick {
 		window, measured = 5*time.Second, 10*time.Second
 	}
-	spec := run{rate: o.rate, warm: window + 5*time.Second, measured: measured, first: 1 << 50}
+	spec := run{rate: o.rate, warm: window + 5*time.Second, measured: measured, late: window * 3 / 4, first: 1 << 50}
 	if o.profile != "" {
 		spec.profile = filepath.Join(o.profile, "sustained.pprof")
 	}
@@ -114,7 +126,7 @@ func (o *options) growth(ctx context.Context, r *report) error {
 	for _, resident := range sizes {
 		window := time.Duration(resident / o.growthRate * float64(time.Second)).Round(time.Millisecond)
 		more := fmt.Sprintf("    retention: %v\n    max_memory_mib: 0\n", window)
-		f, err := o.measure(ctx, run{rate: o.growthRate, warm: window + window/2 + 3*time.Second, measured: measured, first: 1 << 51},
+		f, err := o.measure(ctx, run{rate: o.growthRate, warm: window + window/2 + 3*time.Second, measured: measured, late: window / 2, first: 1 << 51},
 			func(dir string) processor { return seqlink(window, dir, more) })
 		if err != nil {
 			return err

@@ -57,19 +57,6 @@ func (s Sampler) TraceState(current string, trace pcommon.TraceID, randomness ui
 	return serialize(parsed, current)
 }
 
-// Mark is TraceState for a caller that does not know by what the trace was kept: only
-// an ot=rv in the tracestate itself can contradict a threshold.
-func (s Sampler) Mark(state pcommon.TraceState) {
-	var unknown pcommon.TraceID
-	for i := range unknown {
-		unknown[i] = 0xff // above every threshold
-	}
-	current := state.AsRaw()
-	if after := s.TraceState(current, unknown, 0, false); after != current {
-		state.FromRaw(after)
-	}
-}
-
 // agree lets ot say the explicit randomness of its trace, and returns the randomness
 // by which samplers that read ot will decide.
 func agree(ot *sampling.OpenTelemetryTraceState, trace pcommon.TraceID, randomness uint64, explicit bool) sampling.Randomness {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 )
 
 const (
@@ -93,22 +92,6 @@ func TestTraceStateThatIsFullStaysAsItIs(t *testing.T) {
 	}
 	almost := "ot=k:" + strings.Repeat("v", 248)
 	require.Equal(t, "ot=th:c;"+almost[3:], sampler(t, 0.25).TraceState(almost, traceID(most), 0, false))
-}
-
-func TestMark(t *testing.T) {
-	for before, after := range map[string]string{
-		"":                             "ot=th:c",
-		"ot=th:8":                      "ot=th:c",
-		"ot=th:e":                      "ot=th:e",
-		"ot=rv:ff000000000000;x:y,a=1": "ot=rv:ff000000000000;th:c;x:y,a=1",
-		"ot=rv:b0000000000000":         "ot=rv:b0000000000000",
-		"not valid":                    "not valid",
-	} {
-		state := pcommon.NewTraceState()
-		state.FromRaw(before)
-		sampler(t, 0.25).Mark(state)
-		require.Equal(t, after, state.AsRaw(), "from %q", before)
-	}
 }
 
 func TestExplicitRandomness(t *testing.T) {
