@@ -19,6 +19,24 @@ func (x *index) parentOf(s *span) uint32 {
 	return x.holder(s)
 }
 
+// hasParent tells whether parentOf gives a parent, and remembers it.
+func (x *index) hasParent(s *span) bool {
+	if x.parentAsNamed(s) {
+		return true
+	}
+	p := x.parentOf(s)
+	if p != 0 && x.groupOf(s.segment).limit == noLimit {
+		s.bits |= spanParentKnown
+	}
+	return p != 0
+}
+
+// parentAsNamed tells without looking it up that the parent which s names is known and
+// stands.
+func (x *index) parentAsNamed(s *span) bool {
+	return s.bits.has(spanParentKnown) && s.plain() && x.groupOf(s.segment).limit == noLimit
+}
+
 // holder returns a reference to the span that s names as its parent, of its own
 // trace before any other, or 0 when it is not known or in a trace that could not be
 // joined. No span is its own parent.

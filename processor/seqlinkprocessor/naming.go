@@ -120,7 +120,7 @@ func (x *index) root(g *group) *span {
 	var root, any *span
 	x.eachSpan(g, func(_ *segment, s *span) {
 		any = x.firstRoot(any, s)
-		if x.parentOf(s) == 0 {
+		if !x.hasParent(s) {
 			root = x.firstRoot(root, s)
 		}
 	})

@@ -67,6 +67,9 @@ func (r *renamer) visit(ps ptrace.Span) bool {
 }
 
 func (r *renamer) placeUnderParent(ps ptrace.Span, s *span) {
+	if r.index.parentAsNamed(s) {
+		return
+	}
 	if p := r.index.chainedParent(s); p != 0 {
 		r.reparent(ps, s, r.index.spans.At(p).id)
 		return

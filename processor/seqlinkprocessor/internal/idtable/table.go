@@ -19,7 +19,7 @@ type Entry struct {
 }
 
 const (
-	shardBits = 5
+	shardBits = 3
 	minLen    = 16
 	// entryBytes is the size of an Entry.
 	entryBytes = 16
