@@ -84,6 +84,7 @@ func (l *linker) publish(b *batch, td ptrace.Traces) ([]byte, result) {
 	if b.published.IsZero() {
 		b.published = l.now()
 	}
+	l.index.touchParents(b.spans)
 	r := renamer{index: l.index, batch: b, dangler: l.cfg.DanglingParents, sampler: l.sampler}
 	r.rename(td)
 	if !l.store.durable() {

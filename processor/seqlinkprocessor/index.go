@@ -88,6 +88,7 @@ type index struct {
 		tag     uint32
 		segment handle
 	}
+	touched uint32
 	// collisions counts spans that could not be indexed because too many others have
 	// their id.
 	collisions int
@@ -145,6 +146,33 @@ func (x *index) stale(e entry) bool {
 func (x *index) traceKey(trace pcommon.TraceID) uint64 { return maphash.Comparable(x.seed, trace) }
 
 func (x *index) tag(trace pcommon.TraceID) uint32 { return uint32(x.traceKey(trace)) | 1 }
+
+// touch brings what add will look at into the processor's cache.
+func (x *index) touch(spans []arrival) {
+	var sum uint32
+	for i := range spans {
+		if i == 0 || spans[i].trace != spans[i-1].trace {
+			sum += x.traces.Touch(x.traceKey(spans[i].trace))
+		}
+		id, parent := idKey(spans[i].id), idKey(spans[i].parent)
+		sum += x.ids.Touch(id) + x.ids.Touch(parent) + x.pending.Touch(id) + x.pending.Touch(parent)
+	}
+	x.touched = sum // so that the reads are not in vain to the compiler
+}
+
+// touchParents does the same for what rename will look at.
+func (x *index) touchParents(spans []handle) {
+	var sum uint32
+	for _, h := range spans {
+		if h == spanUnindexed || h == spanDuplicate {
+			continue
+		}
+		if s := x.spans.At(h); !s.bits.has(spanParentKnown) {
+			sum += x.ids.Touch(idKey(s.parent))
+		}
+	}
+	x.touched = sum
+}
 
 // add takes a span into the index and joins what it shows to belong together. It
 // returns the span's handle; a span that is known already is a duplicate, and one
@@ -254,7 +282,11 @@ func (x *index) joinParent(seg handle, id, parent pcommon.SpanID, bits *spanBits
 	}
 	if p := x.nearest(parent, seg); p != 0 {
 		*bits |= spanParentKnown
-		x.union(seg, x.segmentBehind(p), joinRemoteParent)
+		other := x.segmentBehind(p)
+		if other == seg {
+			*bits |= spanParentInside
+		}
+		x.union(seg, other, joinRemoteParent)
 		return
 	}
 	x.await(parent, seg)

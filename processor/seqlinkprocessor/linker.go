@@ -162,6 +162,7 @@ func (l *linker) admit(b *batch, g *commitGroup) (late int) {
 	defer l.mu.Unlock()
 	b.spans = make([]handle, 0, g.spans())
 	for _, r := range g.requests {
+		l.index.touch(r.spans)
 		for i := range r.spans {
 			h := l.index.add(&r.spans[i])
 			b.spans = append(b.spans, h)

@@ -47,7 +47,7 @@ func (r *recorder) number(seg handle) int {
 func (r *recorder) addSpan(s *span) {
 	rec := recordedSpan{segment: r.number(s.segment), arrival: arrival{id: s.id}}
 	if s.plain() {
-		if r.leadsOut(s) {
+		if s.namesParent() && !s.bits.has(spanParentInside) {
 			rec.parent = s.parent
 		}
 		r.record.spans = append(r.record.spans, rec)
@@ -60,15 +60,6 @@ func (r *recorder) addSpan(s *span) {
 		return true
 	})
 	r.record.full = append(r.record.full, rec)
-}
-
-// leadsOut tells whether a span's parent is not known to be in its own segment.
-func (r *recorder) leadsOut(s *span) bool {
-	if !s.namesParent() {
-		return false
-	}
-	p := r.index.named(s)
-	return p == 0 || r.index.segmentBehind(p) != s.segment
 }
 
 // restore takes a recorded batch that left into the index and returns its segments.

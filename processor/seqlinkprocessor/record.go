@@ -43,7 +43,7 @@ type recordedSegment struct {
 }
 
 // recordedSpan is a span of the segment with this number. Of a plain span only ids
-// are recorded, and the parent only when it is not in the same segment.
+// are recorded, and the parent only when it may be in another segment.
 type recordedSpan struct {
 	segment int
 	arrival

@@ -39,6 +39,8 @@ const (
 	// spanParentKnown stays once the parent was seen, even when the index has
 	// forgotten it since.
 	spanParentKnown
+	// spanParentInside is set when the parent is in the same segment and came first.
+	spanParentInside
 )
 
 func (b spanBits) has(bit spanBits) bool { return b&bit != 0 }

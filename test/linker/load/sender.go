@@ -41,6 +41,9 @@ type Sender struct {
 	First uint64
 	Mix   Mix
 
+	// progress is the number of the trace at which each host is.
+	progress [Hosts]atomic.Uint64
+
 	// Sent counts the spans that were acknowledged, Duplicates those that came twice,
 	// Refused the attempts that the collector refused, in spans.
 	Sent, Duplicates, Refused atomic.Uint64
@@ -74,7 +77,8 @@ func (s *Sender) host(ctx context.Context, conn *grpc.ClientConn, host int) {
 	}
 	begin := time.Now()
 	for ctx.Err() == nil {
-		if !s.pace(ctx, begin, g.Spans) {
+		s.progress[host].Store(g.next)
+		if !s.keepUp(ctx, g.next) || !s.pace(ctx, begin, g.Spans) {
 			return
 		}
 		var buffer []byte
@@ -93,6 +97,25 @@ func (s *Sender) host(ctx context.Context, conn *grpc.ClientConn, host int) {
 			free <- batch
 		})
 	}
+}
+
+// maxAhead is by how many traces one host may be ahead of another one. Both take part
+// in the same requests.
+const maxAhead = 2000
+
+// keepUp waits until the other hosts are not too far behind.
+func (s *Sender) keepUp(ctx context.Context, trace uint64) bool {
+	for ctx.Err() == nil {
+		slowest := trace
+		for i := range s.progress {
+			slowest = min(slowest, max(s.progress[i].Load(), s.First))
+		}
+		if trace <= slowest+maxAhead {
+			return true
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	return false
 }
 
 // pace waits until spans may be made by the rate; each host has its part of it.

@@ -85,6 +85,17 @@ func (t *Table) All(id uint64, yield func(Entry) bool) {
 	}
 }
 
+// Touch reads the slot of an id and returns something of it. A loop of such reads
+// brings many slots into the processor's cache at the same time, where lookups one
+// after the other would wait for each.
+func (t *Table) Touch(id uint64) uint32 {
+	s, at := t.place(id)
+	if len(s.block.Values) == 0 {
+		return 0
+	}
+	return s.block.Values[at].Tag
+}
+
 // Insert adds an entry, unless MaxSame of that id are there: then it returns false.
 func (t *Table) Insert(e Entry) bool {
 	s, at := t.place(e.ID)
