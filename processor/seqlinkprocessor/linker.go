@@ -136,6 +136,7 @@ func (l *linker) storeGroup(g *commitGroup) error {
 	}
 	b := l.newBatch()
 	if err := l.store.putBatch(b.key, g.data()); err != nil {
+		l.dropKey(b.key)
 		add(l.telemetry.ProcessorSeqlinkSpansRefused, n)
 		return fmt.Errorf("spans cannot be stored: %w; try again later", err)
 	}
@@ -153,6 +154,15 @@ func (l *linker) newBatch() *batch {
 	now := l.now()
 	l.lastKey = batchKey{Arrival: max(now.UnixNano(), l.lastKey.Arrival), Seq: l.lastKey.Seq + 1}
 	return &batch{key: l.lastKey, arrival: now}
+}
+
+// dropKey takes back the last key: a number that is left out means a batch was lost.
+func (l *linker) dropKey(key batchKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lastKey == key {
+		l.lastKey.Seq--
+	}
 }
 
 // admit indexes the spans of a stored batch and lets it wait. It counts the spans

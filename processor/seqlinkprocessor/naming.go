@@ -96,8 +96,12 @@ func (x *index) traceID(g *group) pcommon.TraceID {
 			return id
 		}
 	}
-	if s := x.segments.At(root.segment); s.foreign() || root.id.IsEmpty() {
+	s := x.segments.At(root.segment)
+	if s.foreign() || root.id.IsEmpty() {
 		return s.trace
+	}
+	if own, first := x.lookup(root.id, s.tag); own != first {
+		return continuationTraceID(s.trace, 0) // another trace has a span of this id
 	}
 	return deriveTraceID(root.id)
 }
@@ -200,10 +204,16 @@ func (x *index) appTraceID(s *span) (pcommon.TraceID, bool) {
 	if seg := x.segments.At(s.segment); seg.foreign() {
 		return seg.trace, true
 	}
-	if s.contexts != 0 {
-		return x.contexts.At(s.contexts).ref.trace, true
+	if s.contexts == 0 {
+		return pcommon.TraceID{}, false
 	}
-	return pcommon.TraceID{}, false
+	trace := x.contexts.At(s.contexts).ref.trace
+	if x.groupOf(s.segment).limit != noLimit {
+		// The trace of that id may have had no room for this one.
+		named := x.findSegment(trace)
+		return trace, named != 0 && x.rootOf(named) == x.rootOf(s.segment)
+	}
+	return trace, true
 }
 
 // depths counts the steps from spans to their roots, each span once.

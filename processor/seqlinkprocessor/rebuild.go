@@ -128,8 +128,13 @@ func (r *rebuilder) addWaiting(waiting *slicestore.Store) error {
 		r.addBatch(key, spans)
 	})
 	defer d.wait()
+	previous := uint64(0)
 	return waiting.Each(func(key batchKey, data []byte) error {
 		r.noteKey(key)
+		if previous > 0 && key.Seq > previous+1 {
+			r.miss(int(key.Seq - previous - 1))
+		}
+		previous = key.Seq
 		if key.Compare(r.left) <= 0 {
 			r.over = append(r.over, key)
 			return nil
@@ -169,6 +174,16 @@ func (r *rebuilder) notInFuture(t time.Time) time.Time {
 		return now
 	}
 	return t
+}
+
+// miss counts batches that must have been stored, because the numbers of their keys are
+// left out, and are not there.
+func (r *rebuilder) miss(batches int) {
+	r.mu.Lock()
+	r.corrupt += batches
+	r.mu.Unlock()
+	add(r.l.telemetry.ProcessorSeqlinkCorruptRecords, batches)
+	r.l.logger.Error("stored batches are missing", zap.Int("batches", batches))
 }
 
 func (r *rebuilder) skip(record string, err error) {

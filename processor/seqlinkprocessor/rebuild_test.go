@@ -2,6 +2,7 @@ package seqlinkprocessor
 
 import (
 	"bufio"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -162,6 +163,87 @@ func TestCorruptRecordsAreSkippedAndCounted(t *testing.T) {
 	r.pass(r.cfg.retention() + r.cfg.Window)
 	r.reopen()
 	require.EqualValues(t, 4, r.counter("corrupt_records"), "they are gone")
+}
+
+// A part of the store that cannot be opened is moved away; the rest goes on, and what
+// is missing is counted.
+func TestDamagedSlicesAreQuarantined(t *testing.T) {
+	r := newRig(t, func(c *Config) { durable(t)(c); c.Window = time.Minute })
+	for id := uint64(1); id <= 30; id++ {
+		r.send(server(id, id, id-1))
+		r.clock.add(5 * time.Second)
+		if id%10 == 0 { // slices are of half a minute
+			require.GreaterOrEqual(t, len(slicesOf(t, r)), int(id/10))
+		}
+	}
+	r.close()
+	damaged := filepath.Join(r.cfg.DBPath, "waiting", slicesOf(t, r)[1])
+	require.NoError(t, os.WriteFile(filepath.Join(damaged, "MANIFEST"), []byte("no manifest"), 0o600))
+	r.open()
+	require.EqualValues(t, 1, r.counter("store_quarantined"))
+	lost := r.counter("corrupt_records")
+	require.Positive(t, lost)
+	require.DirExists(t, filepath.Join(r.cfg.DBPath, "quarantine", "waiting-"+filepath.Base(damaged)))
+	r.pass(r.cfg.Window)
+	require.Len(t, r.byID(), 30-int(lost))
+	r.reopen()
+	require.EqualValues(t, 1, r.counter("store_quarantined"), "once")
+}
+
+func slicesOf(t *testing.T, r *rig) (names []string) {
+	entries, err := os.ReadDir(filepath.Join(r.cfg.DBPath, "waiting"))
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// Without the note of what left, everything that is stored leaves again, under the
+// same names.
+func TestADamagedCursorRepeatsButLosesNothing(t *testing.T) {
+	r := newRig(t, durable(t))
+	r.send(client(1, 0x10, 0))
+	r.pass(r.cfg.Window / 4)
+	r.send(server(2, 0x20, 0x10))
+	r.pass(r.cfg.Window * 3 / 4) // the first left
+	r.close()
+	require.NoError(t, os.WriteFile(filepath.Join(r.cfg.DBPath, "cursor"), []byte("xxxxxxxxxxxxxxxxxxxx"), 0o600))
+	r.open()
+	require.EqualValues(t, 1, r.counter("corrupt_records"))
+	r.pass(r.cfg.Window)
+	var ids []uint64
+	for _, ps := range r.emitted() {
+		id := ps.SpanID()
+		ids = append(ids, binary.BigEndian.Uint64(id[:]))
+		require.Equal(t, derived(0x10), ps.TraceID())
+	}
+	require.Equal(t, []uint64{0x10, 0x10, 0x20}, ids)
+}
+
+func TestMaxDiskRefusesAndGoesOn(t *testing.T) {
+	r := newRig(t, func(c *Config) { durable(t)(c); c.MaxDiskMiB = minRoomMiB })
+	accepted := 0
+	var err error
+	for n := uint64(1); err == nil && n < 1000; n++ {
+		td := traces(server(n, n, 0))
+		noise := make([]byte, 400<<10) // does not compress
+		for i := range noise {
+			noise[i] = byte(mix64(n<<32 + uint64(i)))
+		}
+		td.ResourceSpans().At(0).Resource().Attributes().PutEmptyBytes("noise").FromRaw(noise)
+		if err = r.l.accept(td); err == nil {
+			accepted++
+		}
+	}
+	require.ErrorIs(t, err, errNoRoom)
+	require.ErrorContains(t, err, "max_disk_mib is 32")
+	require.InDelta(t, 75, accepted, 10)
+	r.pass(r.cfg.Window)
+	require.Len(t, r.byID(), accepted)
+	r.send(server(5000, 5000, 0)) // the slices that left are gone
+	r.pass(r.cfg.Window)
+	require.Len(t, r.byID(), accepted+1)
 }
 
 // nextKey returns a key that is later than all others.

@@ -48,6 +48,9 @@ type slice struct {
 
 func openSlice(path string, first Key, syncWrites bool, logger *zap.Logger) (s *slice, err error) {
 	defer recoverAs(&err) // Badger panics on some damages
+	if err := errors.Join(checkTables(path), dropDiscards(path)); err != nil {
+		return nil, err
+	}
 	db, err := badger.Open(badgerOptions(path, syncWrites, logger))
 	if err != nil {
 		return nil, err
@@ -103,7 +106,20 @@ func (s *slice) get(key []byte, f func([]byte) error) error {
 		if err != nil {
 			return err
 		}
-		return item.Value(f)
+		return valueOf(item, f)
+	})
+}
+
+// errNoValue is what remains of a value whose file is missing: Badger then gives an
+// empty one. No record is empty.
+var errNoValue = errors.New("the value is missing")
+
+func valueOf(item *badger.Item, f func([]byte) error) error {
+	return item.Value(func(value []byte) error {
+		if len(value) == 0 {
+			return errNoValue
+		}
+		return f(value)
 	})
 }
 
@@ -119,7 +135,7 @@ func (s *slice) each(f func(Key, []byte) error, corrupt func(string, error)) err
 			item := it.Item()
 			key, err := ParseKey(item.Key())
 			if err == nil {
-				err = item.Value(func(value []byte) error { return f(key, value) })
+				err = valueOf(item, func(value []byte) error { return f(key, value) })
 			}
 			if err != nil {
 				corrupt(fmt.Sprintf("%s/%x", filepath.Base(s.path), item.Key()), err)
