@@ -31,6 +31,22 @@ func TestDefaultConfigIsValidAsAService(t *testing.T) {
 		"SEQLINK_OTLP_ENDPOINT=backend:4317", "SEQLINK_OTLP_INSECURE=false", "SEQLINK_LISTEN_ADDRESS=0.0.0.0")
 }
 
+// The aliases work with and without the variables, and a bad value is named.
+func TestDataKitConfigIsValid(t *testing.T) {
+	const path = distribution + "otelcol-datakit.yaml"
+	assertValid(t, path)
+	assertValid(t, path, "ENV_INPUT_EBPFTRACE_DB_PATH="+t.TempDir()+"/window", "ENV_INPUT_EBPFTRACE_WINDOW=30s",
+		"ENV_INPUT_EBPFTRACE_USE_APP_TRACE_ID=false", "ENV_INPUT_EBPFTRACE_SAMPLING_RATE=0.1")
+	for variable, key := range map[string]string{
+		"ENV_INPUT_EBPFTRACE_WINDOW=soon": "window", "ENV_INPUT_EBPFTRACE_SAMPLING_RATE=7": "sampling_rate",
+		"ENV_INPUT_EBPFTRACE_USE_APP_TRACE_ID=perhaps": "inherit_app_trace_id",
+	} {
+		output, ok := run(t, []string{variable}, "validate", "--config", path)
+		assert.False(t, ok, variable)
+		assert.Contains(t, output, key)
+	}
+}
+
 func TestKubernetesConfigsAreValid(t *testing.T) {
 	for _, file := range []string{"kubernetes/agent.yaml", "kubernetes/linker.yaml"} {
 		config := writeFile(t, "config.yaml", configMap(t, distribution+file))
