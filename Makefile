@@ -10,6 +10,7 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 TOOLS := go tool -modfile $(CURDIR)/internal/tools/go.mod
 DISTRIBUTION := build/otelcol-seqlink
 BINARY := bin/otelcol-seqlink
+BENCH_BINARY := build/otelcol-bench/otelcol-bench
 JAEGER := bin/jaeger
 JAEGER_MODULE := github.com/jaegertracing/jaeger@v1.76.0
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
@@ -18,6 +19,7 @@ SOURCES := $(shell find bpf internal receiver processor exporter -name '*.go' -n
 RECORDING := receiver/ebpfspanreceiver/testdata/chain.jsonl.gz
 BACKEND ?= tree
 FUZZTIME ?= 30s
+BENCH_FLAGS ?=
 
 .PHONY: help
 help: ## Show this list
@@ -99,8 +101,22 @@ fuzz: ## Run every fuzz target for FUZZTIME (default 30s)
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
 		done; done
 
-.PHONY: bench-overhead bench-linker accuracy kernels
-bench-overhead bench-linker accuracy kernels: ## Not built yet: docs/roadmap.md says what is planned
+.PHONY: bench-linker
+bench-linker: $(BENCH_BINARY) ## Measure the linker against the same collector without it and stock processors (20 minutes)
+	@go run ./test/linker/bench -bin $(BENCH_BINARY) $(BENCH_FLAGS)
+
+.PHONY: soak
+soak: $(BENCH_BINARY) ## Run the linker for 10 minutes under load; fails when it loses a span or its memory is not bounded
+	@go run ./test/linker/bench -bin $(BENCH_BINARY) -phases sustained -sustained 10m -rate 40000 -max-rss 2048 \
+		-out build/bench/soak.json
+
+$(BENCH_BINARY): test/linker/builder-config.yaml go.mod go.sum $(SOURCES)
+	@echo "==> building $@ (the first time takes some minutes)"
+	@mkdir -p build
+	@CGO_ENABLED=0 $(TOOLS) builder --config test/linker/builder-config.yaml
+
+.PHONY: bench-overhead accuracy kernels
+bench-overhead accuracy kernels: ## Not built yet: docs/roadmap.md says what is planned
 	@echo "make $@ is not built yet; docs/roadmap.md says what is planned." >&2; exit 2
 
 .PHONY: clean

@@ -140,4 +140,3 @@ func (l *linker) dropUnreadable(b *batch, err error) {
 	l.logger.Error("waiting spans could not be read back: dropped", zap.Int("spans", len(b.spans)), zap.Error(err))
 	b.published = l.now()
 }
-

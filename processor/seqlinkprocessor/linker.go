@@ -47,8 +47,8 @@ type linker struct {
 
 	// emissions is how many batches are handed over at the same time.
 	emissions int
-	cursor cursor
-	retry  retry
+	cursor    cursor
+	retry     retry
 }
 
 // newLinker opens the store and rebuilds the index from it.

@@ -74,7 +74,7 @@ func startCollector(binary, dir, sink string, p processor, memoryLimit string) (
 		return nil, err
 	}
 	defer log.Close()
-	c.cmd = exec.Command(binary, append([]string{"--config", config}, strings.Fields(os.Getenv("BENCH_ARGS"))...)...)
+	c.cmd = exec.Command(binary, "--config", config)
 	c.cmd.Dir = dir
 	c.cmd.Stdout, c.cmd.Stderr = log, log
 	c.cmd.Env = append(os.Environ(), "GOMEMLIMIT="+memoryLimit)

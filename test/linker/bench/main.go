@@ -20,10 +20,11 @@ import (
 // options are the command's flags.
 type options struct {
 	binary, out, memoryLimit, phases, profile, variants string
-	quick                                     bool
-	rounds                                    int
-	rate, growthRate                          float64
-	sustained                                 time.Duration
+	quick                                               bool
+	rounds                                              int
+	rate, growthRate                                    float64
+	sustained                                           time.Duration
+	maxRSS                                              float64
 }
 
 // report is what is written.
@@ -52,7 +53,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.binary, "bin", "build/otelcol-bench/otelcol-bench", "collector with all processors that are compared")
 	flag.StringVar(&o.out, "out", "build/bench/linker.json", "file for the figures")
-	flag.StringVar(&o.memoryLimit, "memory-limit", "1600MiB", "GOMEMLIMIT of every collector")
+	flag.StringVar(&o.memoryLimit, "memory-limit", "800MiB", "GOMEMLIMIT of every collector, as in our Kubernetes objects")
 	flag.StringVar(&o.phases, "phases", "saturated,sustained,growth,rebuild", "what to measure")
 	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of the sustained phase")
 	flag.StringVar(&o.variants, "variants", strings.Join(order, ","), "what is measured in the saturated phase")
@@ -61,6 +62,7 @@ func main() {
 	flag.Float64Var(&o.rate, "rate", 90_000, "spans per second of the sustained phase; 0 is as many as possible")
 	flag.Float64Var(&o.growthRate, "growth-rate", 30_000, "spans per second of the growth phase")
 	flag.DurationVar(&o.sustained, "sustained", 3*time.Minute, "length of the sustained phase")
+	flag.Float64Var(&o.maxRSS, "max-rss", 0, "fail when the sustained phase needs more memory, in MiB; 0 is no bound")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -70,7 +72,10 @@ func main() {
 	}
 }
 
-func (o *options) run(ctx context.Context) error {
+func (o *options) run(ctx context.Context) (err error) {
+	if o.binary, err = filepath.Abs(o.binary); err != nil { // collectors run elsewhere
+		return err
+	}
 	r := &report{
 		Machine: machine(), Date: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "),
 		Saturated: map[string]figures{}, Rounds: map[string][]figures{}, Resident: map[string]figures{},
@@ -87,7 +92,23 @@ func (o *options) run(ctx context.Context) error {
 		}
 	}
 	r.print(os.Stdout)
-	return r.write(o.out)
+	return errors.Join(r.write(o.out), o.check(r))
+}
+
+// check returns what must not be, whatever the machine.
+func (o *options) check(r *report) error {
+	f := r.Sustained
+	switch {
+	case f == nil:
+		return nil
+	case f.Lost != 0:
+		return fmt.Errorf("%d spans were lost", f.Lost)
+	case f.Right != f.Checked:
+		return fmt.Errorf("%d of %d traces are wrong", f.Checked-f.Right, f.Checked)
+	case o.maxRSS > 0 && f.RSSMiB > o.maxRSS:
+		return fmt.Errorf("%.0f MiB of memory, %.0f are allowed", f.RSSMiB, o.maxRSS)
+	}
+	return nil
 }
 
 func (r *report) write(path string) error {

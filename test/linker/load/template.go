@@ -72,7 +72,7 @@ type spanShape struct {
 	// start and end are nanoseconds from the trace's begin.
 	start, end int64
 	// wire is the marshalled span; the offsets say where ids and times are in it.
-	wire                                 []byte
+	wire                                      []byte
 	traceAt, spanAt, parentAt, startAt, endAt int
 }
 
