@@ -33,7 +33,7 @@ const collectorConfig = `
 receivers:
   otlp: {protocols: {grpc: {endpoint: %q}}}
 processors:
-  seqlink: {db_path: %q, window: %v%s}
+  seqlink: {db_path: %q, window: %v}
 exporters:
   otlp_grpc:
     endpoint: %q
@@ -58,9 +58,8 @@ type collector struct {
 	exited           chan error
 }
 
-// newCollector describes a collector that takes OTLP and hands over to sink. more are
-// further settings of the linker.
-func newCollector(t *testing.T, db, sink string, window time.Duration, more string) *collector {
+// newCollector describes a collector that takes OTLP and hands over to sink.
+func newCollector(t *testing.T, db, sink string, window time.Duration) *collector {
 	c := &collector{t: t, endpoint: freeAddress(t), metric: freeAddress(t)}
 	_, port, err := net.SplitHostPort(c.metric)
 	require.NoError(t, err)
@@ -69,7 +68,7 @@ func newCollector(t *testing.T, db, sink string, window time.Duration, more stri
 	require.NoError(t, err)
 	dir := t.TempDir()
 	c.config, c.log = filepath.Join(dir, "config.yaml"), filepath.Join(dir, "log")
-	text := fmt.Sprintf(collectorConfig, c.endpoint, db, window, more, sink, number)
+	text := fmt.Sprintf(collectorConfig, c.endpoint, db, window, sink, number)
 	require.NoError(t, os.WriteFile(c.config, []byte(text), 0o600))
 	t.Cleanup(c.kill)
 	return c

@@ -29,7 +29,7 @@ func smallDisk(t *testing.T, mib string) string {
 func TestFullDisk(t *testing.T) {
 	disk := smallDisk(t, "160")
 	sink := newBackend(t)
-	c := newCollector(t, filepath.Join(disk, "db"), sink.endpoint, 4*time.Second, "")
+	c := newCollector(t, filepath.Join(disk, "db"), sink.endpoint, 4*time.Second)
 	c.start()
 	client := connect(t, c.endpoint)
 	filler := filepath.Join(disk, "filler")
@@ -70,7 +70,7 @@ func TestFullDisk(t *testing.T) {
 func TestDamagedStore(t *testing.T) {
 	sink := newBackend(t)
 	db := t.TempDir()
-	c := newCollector(t, db, sink.endpoint, 20*time.Second, "")
+	c := newCollector(t, db, sink.endpoint, 20*time.Second)
 	c.start()
 	client := connect(t, c.endpoint)
 	for n := range uint64(50) {
@@ -102,9 +102,9 @@ func TestDamagedStore(t *testing.T) {
 func TestOneStoreHasOneCollector(t *testing.T) {
 	sink := newBackend(t)
 	db := t.TempDir()
-	first := newCollector(t, db, sink.endpoint, time.Second, "")
+	first := newCollector(t, db, sink.endpoint, time.Second)
 	first.start()
-	said := newCollector(t, db, sink.endpoint, time.Second, "").refuses()
+	said := newCollector(t, db, sink.endpoint, time.Second).refuses()
 	require.Contains(t, said, "db_path")
 	require.Contains(t, said, "another collector")
 	first.stop()
@@ -116,7 +116,7 @@ func TestDBPathThatCannotBeUsed(t *testing.T) {
 		"/proc/seqlink": "use a directory that the collector may write",
 		"/dev/null/db":  "not a directory",
 	} {
-		said := newCollector(t, path, sink.endpoint, time.Second, "").refuses()
+		said := newCollector(t, path, sink.endpoint, time.Second).refuses()
 		require.True(t, strings.Contains(said, "db_path") && strings.Contains(said, want), "%s", said)
 	}
 }

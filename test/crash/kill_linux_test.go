@@ -53,7 +53,7 @@ func (j *journal) take() uint64 {
 // id; the segments of a trace that came within one window leave under one.
 func TestAcknowledgedSpansSurviveSIGKILL(t *testing.T) {
 	sink := newBackend(t)
-	c := newCollector(t, t.TempDir(), sink.endpoint, window, "")
+	c := newCollector(t, t.TempDir(), sink.endpoint, window)
 	c.start()
 	j := &journal{acknowledged: map[uint64]bool{}, together: map[uint64]bool{}, next: 1}
 	stop := make(chan struct{})

@@ -65,8 +65,9 @@ func main() {
 	flag.Float64Var(&o.maxRSS, "max-rss", 0, "fail when the sustained phase needs more memory, in MiB; 0 is no bound")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := o.run(ctx); err != nil {
+	err := o.run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

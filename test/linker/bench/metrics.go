@@ -24,13 +24,10 @@ func parseMetrics(text string) metrics {
 	return m
 }
 
-// sum adds up the samples of a metric whose labels contain all of some texts.
-func (m metrics) sum(name string, labels ...string) (sum float64) {
+// sum adds up the samples of a metric.
+func (m metrics) sum(name string) (sum float64) {
 	for key, v := range m {
-		if !named(key, name) {
-			continue
-		}
-		if !slices.ContainsFunc(labels, func(l string) bool { return !strings.Contains(key, l) }) {
+		if named(key, name) {
 			sum += v
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 type value struct {
 	a uint64
-	b [3]byte
+	_ [3]byte
 }
 
 func TestArena(t *testing.T) {

@@ -1,6 +1,7 @@
 package slicestore
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -57,8 +58,12 @@ func checkManifest(dir string, tables []string) error {
 }
 
 func checkTable(path string) (err error) {
-	if info, err := os.Stat(path); err != nil || info.Size() == 0 || !info.Mode().IsRegular() {
-		return fmt.Errorf("not a table (%v)", err)
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() == 0 || !info.Mode().IsRegular() {
+		return errors.New("not a table")
 	}
 	file, err := z.OpenMmapFile(path, os.O_RDONLY, 0)
 	if err != nil {
