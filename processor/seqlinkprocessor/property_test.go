@@ -214,6 +214,7 @@ func TestChaosMatchesTheModel(t *testing.T) {
 
 // TestChaosWithRestarts does the same and restarts or kills the linker at random.
 func TestChaosWithRestarts(t *testing.T) {
+	restarts := 0
 	for seed := range max(1, *histories/20) {
 		t.Run("", func(t *testing.T) {
 			r := newRig(t, func(c *Config) {
@@ -221,7 +222,6 @@ func TestChaosWithRestarts(t *testing.T) {
 				c.DBPath = t.TempDir()
 			})
 			c := newChaos(seed)
-			restarts := 0
 			c.play(r, func() {
 				switch c.rng.IntN(8) {
 				case 0:
@@ -232,10 +232,10 @@ func TestChaosWithRestarts(t *testing.T) {
 					restarts++
 				}
 			})
-			require.Positive(t, restarts)
 			assertWant(t, c.wanted, r)
 		})
 	}
+	require.Positive(t, restarts)
 }
 
 func longRetention(c *Config) { c.Retention = time.Hour }
