@@ -85,7 +85,7 @@ func (l *linker) publish(b *batch, td ptrace.Traces) ([]byte, result) {
 		b.published = l.now()
 	}
 	l.index.touchParents(b.spans)
-	r := renamer{index: l.index, batch: b, dangler: l.cfg.DanglingParents, sampler: l.sampler}
+	r := renamer{index: l.index, batch: b, dangler: l.cfg.DanglingParents, sampler: l.sampler, keepsAll: l.cfg.SamplingRate == 1}
 	r.rename(td)
 	if !l.store.durable() {
 		return nil, r.result

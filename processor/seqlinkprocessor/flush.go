@@ -9,7 +9,9 @@ import (
 
 const (
 	minTick = 5 * time.Millisecond
-	maxTick = 100 * time.Millisecond
+	maxTick = 20 * time.Millisecond
+	// observeInterval is how often sizes are reported.
+	observeInterval = time.Second
 )
 
 // tickInterval is how often the linker looks for batches whose window is over.
@@ -38,7 +40,10 @@ func (l *linker) cycle(ctx context.Context) {
 	}
 	l.pace.end()
 	l.forget()
-	l.observeSizes(ctx)
+	if now := l.now(); now.Sub(l.observed) >= observeInterval {
+		l.observed = now
+		l.observeSizes(ctx)
+	}
 }
 
 // dueAt returns the nth batch of the queue when it has waited for window.

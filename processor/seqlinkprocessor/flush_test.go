@@ -245,7 +245,7 @@ func TestRunFlushesAtTicksUntilStopped(t *testing.T) {
 
 func TestTickInterval(t *testing.T) {
 	require.Equal(t, maxTick, tickInterval(time.Minute))
-	require.Equal(t, 50*time.Millisecond, tickInterval(time.Second))
+	require.Equal(t, 10*time.Millisecond, tickInterval(200*time.Millisecond))
 	require.Equal(t, minTick, tickInterval(time.Millisecond))
 }
 

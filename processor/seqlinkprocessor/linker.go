@@ -45,6 +45,8 @@ type linker struct {
 
 	// What follows belongs to the goroutine that flushes.
 
+	// observed is when the sizes were reported last.
+	observed time.Time
 	// emissions is how many batches are handed over at the same time.
 	emissions int
 	cursor    cursor

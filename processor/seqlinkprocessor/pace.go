@@ -7,7 +7,7 @@ import (
 
 const (
 	// maxLag is how far flushing may fall behind before senders are held up.
-	maxLag = 100 * time.Millisecond
+	maxLag = 250 * time.Millisecond
 	// maxHoldUp is how long one write is held up at most.
 	maxHoldUp = time.Second
 	// maxFlush is how long handing over one batch takes at most where only the machine

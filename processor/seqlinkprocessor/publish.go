@@ -12,12 +12,17 @@ type recorder struct {
 	index   *index
 	numbers map[handle]int
 	record  publication
+	// recent is the segment of the last span, and its number.
+	recent       handle
+	recentNumber int
 }
 
 // recordOf returns the publication of spans that are about to leave, with the names
 // that their segments have by now. linked are further segments that were named.
 func (x *index) recordOf(spans, linked []handle, published time.Time) publication {
-	r := recorder{index: x, numbers: make(map[handle]int, len(spans)/2), record: publication{published: published}}
+	r := recorder{index: x, numbers: make(map[handle]int, len(spans)/2), record: publication{
+		published: published, segments: make([]recordedSegment, 0, len(spans)/2), spans: make([]plainSpan, 0, len(spans)),
+	}}
 	for _, h := range spans {
 		if h != spanUnindexed && h != spanDuplicate {
 			r.addSpan(x.spans.At(h))
@@ -31,6 +36,13 @@ func (x *index) recordOf(spans, linked []handle, published time.Time) publicatio
 
 // number returns the number of a segment in the record.
 func (r *recorder) number(seg handle) int {
+	if seg != r.recent {
+		r.recent, r.recentNumber = seg, r.lookUp(seg)
+	}
+	return r.recentNumber
+}
+
+func (r *recorder) lookUp(seg handle) int {
 	if n, ok := r.numbers[seg]; ok {
 		return n
 	}
@@ -45,14 +57,15 @@ func (r *recorder) number(seg handle) int {
 }
 
 func (r *recorder) addSpan(s *span) {
-	rec := recordedSpan{segment: r.number(s.segment), arrival: arrival{id: s.id}}
 	if s.plain() {
+		rec := plainSpan{segment: r.number(s.segment), id: s.id}
 		if s.namesParent() && !s.bits.has(spanParentInside) {
 			rec.parent = s.parent
 		}
 		r.record.spans = append(r.record.spans, rec)
 		return
 	}
+	rec := recordedSpan{segment: r.number(s.segment), arrival: arrival{id: s.id}}
 	rec.parent, rec.start, rec.end, rec.bits = s.parent, s.start, s.end, s.bits
 	rec.kind = ptrace.SpanKind(s.kind)
 	r.index.eachContext(s, func(c *listedContext) bool {

@@ -29,7 +29,7 @@ import (
 type publication struct {
 	published time.Time
 	segments  []recordedSegment
-	spans     []recordedSpan
+	spans     []plainSpan
 	full      []recordedSpan
 }
 
@@ -42,8 +42,14 @@ type recordedSegment struct {
 	continues pcommon.TraceID
 }
 
-// recordedSpan is a span of the segment with this number. Of a plain span only ids
-// are recorded, and the parent only when it may be in another segment.
+// plainSpan is a plain span of the segment with this number. Its parent is recorded
+// only when it may be in another segment.
+type plainSpan struct {
+	segment    int
+	id, parent pcommon.SpanID
+}
+
+// recordedSpan is any other span of the segment with this number.
 type recordedSpan struct {
 	segment int
 	arrival
@@ -81,11 +87,11 @@ func (p *publication) encode() []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(p.spans)))
 	for i := range p.spans {
-		b = p.spans[i].appendPlain(b)
+		b = p.spans[i].append(b)
 	}
 	b = binary.AppendUvarint(b, uint64(len(p.full)))
 	for i := range p.full {
-		b = p.full[i].appendFull(b)
+		b = p.full[i].append(b)
 	}
 	return b
 }
@@ -123,7 +129,7 @@ func (s *recordedSegment) bits() (bits byte) {
 	return bits
 }
 
-func (s *recordedSpan) appendPlain(b []byte) []byte {
+func (s *plainSpan) append(b []byte) []byte {
 	number := uint64(s.segment) << 1
 	if !s.parent.IsEmpty() {
 		number |= 1
@@ -136,7 +142,7 @@ func (s *recordedSpan) appendPlain(b []byte) []byte {
 	return b
 }
 
-func (s *recordedSpan) appendFull(b []byte) []byte {
+func (s *recordedSpan) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(s.segment))
 	b = append(b, s.id[:]...)
 	b = append(b, s.parent[:]...)
@@ -163,7 +169,7 @@ func decodePublication(b []byte) (publication, error) {
 	for i := range p.segments {
 		d.segment(&p.segments[i])
 	}
-	p.spans = make([]recordedSpan, d.count(minPlainLen))
+	p.spans = make([]plainSpan, d.count(minPlainLen))
 	for i := range p.spans {
 		d.plain(&p.spans[i], len(p.segments))
 	}
@@ -207,11 +213,10 @@ func (d *decoder) segment(s *recordedSegment) {
 	}
 }
 
-func (d *decoder) plain(s *recordedSpan, segments int) {
+func (d *decoder) plain(s *plainSpan, segments int) {
 	number := d.uvarint()
 	s.segment = d.below(number>>1, segments)
 	s.id = pcommon.SpanID(d.bytes(8))
-	s.bits = spanKernel
 	if number&1 != 0 {
 		s.parent = pcommon.SpanID(d.bytes(8))
 	}

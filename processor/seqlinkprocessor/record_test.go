@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 )
@@ -19,10 +20,7 @@ func somePublication() publication {
 			{trace: tid(2), name: name{trace: tid(3), seq: 300, decision: dropBySampling, randomness: 12345, explicit: true}, continues: tid(9)},
 			{trace: tid(4)},
 		},
-		spans: []recordedSpan{
-			{0, arrival{id: sid(0x11), parent: sid(0x99), bits: spanKernel}},
-			{0, arrival{id: sid(0x12), bits: spanKernel}},
-		},
+		spans: []plainSpan{{0, sid(0x11), sid(0x99)}, {0, sid(0x12), pcommon.SpanID{}}},
 		full: []recordedSpan{
 			{0, arrival{
 				id: sid(0x10), parent: sid(0x99), start: 1_700_000_000_000_000_000, end: 1_700_000_000_000_000_100,

@@ -20,7 +20,15 @@ type renamer struct {
 	batch   *batch
 	dangler DanglingParents
 	sampler sampling.Sampler
-	next    int // of batch.spans
+	// keepsAll tells that sampling changes nothing.
+	keepsAll bool
+	next     int // of batch.spans
+	// recent is the segment of the last span: the next one often has the same.
+	recent struct {
+		segment handle
+		name    name
+		limit   traceLimit
+	}
 	// linked are the segments that were named because links lead to them.
 	linked []handle
 	result result
@@ -52,7 +60,7 @@ func (r *renamer) visit(ps ptrace.Span) bool {
 		return false
 	}
 	s := r.index.spans.At(h)
-	n := r.index.nameOf(s.segment, r.batch.key.Seq)
+	n := r.nameOf(s.segment)
 	if n.decision != keepTrace {
 		r.result.dropped[n.decision]++
 		return true
@@ -61,14 +69,16 @@ func (r *renamer) visit(ps ptrace.Span) bool {
 	r.placeUnderParent(ps, s)
 	ps.SetTraceID(n.trace)
 	r.inheritState(ps, n)
-	r.sayLimit(ps, s)
+	if r.recent.limit != noLimit {
+		ps.Attributes().PutStr(traceLimitAttribute, r.recent.limit.String())
+	}
 	r.renameLinks(ps)
 	return false
 }
 
 func (r *renamer) placeUnderParent(ps ptrace.Span, s *span) {
-	if r.index.parentAsNamed(s) {
-		return
+	if s.bits.has(spanParentKnown) && s.plain() && r.recent.limit == noLimit {
+		return // it stands as it is
 	}
 	if p := r.index.chainedParent(s); p != 0 {
 		r.reparent(ps, s, r.index.spans.At(p).id)
@@ -131,16 +141,19 @@ func (r *renamer) nameLinked(seg handle) pcommon.TraceID {
 	return r.index.nameOf(seg, r.batch.key.Seq).trace
 }
 
-// sayLimit marks the spans of a trace that stopped growing.
-func (r *renamer) sayLimit(ps ptrace.Span, s *span) {
-	if limit := r.index.groupOf(s.segment).limit; limit != noLimit {
-		ps.Attributes().PutStr(traceLimitAttribute, limit.String())
+// nameOf returns the name under which a segment's spans leave.
+func (r *renamer) nameOf(seg handle) *name {
+	if r.recent.segment != seg {
+		r.recent.segment = seg
+		r.recent.name = r.index.nameOf(seg, r.batch.key.Seq)
+		r.recent.limit = r.index.groupOf(seg).limit
 	}
+	return &r.recent.name
 }
 
 // inheritState gives a span the tracestate and the sampled flag of the context in it
 // whose trace it joins, and writes down with which probability the trace was kept.
-func (r *renamer) inheritState(ps ptrace.Span, n name) {
+func (r *renamer) inheritState(ps ptrace.Span, n *name) {
 	for _, l := range ps.Links().All() {
 		if l.TraceID() != n.trace || !isContext(l) {
 			continue
@@ -151,7 +164,9 @@ func (r *renamer) inheritState(ps ptrace.Span, n name) {
 		ps.SetFlags(ps.Flags() | l.Flags()&0xff)
 		break
 	}
-	ps.TraceState().FromRaw(r.sampler.TraceState(ps.TraceState().AsRaw(), n.trace, n.randomness, n.explicit))
+	if state := ps.TraceState().AsRaw(); state != "" || !r.keepsAll {
+		ps.TraceState().FromRaw(r.sampler.TraceState(state, n.trace, n.randomness, n.explicit))
+	}
 }
 
 // renameLinks lets links to spans with provisional trace ids follow them to their
