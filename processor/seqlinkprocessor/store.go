@@ -15,8 +15,13 @@ import (
 	"github.com/seqlink/seqlink/processor/seqlinkprocessor/internal/slicestore"
 )
 
-// minFreeDisk is the space, in bytes, that the store leaves on its disk.
-const minFreeDisk = 64 << 20
+// The space, in bytes, that is left free on the disk. Names may still be written where
+// spans may not be taken any more: without their names waiting spans could not leave,
+// and their space would not become free.
+const (
+	minFreeForSpans = 64 << 20
+	minFreeForNames = 16 << 20
+)
 
 // Slices of waiting spans take half a window, so that the disk holds one and a half
 // of it; those of published names an eighth of the retention.
@@ -66,7 +71,7 @@ func openStore(cfg *Config, logger *zap.Logger, tel *telemetry) (*store, error) 
 func (s *store) open(cfg *Config, logger *zap.Logger, tel *telemetry) error {
 	opts := slicestore.Options{
 		SyncWrites: cfg.SyncWrites,
-		MinFree:    minFreeDisk,
+		MinFree:    minFreeForSpans,
 		Quarantine: filepath.Join(cfg.DBPath, "quarantine"),
 		OnQuarantine: func(slice string, cause error) {
 			add(tel.ProcessorSeqlinkStoreQuarantined, 1)
@@ -81,7 +86,7 @@ func (s *store) open(cfg *Config, logger *zap.Logger, tel *telemetry) error {
 		return err
 	}
 	s.waiting = waiting
-	opts.SliceTime = max(cfg.retention()/publishedSlices, minSliceTime)
+	opts.SliceTime, opts.MinFree = max(cfg.retention()/publishedSlices, minSliceTime), minFreeForNames
 	s.published, err = slicestore.Open(filepath.Join(cfg.DBPath, "published"), opts)
 	return err
 }

@@ -66,6 +66,37 @@ func TestFullDisk(t *testing.T) {
 	c.stop()
 }
 
+// A disk that is full of waiting spans becomes free by their leaving.
+func TestDiskFullOfItsOwnSpans(t *testing.T) {
+	disk := smallDisk(t, "128")
+	sink := newBackend(t)
+	c := newCollector(t, filepath.Join(disk, "db"), sink.endpoint, 4*time.Second)
+	c.start()
+	client := connect(t, c.endpoint)
+	const perRequest = 20
+	var n, acknowledged uint64
+	send := func() error {
+		n += perRequest
+		err := export(client, segments(0, n, perRequest, 50<<10))
+		if err == nil {
+			acknowledged++
+		}
+		return err
+	}
+	refusals := 0
+	for deadline := time.Now().Add(30 * time.Second); refusals < 50 && time.Now().Before(deadline); {
+		if send() != nil {
+			refusals++
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	require.Equal(t, 50, refusals, "the disk has 128 MiB")
+	require.Eventually(t, func() bool { return send() == nil }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return sink.distinct() >= int(acknowledged)*perRequest*2 }, 30*time.Second, 50*time.Millisecond)
+	require.True(t, c.running())
+	c.stop()
+}
+
 // Whatever file of the store is damaged, the collector starts, says so and goes on.
 func TestDamagedStore(t *testing.T) {
 	sink := newBackend(t)
