@@ -19,7 +19,7 @@ import (
 
 // options are the command's flags.
 type options struct {
-	binary, out, memoryLimit, phases, profile, variants string
+	binary, out, memoryLimit, phases, profile, variants, resident string
 	quick                                               bool
 	rounds                                              int
 	rate, growthRate                                    float64
@@ -57,6 +57,7 @@ func main() {
 	flag.StringVar(&o.phases, "phases", "saturated,sustained,growth,rebuild", "what to measure")
 	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of the sustained phase")
 	flag.StringVar(&o.variants, "variants", strings.Join(order, ","), "what is measured in the saturated phase")
+	flag.StringVar(&o.resident, "resident", "1e4,1e5,1e6,3e6", "numbers of resident spans of the growth phase")
 	flag.BoolVar(&o.quick, "quick", false, "short runs: figures are rough")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the saturated phase")
 	flag.Float64Var(&o.rate, "rate", 90_000, "spans per second of the sustained phase; 0 is as many as possible")

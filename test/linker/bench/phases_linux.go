@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -118,12 +119,15 @@ func (o *options) sustain(ctx context.Context, r *report) error {
 // growth measures the cost of a span while more and more of them wait. Names are
 // remembered for one window, so that what is known grows in step.
 func (o *options) growth(ctx context.Context, r *report) error {
-	sizes := []float64{1e4, 1e5, 1e6, 3e6}
 	measured := 15 * time.Second
 	if o.quick {
-		sizes, measured = []float64{1e4, 1e5}, 5*time.Second
+		o.resident, measured = "1e4,1e5", 5*time.Second
 	}
-	for _, resident := range sizes {
+	for size := range strings.SplitSeq(o.resident, ",") {
+		resident, err := strconv.ParseFloat(size, 64)
+		if err != nil {
+			return fmt.Errorf("-resident: %q is not a number: give some like 1e4,1e5", size)
+		}
 		window := time.Duration(resident / o.growthRate * float64(time.Second)).Round(time.Millisecond)
 		more := fmt.Sprintf("    retention: %v\n    max_memory_mib: 0\n", window)
 		f, err := o.measure(ctx, run{rate: o.growthRate, warm: window + window/2 + 3*time.Second, measured: measured, late: window / 2, first: 1 << 51},
@@ -135,7 +139,7 @@ func (o *options) growth(ctx context.Context, r *report) error {
 		r.Resident[fmt.Sprintf("%.0e", resident)] = f
 	}
 	small, large := r.Resident["1e+05"], r.Resident["3e+06"]
-	if large.CPUMicroseconds > 0 {
+	if small.CPUMicroseconds > 0 && large.CPUMicroseconds > 0 {
 		r.Growth = large.CPUMicroseconds / small.CPUMicroseconds
 	}
 	return nil
