@@ -17,14 +17,20 @@ import (
 )
 
 // processor is what stands between receiver and exporter; empty for nothing.
-type processor struct{ name, config string }
+type processor struct {
+	name, config string
+	// holds is how long it holds a span.
+	holds time.Duration
+}
 
 // collector is a running collector.
 type collector struct {
 	endpoint, metrics, pprof string
 	cmd                      *exec.Cmd
 	dir                      string
-	exited                   chan error
+	// exited is closed when the process ended, with result.
+	exited chan struct{}
+	result error
 }
 
 const configTemplate = `
@@ -38,7 +44,7 @@ exporters:
     endpoint: %q
     compression: none
     tls: {insecure: true}
-    sending_queue: {enabled: false}
+    sending_queue: %s
     retry_on_failure: {enabled: false}
 extensions:
   pprof: {endpoint: %q}
@@ -55,7 +61,7 @@ service:
 
 // startCollector runs the binary with a processor, in dir, and waits until it listens.
 func startCollector(binary, dir, sink string, p processor, memoryLimit string) (*collector, error) {
-	c := &collector{endpoint: freeAddress(), metrics: freeAddress(), pprof: freeAddress(), dir: dir, exited: make(chan error, 1)}
+	c := &collector{endpoint: freeAddress(), metrics: freeAddress(), pprof: freeAddress(), dir: dir, exited: make(chan struct{})}
 	processors := ""
 	if p.name != "" {
 		processors = fmt.Sprintf("processors:\n  %s:\n%s", p.name, p.config)
@@ -65,7 +71,7 @@ func startCollector(binary, dir, sink string, p processor, memoryLimit string) (
 		return nil, err
 	}
 	config := filepath.Join(dir, "config.yaml")
-	text := fmt.Sprintf(configTemplate, c.endpoint, processors, sink, c.pprof, port, p.name)
+	text := fmt.Sprintf(configTemplate, c.endpoint, processors, sink, p.sendingQueue(), c.pprof, port, p.name)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -82,8 +88,15 @@ func startCollector(binary, dir, sink string, p processor, memoryLimit string) (
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() { c.exited <- c.cmd.Wait() }()
-	return c, c.waitReady()
+	go func() {
+		c.result = c.cmd.Wait()
+		close(c.exited)
+	}()
+	if err := c.waitReady(); err != nil {
+		c.kill()
+		return nil, err
+	}
+	return c, nil
 }
 
 func freeAddress() string {
@@ -98,8 +111,9 @@ func freeAddress() string {
 func (c *collector) waitReady() error {
 	for range 1200 {
 		select {
-		case err := <-c.exited:
-			return fmt.Errorf("the collector ended: %w; see %s", err, filepath.Join(c.dir, "collector.log"))
+		case <-c.exited:
+			log, _ := os.ReadFile(filepath.Join(c.dir, "collector.log"))
+			return fmt.Errorf("the collector ended: %w: %s", c.result, log)
 		case <-time.After(50 * time.Millisecond):
 		}
 		conn, err := net.DialTimeout("tcp", c.endpoint, time.Second)
@@ -110,7 +124,7 @@ func (c *collector) waitReady() error {
 	return errors.New("the collector does not listen after 60 s")
 }
 
-// stop ends the collector, politely or not.
+// stop ends the collector with a signal and waits for its end.
 func (c *collector) stop(signal os.Signal) error {
 	if err := c.cmd.Process.Signal(signal); err != nil {
 		return err
@@ -119,9 +133,15 @@ func (c *collector) stop(signal os.Signal) error {
 	case <-c.exited:
 		return nil
 	case <-time.After(60 * time.Second):
-		_ = c.cmd.Process.Kill()
+		c.kill()
 		return errors.New("the collector did not end within 60 s")
 	}
+}
+
+// kill ends the collector at once and waits for its end. It may be called again.
+func (c *collector) kill() {
+	_ = c.cmd.Process.Kill() // it may have ended
+	<-c.exited
 }
 
 // clockTick is the unit of /proc/PID/stat's times (USER_HZ, 100 on Linux).
@@ -140,24 +160,38 @@ func (c *collector) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * clockTick, errors.Join(err1, err2)
 }
 
-// status returns a field of /proc/PID/status that is in kB, in MiB.
-func (c *collector) status(field string) (float64, error) {
+// memory is how much of a process is resident, in MiB: all, without pages of files, those
+// alone, and the most that there was since its start.
+type memory struct{ all, anonymous, file, peak float64 }
+
+// memory returns what is resident of the collector.
+func (c *collector) memory() (memory, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.cmd.Process.Pid))
 	if err != nil {
-		return 0, err
+		return memory{}, err
 	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, field+":"); ok {
-			kib, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
-			return kib / 1024, err
-		}
-	}
-	return 0, fmt.Errorf("no %s in /proc/PID/status", field)
+	return parseMemory(string(status))
 }
+
+// parseMemory reads the text of /proc/PID/status (proc(5)).
+func parseMemory(status string) (m memory, err error) {
+	for name, to := range map[string]*float64{"VmRSS": &m.all, "RssAnon": &m.anonymous, "RssFile": &m.file, "VmHWM": &m.peak} {
+		kib, _, _ := strings.Cut(fieldOf(status, name), " ")
+		*to, err = strconv.ParseFloat(kib, 64)
+		if err != nil {
+			return m, fmt.Errorf("%s in /proc/PID/status: %w", name, err)
+		}
+		*to /= 1024
+	}
+	return m, nil
+}
+
+// scrapeClient gives a collector that is short of CPU time to answer.
+var scrapeClient = http.Client{Timeout: 30 * time.Second}
 
 // scrape returns the collector's own metrics.
 func (c *collector) scrape() (metrics, error) {
-	response, err := http.Get("http://" + c.metrics + "/metrics") //nolint:noctx // bounded by the loopback
+	response, err := scrapeClient.Get("http://" + c.metrics + "/metrics")
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,9 +28,22 @@ type run struct {
 	first uint64
 	// profile is where a CPU profile goes, if anywhere.
 	profile string
-	// crash kills the collector at the end and measures its next start.
-	crash bool
+	// end says what comes after the measurement.
+	end ending
 }
+
+// ending is what comes after the measurement.
+type ending int
+
+const (
+	// settled: nothing more is sent, everything is waited for and compared with what was
+	// sent.
+	settled ending = iota
+	// dropped: the collector is killed.
+	dropped
+	// restarted: it is killed and started again with the same store.
+	restarted
+)
 
 // figures are what a run gave.
 type figures struct {
@@ -40,16 +52,23 @@ type figures struct {
 	SpansPerCore     float64 `json:"spans_per_core_s"`
 	RSSMiB           float64 `json:"rss_mib"`
 	AnonymousMiB     float64 `json:"rss_anonymous_mib"`
+	FileMiB          float64 `json:"rss_file_mib"`
+	PeakMiB          float64 `json:"rss_peak_mib"`
 	LagP99           float64 `json:"flush_lag_p99_s,omitempty"`
 	HeldSpans        float64 `json:"held_spans,omitempty"`
 	KnownSpans       float64 `json:"known_spans,omitempty"`
 	IndexBytes       float64 `json:"index_bytes_per_known_span,omitempty"`
 	DiskBytesPerSpan float64 `json:"disk_bytes_per_held_span,omitempty"`
 	RebuildSeconds   float64 `json:"rebuild_s,omitempty"`
+	RebuiltSpans     float64 `json:"rebuilt_spans,omitempty"`
 	Sent             uint64  `json:"spans_sent"`
+	Duplicates       uint64  `json:"spans_sent_twice"`
 	Refused          uint64  `json:"spans_refused"`
+	Rejected         uint64  `json:"spans_rejected"`
 	Lost             int64   `json:"spans_lost"`
+	Repeated         uint64  `json:"checked_spans_repeated"`
 	Checked          int     `json:"traces_checked"`
+	Complete         int     `json:"traces_complete"`
 	Right            int     `json:"traces_right"`
 	GeneratorMicros  float64 `json:"generator_and_sink_cpu_us_per_span"`
 }
@@ -58,7 +77,12 @@ type figures struct {
 // the processor holds it.
 const maxSettle = 30 * time.Second
 
-const metricPrefix = "otelcol_processor_seqlink_"
+const (
+	linkerName   = "seqlink"
+	metricPrefix = "otelcol_processor_seqlink_"
+	// storeDir is the linker's store in the collector's working directory.
+	storeDir = "window"
+)
 
 // do runs a collector under load and measures it.
 func (r *run) do(ctx context.Context) (f figures, err error) {
@@ -76,7 +100,7 @@ func (r *run) do(ctx context.Context) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	defer func() { _ = c.cmd.Process.Kill() }()
+	defer c.kill()
 	mix := load.DefaultMix
 	mix.LateMin, mix.LateMax = min(mix.LateMin, r.late), min(mix.LateMax, r.late)
 	m := measurement{run: r, collector: c, sink: backend, sender: &load.Sender{
@@ -121,11 +145,13 @@ func ownCPU() time.Duration {
 }
 
 func (m *measurement) measure(ctx context.Context) (figures, error) {
-	sending, cancel := context.WithCancel(ctx)
+	running, abort := context.WithCancel(ctx)
+	sending, stop := context.WithCancel(ctx)
 	var sender sync.WaitGroup
-	sender.Go(func() { _ = m.sender.Run(sending) })
+	sender.Go(func() { _ = m.sender.Run(running, sending) })
 	defer sender.Wait()
-	defer cancel()
+	defer abort()
+	defer stop()
 	if !sleep(ctx, m.run.warm) {
 		return m.figures, ctx.Err()
 	}
@@ -141,15 +167,22 @@ func (m *measurement) measure(ctx context.Context) (figures, error) {
 		return m.figures, err
 	}
 	m.compare(before, after)
-	if m.run.crash {
-		return m.figures, m.crash(cancel, &sender)
+	switch m.run.end {
+	case restarted:
+		m.collector.kill()
+		abort()
+		sender.Wait()
+		return m.figures, m.restart()
+	case settled:
+		stop()
+		sender.Wait()
+		return m.figures, m.settle(ctx)
 	}
-	cancel()
-	sender.Wait()
-	return m.figures, m.settle(ctx)
+	return m.figures, nil
 }
 
-// watch waits for the time of the measurement and notes the largest RSS.
+// watch waits for the time of the measurement, notes the largest RSS, and how many spans
+// are held on how much disk on average.
 func (m *measurement) watch(ctx context.Context) error {
 	var profiled sync.WaitGroup
 	defer profiled.Wait()
@@ -160,94 +193,112 @@ func (m *measurement) watch(ctx context.Context) error {
 			}
 		})
 	}
-	for end := time.Now().Add(m.run.measured); time.Now().Before(end); {
+	var held, disk, readings float64
+	for end := time.Now().Add(m.run.measured); time.Now().Before(end); readings++ {
 		if !sleep(ctx, min(time.Second, time.Until(end))) {
 			return ctx.Err()
 		}
-		rss, err := m.collector.status("VmRSS")
+		if err := m.noteMemory(); err != nil {
+			return err
+		}
+		telemetry, err := m.collector.scrape()
 		if err != nil {
 			return err
 		}
-		anonymous, err := m.collector.status("RssAnon")
-		if err != nil {
-			return err
-		}
-		m.figures.RSSMiB = max(m.figures.RSSMiB, rss)
-		m.figures.AnonymousMiB = max(m.figures.AnonymousMiB, anonymous)
+		held += telemetry.sum(metricPrefix + "spans_held")
+		disk += float64(diskBytes(filepath.Join(m.collector.dir, storeDir)))
+	}
+	if held > 0 {
+		m.figures.HeldSpans, m.figures.DiskBytesPerSpan = held/readings, disk/held
 	}
 	return nil
 }
 
+func (m *measurement) noteMemory() error {
+	now, err := m.collector.memory()
+	f := &m.figures
+	f.RSSMiB, f.AnonymousMiB, f.FileMiB = max(f.RSSMiB, now.all), max(f.AnonymousMiB, now.anonymous), max(f.FileMiB, now.file)
+	f.PeakMiB = now.peak
+	return err
+}
+
+// compare notes what happened between two readings. Where no span came, that is nothing.
 func (m *measurement) compare(before, after reading) {
 	f := &m.figures
 	spans := float64(after.spans - before.spans)
+	if spans == 0 {
+		return
+	}
 	f.SpansPerSecond = spans / after.at.Sub(before.at).Seconds()
 	f.CPUMicroseconds = float64((after.cpu - before.cpu).Microseconds()) / spans
-	f.SpansPerCore = spans / (after.cpu - before.cpu).Seconds()
+	f.SpansPerCore = 1e6 / f.CPUMicroseconds
 	f.GeneratorMicros = float64((after.own - before.own).Microseconds()) / spans
-	if m.run.processor.name != "seqlink" {
+	if m.run.processor.name != linkerName {
 		return
 	}
 	f.LagP99 = after.telemetry.quantile(metricPrefix+"flush_lag", 0.99, before.telemetry)
-	f.HeldSpans = after.telemetry.sum(metricPrefix + "spans_held")
 	f.KnownSpans = after.telemetry.sum(metricPrefix + "index_spans")
-	f.IndexBytes = after.telemetry.sum(metricPrefix+"index_size") / f.KnownSpans
-	f.DiskBytesPerSpan = float64(diskBytes(filepath.Join(m.collector.dir, "window"))) / f.HeldSpans
+	if f.KnownSpans > 0 {
+		f.IndexBytes = after.telemetry.sum(metricPrefix+"index_size") / f.KnownSpans
+	}
 }
 
 // settle waits until everything left and checks the sums.
 func (m *measurement) settle(ctx context.Context) error {
-	f := &m.figures
 	last, quiet := m.sink.Spans.Load(), 0
-	held := window(m.run.processor)
+	held := m.run.processor.holds
 	// A processor that is far behind is not waited for to the end.
-	for deadline := time.Now().Add(held + maxSettle); quiet < 15+int(held/time.Second) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(held + maxSettle); m.missing() != 0 && quiet < 15+int(held/time.Second) && time.Now().Before(deadline); quiet++ {
 		if !sleep(ctx, time.Second) {
 			return ctx.Err()
 		}
 		if n := m.sink.Spans.Load(); n != last {
 			last, quiet = n, 0
-		} else {
-			quiet++
-		}
-		if m.missing() == 0 {
-			break
 		}
 	}
-	f.Sent, f.Refused, f.Lost = m.sender.Sent.Load(), m.sender.Refused.Load(), m.missing()
-	result := m.sink.Result()
-	f.Checked, f.Right = result.Complete, result.Right
+	m.count()
 	return m.collector.stop(os.Interrupt)
 }
 
-// missing returns how many of the spans that were acknowledged did not come, where
-// duplicates need not.
+// count notes what was sent and what came.
+func (m *measurement) count() {
+	f := &m.figures
+	f.Sent, f.Duplicates = m.sender.Sent.Load(), m.sender.Duplicates.Load()
+	f.Refused, f.Rejected = m.sender.Refused.Load(), m.sender.Rejected.Load()
+	f.Lost = m.missing()
+	result := m.sink.Result(m.sender.Traces())
+	f.Checked, f.Complete, f.Right, f.Repeated = result.Checked, result.Complete, result.Right, result.Repeated
+}
+
+// missing returns how many of the spans that were acknowledged did not come. The linker
+// hands over once what was sent twice.
 func (m *measurement) missing() int64 {
 	missing := int64(m.sender.Sent.Load()) - int64(m.sink.Spans.Load())
-	if m.run.processor.name == "seqlink" {
-		telemetry, err := m.collector.scrape()
-		if err == nil {
-			missing -= int64(telemetry.sum(metricPrefix + "spans_duplicate"))
-		}
+	if m.run.processor.name == linkerName {
+		missing -= int64(m.sender.Duplicates.Load())
 	}
 	return missing
 }
 
-// crash kills the collector and measures how long the next one takes to be ready.
-func (m *measurement) crash(stopSender context.CancelFunc, sender *sync.WaitGroup) error {
-	if err := m.collector.cmd.Process.Kill(); err != nil {
-		return err
-	}
-	<-m.collector.exited
-	stopSender()
-	sender.Wait()
+// restart starts the collector again, after it was killed, and notes how long the linker
+// took to be ready and how many of the acknowledged spans it does not have.
+func (m *measurement) restart() error {
 	again, err := startCollector(m.run.binary, m.collector.dir, m.sink.Endpoint, m.run.processor, m.run.memoryLimit)
 	if err != nil {
 		return err
 	}
+	defer again.kill()
 	telemetry, err := again.scrape()
-	m.figures.RebuildSeconds = telemetry.sum(metricPrefix + "rebuild_duration")
-	return errors.Join(err, again.cmd.Process.Kill())
+	if err != nil {
+		return err
+	}
+	f := &m.figures
+	f.Sent = m.sender.Sent.Load()
+	f.RebuildSeconds = telemetry.sum(metricPrefix + "rebuild_duration")
+	f.RebuiltSpans = telemetry.sum(metricPrefix + "spans_held")
+	// Some more than were acknowledged may be stored.
+	f.Lost = max(0, int64(f.Sent)-int64(m.sink.Spans.Load())-int64(f.RebuiltSpans))
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

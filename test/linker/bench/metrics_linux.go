@@ -41,7 +41,7 @@ func named(key, name string) bool {
 }
 
 // quantile returns a quantile of what a histogram counted since before, by linear
-// interpolation in its bucket; the lower bound of the last one.
+// interpolation in its bucket; the lower bound of the last one; 0 when it counted nothing.
 func (m metrics) quantile(name string, q float64, before metrics) float64 {
 	type bucket struct{ le, count float64 }
 	var buckets []bucket
@@ -64,7 +64,7 @@ func (m metrics) quantile(name string, q float64, before metrics) float64 {
 		return 1
 	})
 	if len(buckets) == 0 || buckets[len(buckets)-1].count == 0 {
-		return math.NaN()
+		return 0
 	}
 	want := q * buckets[len(buckets)-1].count
 	lower, below := 0.0, 0.0

@@ -2,6 +2,7 @@ package load
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -29,17 +30,20 @@ type Generator struct {
 	parts [][]byte
 	next  uint64 // trace
 	late  lateQueue
-	now   int64
+	// perTrace is the mean number of spans of a trace.
+	perTrace float64
 
 	// Spans counts what was made, duplicates included; Duplicates those alone.
 	Spans, Duplicates uint64
 }
 
-// lateSegment is a segment that waits for its time.
+// lateSegment is a segment that waits for its time. It is made again when it is due,
+// so that waiting takes little memory.
 type lateSegment struct {
-	due     int64
-	trace   uint64
-	segment int32
+	// due is when it is sent, now when it was made, in Unix nanoseconds.
+	due, now int64
+	trace    uint64
+	segment  int32
 }
 
 // NewGenerator returns the generator of a host whose traces begin with number first.
@@ -49,6 +53,10 @@ func NewGenerator(host int, first uint64, mix Mix) *Generator {
 		g.envelopes = append(g.envelopes, newEnvelope(s.name, host))
 		g.parts = append(g.parts, nil)
 	}
+	for _, t := range g.templates {
+		g.perTrace += float64(len(t.spans)) / templates
+	}
+	g.perTrace *= 1 + mix.Duplicate*(1-mix.Late)
 	return g
 }
 
@@ -63,17 +71,36 @@ func (g *Generator) Expect(n uint64) (parents []int) {
 	return parents
 }
 
-// Batch appends a request with at least n spans to b, which is reused, and returns it with the number
-// of spans in it.
+// SpansOf returns about how many spans all hosts make of a number of traces, duplicates
+// included.
+func (g *Generator) SpansOf(traces uint64) float64 {
+	return float64(traces) * g.perTrace
+}
+
+// Batch appends a request with at least n spans to b, which is reused, and returns it
+// with the number of spans in it.
 func (g *Generator) Batch(b []byte, n int, now time.Time) ([]byte, int) {
-	g.now = now.UnixNano()
+	return g.batch(b, n, math.MaxUint64, now.UnixNano(), now.UnixNano())
+}
+
+// Rest is as Batch for what is still to come of the traces before last, whenever it is
+// due. It returns 0 spans when that is nothing.
+func (g *Generator) Rest(b []byte, n int, last uint64, now time.Time) ([]byte, int) {
+	return g.batch(b, n, last, now.UnixNano(), math.MaxInt64)
+}
+
+// batch makes a request of the segments that are due and of traces before last.
+func (g *Generator) batch(b []byte, n int, last uint64, now, due int64) ([]byte, int) {
 	before := g.Spans
-	for s := g.late.pop(g.now); s != nil; s = g.late.pop(g.now) {
-		g.emit(s.trace, int(s.segment))
-	}
 	for int(g.Spans-before) < n {
-		g.trace(g.next)
-		g.next++
+		if s := g.late.pop(due); s != nil {
+			g.emit(s.trace, int(s.segment), s.now)
+		} else if g.next < last {
+			g.trace(g.next, now)
+			g.next++
+		} else {
+			break
+		}
 	}
 	for service, spans := range g.parts {
 		if len(spans) > 0 {
@@ -84,8 +111,11 @@ func (g *Generator) Batch(b []byte, n int, now time.Time) ([]byte, int) {
 	return b, int(g.Spans - before)
 }
 
+// again is how long after a segment its duplicate comes.
+const again = 100 * time.Millisecond
+
 // trace emits this host's segments of trace n, but those that come late.
-func (g *Generator) trace(n uint64) {
+func (g *Generator) trace(n uint64, now int64) {
 	t := g.template(n)
 	for segment, spans := range t.segments {
 		if t.spans[spans[0]].service%Hosts != g.host {
@@ -94,22 +124,22 @@ func (g *Generator) trace(n uint64) {
 		chance := mix(n*slots+uint64(segment)) ^ 0x5555555555555555
 		if float64(chance>>32)/(1<<32) < g.mix.Late {
 			delay := g.mix.LateMin + time.Duration(chance%uint64(g.mix.LateMax-g.mix.LateMin+1))
-			g.late.push(lateSegment{g.now + int64(delay), n, int32(segment)})
+			g.late.push(lateSegment{now + int64(delay), now, n, int32(segment)})
 			continue
 		}
-		g.emit(n, segment)
+		g.emit(n, segment, now)
 		if float64(uint32(chance))/(1<<32) < g.mix.Duplicate {
 			g.Duplicates += uint64(len(spans))
-			g.late.push(lateSegment{g.now + int64(100*time.Millisecond), n, int32(segment)})
+			g.late.push(lateSegment{now + int64(again), now, n, int32(segment)})
 		}
 	}
 }
 
-// emit adds a segment to the batch.
-func (g *Generator) emit(n uint64, segment int) {
+// emit adds a segment that was made at the time now to the batch.
+func (g *Generator) emit(n uint64, segment int, now int64) {
 	t := g.template(n)
 	spans := t.segments[segment]
-	begin := g.now - 60_000_000 + int64(g.host)*HostSkew
+	begin := now - traceTime - int64(Hosts-1)*HostSkew + int64(g.host)*HostSkew
 	first := SpanNumber(n, spans[0])
 	for _, i := range spans {
 		s := &t.spans[i]

@@ -2,6 +2,7 @@ package load
 
 import (
 	"encoding/binary"
+	"math"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ func TestTemplates(t *testing.T) {
 	bytes, spans := 0, 0
 	for _, tpl := range newTemplates() {
 		require.LessOrEqual(t, len(tpl.spans), MaxSpans)
-		require.NotEmpty(t, tpl.spans)
+		require.GreaterOrEqual(t, len(tpl.spans), MinSpans)
 		for _, s := range tpl.spans {
 			require.Less(t, s.start, s.end)
 			bytes += len(s.wire)
@@ -35,47 +36,79 @@ func TestTemplates(t *testing.T) {
 	require.Greater(t, spans/templates, 10)
 }
 
-// Both hosts' batches together hold every span of every trace once, and those that
-// come late later.
-func TestBatchesDecodeToWhatIsExpected(t *testing.T) {
+// Both hosts' requests together hold every span of every trace once, but duplicates,
+// which are as their originals.
+func TestRequestsDecodeToWhatIsExpected(t *testing.T) {
+	const traces = 2000
 	now := time.Unix(1_700_000_000, 0)
-	seen := map[uint64]int{}
-	traces := map[uint64]uint64{} // provisional trace id by span
-	var made uint64
-	first := NewGenerator(0, 0, DefaultMix)
+	seen := map[pcommon.SpanID]ptrace.Span{}
+	expect := NewGenerator(0, 0, DefaultMix)
+	var spans, duplicates int
 	for host := range Hosts {
 		g := NewGenerator(host, 0, DefaultMix)
-		for round := range 40 {
-			at := now.Add(time.Duration(round) * time.Second)
-			if round >= 20 {
-				g.next = 1 << 30 // only what is late comes
-			}
-			b, n := g.Batch(nil, 500, at)
+		for round := 0; ; round++ {
+			b, n := g.Rest(nil, 500, traces, now.Add(time.Duration(round)*time.Second))
 			td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(b)
 			require.NoError(t, err)
 			require.Equal(t, td.SpanCount(), n)
-			made += uint64(n)
+			if n == 0 {
+				break
+			}
+			spans += n
 			for _, rs := range td.ResourceSpans().All() {
 				name, ok := rs.Resource().Attributes().Get("service.name")
 				require.True(t, ok)
 				for _, ps := range rs.ScopeSpans().At(0).Spans().All() {
-					checkSpan(t, first, name.Str(), ps)
-					id := ps.SpanID()
-					seen[binary.BigEndian.Uint64(id[:])]++
-					trace := ps.TraceID()
-					traces[binary.BigEndian.Uint64(id[:])] = binary.BigEndian.Uint64(trace[:])
+					checkSpan(t, expect, name.Str(), ps)
+					if original, ok := seen[ps.SpanID()]; ok {
+						require.Equal(t, original, ps)
+						duplicates++
+					}
+					seen[ps.SpanID()] = ps
 				}
 			}
 		}
 		require.Positive(t, g.Duplicates)
+		duplicates -= int(g.Duplicates)
 	}
-	require.Greater(t, made, uint64(20_000))
-	for n := range uint64(300) {
-		tpl := first.template(n)
+	require.Zero(t, duplicates, "as many come twice as were counted")
+	whole := 0
+	for n := range uint64(traces) {
+		tpl := expect.template(n)
 		for i, s := range tpl.spans {
-			id := SpanNumber(n, i)
-			require.Positive(t, seen[id], "span %d of trace %d", i, n)
-			require.Equal(t, mix(SpanNumber(n, tpl.segments[s.segment][0])), traces[id], "one trace id for a segment")
+			ps, ok := seen[spanID(SpanNumber(n, i))]
+			require.True(t, ok, "span %d of trace %d", i, n)
+			first := SpanNumber(n, tpl.segments[s.segment][0])
+			require.Equal(t, traceID(mix(first), mix(^first)), ps.TraceID(), "one trace id for a segment")
+		}
+		whole += len(tpl.spans)
+	}
+	require.Len(t, seen, whole)
+	require.InDelta(t, DefaultMix.Duplicate, float64(spans-whole)/float64(whole), 0.003)
+	require.InEpsilon(t, spans, expect.SpansOf(traces), 0.01)
+}
+
+// Late segments come when they are due, not before, with the times that they had.
+func TestLateSegments(t *testing.T) {
+	made := time.Unix(1_700_000_000, 0)
+	g := NewGenerator(0, 0, Mix{Late: 0.05, LateMin: time.Second, LateMax: 15 * time.Second})
+	_, spans := g.Batch(nil, 50_000, made)
+	due := func(after time.Duration) ptrace.Traces {
+		at := made.Add(after).UnixNano()
+		b, _ := g.batch(nil, math.MaxInt, g.next, at, at)
+		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(b)
+		require.NoError(t, err)
+		return td
+	}
+	require.Zero(t, due(time.Second-1).SpanCount())
+	early, late := due(8*time.Second), due(15*time.Second)
+	require.Empty(t, g.late.segments)
+	came := early.SpanCount() + late.SpanCount()
+	require.InDelta(t, 0.05, float64(came)/float64(spans+came), 0.01)
+	require.InDelta(t, 0.5, float64(early.SpanCount())/float64(came), 0.1)
+	for _, rs := range late.ResourceSpans().All() {
+		for _, ps := range rs.ScopeSpans().At(0).Spans().All() {
+			require.WithinRange(t, ps.EndTimestamp().AsTime(), made.Add(-time.Second), made)
 		}
 	}
 }

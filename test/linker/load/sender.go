@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 )
 
 const exportMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -44,55 +46,114 @@ type Sender struct {
 	// progress is the number of the trace at which each host is.
 	progress [Hosts]atomic.Uint64
 
-	// Sent counts the spans that were acknowledged, Duplicates those that came twice,
-	// Refused the attempts that the collector refused, in spans.
-	Sent, Duplicates, Refused atomic.Uint64
+	// Sent counts the spans that were acknowledged, Duplicates those of them that came
+	// a second time.
+	Sent, Duplicates atomic.Uint64
+	// Refused counts the attempts, in spans, after which the collector asked to try
+	// again; Rejected the spans that it did not want at all.
+	Refused, Rejected atomic.Uint64
 }
 
-// Run sends until ctx is done. Refused requests are sent again.
-func (s *Sender) Run(ctx context.Context) error {
-	conn, err := grpc.NewClient(s.Endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.ForceCodec(RawCodec{})),
-		grpc.WithWriteBufferSize(256<<10), grpc.WithInitialWindowSize(4<<20), grpc.WithInitialConnWindowSize(16<<20))
-	if err != nil {
-		return fmt.Errorf("connect to %s: %w", s.Endpoint, err)
-	}
-	defer conn.Close()
-	var hosts sync.WaitGroup
+// Run sends until stop is done, then what is still to come of the traces that were
+// begun. It gives up at once when ctx is done.
+func (s *Sender) Run(ctx, stop context.Context) error {
+	var senders [Hosts]*hostSender
 	for host := range Hosts {
-		hosts.Go(func() { s.host(ctx, conn, host) })
+		conn, err := dial(s.Endpoint)
+		if err != nil {
+			return fmt.Errorf("connect to %s: %w", s.Endpoint, err)
+		}
+		defer conn.Close()
+		senders[host] = &hostSender{Sender: s, host: host, conn: conn, generator: NewGenerator(host, s.First, s.Mix)}
+		s.progress[host].Store(s.First)
 	}
-	hosts.Wait()
+	s.each(&senders, func(h *hostSender) { h.send(ctx, stop) })
+	_, last := s.Traces()
+	s.each(&senders, func(h *hostSender) { h.finish(ctx, last) })
 	return nil
 }
 
-// host sends the batches of one host.
-func (s *Sender) host(ctx context.Context, conn *grpc.ClientConn, host int) {
-	g := NewGenerator(host, s.First, s.Mix)
+func (s *Sender) each(senders *[Hosts]*hostSender, f func(*hostSender)) {
+	var running sync.WaitGroup
+	for _, h := range senders {
+		running.Go(func() { f(h) })
+	}
+	running.Wait()
+}
+
+// Traces returns the range of traces, last excluded, of which spans were made. Once
+// Run returned they are whole.
+func (s *Sender) Traces() (first, last uint64) {
+	last = s.First
+	for i := range s.progress {
+		last = max(last, s.progress[i].Load())
+	}
+	return s.First, last
+}
+
+func dial(endpoint string) (*grpc.ClientConn, error) {
+	return grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodec(RawCodec{})),
+		grpc.WithWriteBufferSize(256<<10), grpc.WithInitialWindowSize(4<<20), grpc.WithInitialConnWindowSize(16<<20))
+}
+
+// hostSender sends the batches of one host, over a connection of its own.
+type hostSender struct {
+	*Sender
+	host      int
+	conn      *grpc.ClientConn
+	generator *Generator
+}
+
+// send sends batches until stop or ctx is done.
+func (h *hostSender) send(ctx, stop context.Context) {
+	begin := time.Now()
+	h.inFlight(ctx, stop, func(buffer []byte) ([]byte, int, bool) {
+		g := h.generator
+		if !h.keepUp(stop, g.next) || !h.pace(stop, begin, g.SpansOf(g.next-h.First)) {
+			return buffer, 0, false
+		}
+		batch, n := g.Batch(buffer[:0], h.BatchSpans, time.Now())
+		h.progress[h.host].Store(g.next)
+		return batch, n, true
+	})
+}
+
+// finish sends what is still to come of the traces before last.
+func (h *hostSender) finish(ctx context.Context, last uint64) {
+	h.inFlight(ctx, ctx, func(buffer []byte) ([]byte, int, bool) {
+		batch, n := h.generator.Rest(buffer[:0], h.BatchSpans, last, time.Now())
+		return batch, n, n > 0
+	})
+	h.progress[h.host].Store(last)
+}
+
+// inFlight sends the batches that next makes, several at a time, until it makes none
+// or stop is done.
+func (h *hostSender) inFlight(ctx, stop context.Context, next func([]byte) ([]byte, int, bool)) {
 	var requests sync.WaitGroup
 	defer requests.Wait()
-	free := make(chan []byte, s.InFlight)
-	for range s.InFlight {
+	free := make(chan []byte, h.InFlight)
+	for range h.InFlight {
 		free <- nil
 	}
-	begin := time.Now()
-	for ctx.Err() == nil {
-		s.progress[host].Store(g.next)
-		if !s.keepUp(ctx, g.next) || !s.pace(ctx, begin, g.Spans) {
-			return
-		}
+	for stop.Err() == nil && ctx.Err() == nil {
 		var buffer []byte
 		select {
 		case buffer = <-free:
-		case <-ctx.Done():
+		case <-stop.Done():
 			return
 		}
-		duplicates := g.Duplicates
-		batch, n := g.Batch(buffer[:0], s.BatchSpans, time.Now())
-		duplicates = g.Duplicates - duplicates
+		duplicates := h.generator.Duplicates
+		batch, n, ok := next(buffer)
+		if !ok {
+			return
+		}
+		duplicates = h.generator.Duplicates - duplicates
 		requests.Go(func() {
-			if s.export(ctx, conn, batch, n) {
-				s.Duplicates.Add(duplicates)
+			if h.export(ctx, batch, n) {
+				h.Sent.Add(uint64(n))
+				h.Duplicates.Add(duplicates)
 			}
 			free <- batch
 		})
@@ -104,11 +165,11 @@ func (s *Sender) host(ctx context.Context, conn *grpc.ClientConn, host int) {
 const maxAhead = 2000
 
 // keepUp waits until the other hosts are not too far behind.
-func (s *Sender) keepUp(ctx context.Context, trace uint64) bool {
-	for ctx.Err() == nil {
+func (s *Sender) keepUp(stop context.Context, trace uint64) bool {
+	for stop.Err() == nil {
 		slowest := trace
 		for i := range s.progress {
-			slowest = min(slowest, max(s.progress[i].Load(), s.First))
+			slowest = min(slowest, s.progress[i].Load())
 		}
 		if trace <= slowest+maxAhead {
 			return true
@@ -118,37 +179,57 @@ func (s *Sender) keepUp(ctx context.Context, trace uint64) bool {
 	return false
 }
 
-// pace waits until spans may be made by the rate; each host has its part of it.
-func (s *Sender) pace(ctx context.Context, begin time.Time, spans uint64) bool {
+// pace waits until so many spans of all hosts may have been made by the rate. Hosts have
+// different parts in the traces.
+func (s *Sender) pace(stop context.Context, begin time.Time, spans float64) bool {
 	if s.Rate == 0 {
 		return true
 	}
-	due := begin.Add(time.Duration(float64(spans) * Hosts / s.Rate * float64(time.Second)))
+	due := begin.Add(time.Duration(spans / s.Rate * float64(time.Second)))
 	select {
-	case <-ctx.Done():
+	case <-stop.Done():
 		return false
 	case <-time.After(time.Until(due)):
 		return true
 	}
 }
 
-// export sends a batch until it is acknowledged. It is not cut off by ctx, so that
-// what was sent is known to have come.
-func (s *Sender) export(ctx context.Context, conn *grpc.ClientConn, batch []byte, n int) bool {
+// Times of a request.
+const (
+	requestTimeout = 30 * time.Second
+	retryPause     = 100 * time.Millisecond
+)
+
+// export sends a batch until it is acknowledged, as long as the collector asks to try
+// again.
+func (h *hostSender) export(ctx context.Context, batch []byte, n int) bool {
 	for {
-		call, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		call, cancel := context.WithTimeout(ctx, requestTimeout)
 		var reply []byte
-		err := conn.Invoke(call, exportMethod, &batch, &reply)
+		err := h.conn.Invoke(call, exportMethod, &batch, &reply)
 		cancel()
 		if err == nil {
-			s.Sent.Add(uint64(n))
 			return true
 		}
-		s.Refused.Add(uint64(n))
+		if !retryable(status.Code(err)) {
+			h.Rejected.Add(uint64(n))
+			return false
+		}
+		h.Refused.Add(uint64(n))
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(retryPause):
 		}
 	}
+}
+
+// retryable tells whether a request may be sent again, by OTLP's specification. The
+// collector answers RESOURCE_EXHAUSTED when its memory is used up.
+func retryable(c codes.Code) bool {
+	switch c {
+	case codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.Unavailable, codes.DataLoss, codes.ResourceExhausted:
+		return true
+	}
+	return false
 }
