@@ -102,7 +102,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (default 30s)
 		done; done
 
 .PHONY: bench-linker
-bench-linker: $(BENCH_BINARY) ## Measure the linker against the same collector without it and stock processors (20 minutes)
+bench-linker: $(BENCH_BINARY) ## Measure the linker against the same collector without it and stock processors (about half an hour)
 	@go run ./test/linker/bench -bin $(BENCH_BINARY) $(BENCH_FLAGS)
 
 .PHONY: soak
