@@ -20,10 +20,10 @@ func newSink() *Sink {
 }
 
 // requests returns all spans of the first traces, as both hosts send them.
-func requests(t *testing.T, mix load.Mix) (all [][]byte, spans int) {
+func requests(t *testing.T) (all [][]byte, spans int) {
 	t.Helper()
 	for host := range load.Hosts {
-		g := load.NewGenerator(host, 0, mix)
+		g := load.NewGenerator(host, 0, load.Mix{})
 		for {
 			b, n := g.Rest(nil, 500, traces, time.Now())
 			if n == 0 {
@@ -80,7 +80,7 @@ func firstChecked(td ptrace.Traces) (spans ptrace.SpanSlice, i int) {
 // wrong, because nobody joined it.
 func TestCountsWhatNobodyJoined(t *testing.T) {
 	s := newSink()
-	all, made := requests(t, load.Mix{})
+	all, made := requests(t)
 	counted := 0
 	for _, request := range all {
 		td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(request)
@@ -96,7 +96,7 @@ func TestCountsWhatNobodyJoined(t *testing.T) {
 
 func TestJoinedTracesAreRight(t *testing.T) {
 	s := newSink()
-	all, _ := requests(t, load.Mix{})
+	all, _ := requests(t)
 	for _, request := range all {
 		s.walk(marshal(t, join(t, request)))
 	}
@@ -134,7 +134,7 @@ func TestFaultsAreFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSink()
-			all, _ := requests(t, load.Mix{})
+			all, _ := requests(t)
 			for i, request := range all {
 				td := join(t, request)
 				if i == 0 {
@@ -150,7 +150,7 @@ func TestFaultsAreFound(t *testing.T) {
 // A message that is cut short or damaged does not upset it.
 func TestWalkTakesAnything(t *testing.T) {
 	s := newSink()
-	all, _ := requests(t, load.Mix{})
+	all, _ := requests(t)
 	for cut := range 600 {
 		s.walk(all[0][:cut])
 		s.walk(all[0][cut:])

@@ -20,5 +20,5 @@ func TestKey(t *testing.T) {
 	require.Equal(t, key, got)
 	_, err = parseName("no key")
 	require.ErrorContains(t, err, "no key")
-	require.Equal(t, []int{-1, 0, 1}, []int{Key{1, 2}.Compare(Key{1, 3}), Key{1, 2}.Compare(Key{1, 2}), Key{2, 1}.Compare(Key{1, 3})})
+	require.Equal(t, []int{-1, 0, 1}, []int{Key{1, 2}.Compare(Key{1, 3}), key.Compare(got), Key{2, 1}.Compare(Key{1, 3})})
 }
