@@ -22,6 +22,9 @@ const invalidKeys = "has invalid keys: "
 // that names the key, its value and what is allowed, where the Collector would
 // spread it over several.
 func Decode(conf *confmap.Conf, cfg any) error {
+	if empty := emptyValues(conf, reflect.TypeOf(cfg)); len(empty) > 0 {
+		return errors.Join(empty...)
+	}
 	err := conf.Unmarshal(cfg)
 	if err == nil {
 		return nil

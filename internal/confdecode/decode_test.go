@@ -37,6 +37,9 @@ func TestDecodeWordsMistakes(t *testing.T) {
 		{"boolean", map[string]any{"inner": map[string]any{"all": "yes"}}, []string{`inner::all: "yes" is not a boolean; write true or false`}},
 		{"list", map[string]any{"inner": map[string]any{"names": 7}}, []string{`inner::names: 7 is not a list; write [a, b]`}},
 		{"map", map[string]any{"inner": 7}, []string{`inner: 7 is not a map; write one of its keys below it: all, names`}},
+		{"empty_number", map[string]any{"count": ""}, []string{"count: the value is empty, which is not a number; write digits without a unit, or remove the key"}},
+		{"empty_boolean", map[string]any{"inner": map[string]any{"all": nil}}, []string{"inner::all: the value is empty, which is not a boolean"}},
+		{"empty_durations", map[string]any{"wait": "", "count": nil}, []string{"count: the value is empty", "wait: the value is empty, which is not a duration"}},
 		{"two", map[string]any{"count": "many", "x": 1}, []string{`count: "many" is not a number`, "unknown key x"}},
 	}
 	for _, tt := range tests {
@@ -56,4 +59,11 @@ func TestDecodeKeepsDefaults(t *testing.T) {
 	cfg := &nested{Name: "default", Inner: inner{All: true}}
 	require.NoError(t, Decode(confmap.NewFromStringMap(map[string]any{"count": 3, "inner": map[string]any{"names": []any{"a"}}}), cfg))
 	assert.Equal(t, &nested{Name: "default", Count: 3, Inner: inner{All: true, Names: []string{"a"}}}, cfg)
+}
+
+// What may be empty keeps its meaning: no text, and the defaults of a map or list.
+func TestDecodeTakesEmptyTextMapsAndLists(t *testing.T) {
+	cfg := &nested{Name: "default", Inner: inner{All: true, Names: []string{"a"}}}
+	require.NoError(t, Decode(confmap.NewFromStringMap(map[string]any{"name": "", "inner": nil}), cfg))
+	assert.Equal(t, &nested{Inner: inner{All: true, Names: []string{"a"}}}, cfg)
 }

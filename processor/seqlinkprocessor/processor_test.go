@@ -46,17 +46,31 @@ func TestProcessorLinks(t *testing.T) {
 		td := <-arrived
 		require.Equal(t, derived(0x10), td.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).TraceID())
 	}
-	require.NoError(t, p.ConsumeTraces(ctx, traces(client(1, 0x11, 0))))
-	metadatatest.AssertEqualProcessorSeqlinkSpansHeld(t, tel, []metricdata.DataPoint[int64]{{Value: 1}}, metricdatatest.IgnoreTimestamp())
-	metadatatest.AssertEqualProcessorSeqlinkSpansReceived(t, tel, []metricdata.DataPoint[int64]{{Value: 3}}, metricdatatest.IgnoreTimestamp())
+	require.Eventually(t, func() bool {
+		m, err := tel.GetMetric("otelcol_processor_seqlink_spans_held")
+		return err == nil && m.Data.(metricdata.Gauge[int64]).DataPoints[0].Value == 0
+	}, 10*time.Second, time.Millisecond)
+	metadatatest.AssertEqualProcessorSeqlinkSpansReceived(t, tel, []metricdata.DataPoint[int64]{{Value: 2}}, metricdatatest.IgnoreTimestamp())
 	_, err := tel.GetMetric("otelcol_processor_seqlink_flush_lag")
 	require.NoError(t, err)
 	_, err = tel.GetMetric("otelcol_processor_seqlink_rebuild_duration")
 	require.NoError(t, err)
 	require.NoError(t, p.Shutdown(ctx))
-	require.Len(t, arrived, 1, "what waits in memory leaves at shutdown")
 	require.NoError(t, p.Shutdown(ctx))
 	require.ErrorIs(t, p.ConsumeTraces(ctx, traces(server(1, 1, 0))), errNotRunning)
+}
+
+func TestWhatWaitsInMemoryLeavesAtShutdown(t *testing.T) {
+	ctx := context.Background()
+	cfg, sink := createDefaultConfig().(*Config), &consumertest.TracesSink{}
+	cfg.Window = time.Hour
+	p, tel := newTestProcessor(t, cfg, sink)
+	require.NoError(t, p.Start(ctx, componenttest.NewNopHost()))
+	require.NoError(t, p.ConsumeTraces(ctx, traces(client(1, 0x11, 0))))
+	metadatatest.AssertEqualProcessorSeqlinkSpansHeld(t, tel, []metricdata.DataPoint[int64]{{Value: 1}}, metricdatatest.IgnoreTimestamp())
+	require.Zero(t, sink.SpanCount())
+	require.NoError(t, p.Shutdown(ctx))
+	require.Equal(t, 1, sink.SpanCount())
 }
 
 func TestProcessorStartReportsAnUnusablePath(t *testing.T) {

@@ -12,7 +12,8 @@ import (
 type badConfig struct {
 	name string
 	// component is the id of the component, and settings what stands below it, in
-	// YAML's flow style. FOLDER and FILE in it become paths that exist.
+	// YAML's flow style. FOLDER and FILE in it become paths that exist; the variable
+	// SEQLINK_TEST_EMPTY is set to nothing.
 	component, settings string
 	// wants must all stand on one line of the answer: the key, the value and words
 	// of the cure.
@@ -55,6 +56,7 @@ var badConfigs = []badConfig{
 	{"processor_retention", "seqlink", "{window: 20s, retention: 5s}", []string{"retention", "5s", "at least window"}},
 	{"processor_dangling_parents", "seqlink", "dangling_parents: drop", []string{"dangling_parents", "drop", "clear"}},
 	{"processor_sampling_rate", "seqlink", "sampling_rate: 2", []string{"sampling_rate", "2 ", "from 0"}},
+	{"processor_sampling_rate_empty", "seqlink", `sampling_rate: "${env:SEQLINK_TEST_EMPTY}"`, []string{"sampling_rate", "empty", "remove the key", "unset"}},
 	{"processor_max_memory_mib", "seqlink", "max_memory_mib: 1", []string{"max_memory_mib", " 1 ", "32 or more"}},
 	{"processor_max_disk_mib", "seqlink", "max_disk_mib: 1", []string{"max_disk_mib", " 1 ", "32 or more"}},
 	{"processor_max_spans_per_trace", "seqlink", "max_spans_per_trace: -1", []string{"max_spans_per_trace", "-1", "0 for no bound"}},
@@ -97,7 +99,7 @@ func TestBadConfigsAreRefused(t *testing.T) {
 	for _, bad := range badConfigs {
 		t.Run(bad.name, func(t *testing.T) {
 			path := writeFile(t, "config.yaml", bad.config(paths.Replace(bad.settings)))
-			output, ok := run(t, nil, "validate", "--config", path)
+			output, ok := run(t, []string{"SEQLINK_TEST_EMPTY="}, "validate", "--config", path)
 			assert.False(t, ok, "the collector accepts it")
 			wants := []string{}
 			for _, want := range bad.wants {

@@ -179,6 +179,7 @@ func TestSenderToSink(t *testing.T) {
 	require.Positive(t, r.Checked)
 	require.Equal(t, r.Checked, r.Complete)
 	require.Positive(t, r.Repeated)
-	// Half a second at this rate, and one request more of each host.
-	require.InDelta(t, sender.Rate/2, s.Spans.Load(), 2500)
+	// At most half a second at this rate, and one request more of each host: a busy
+	// machine may send less.
+	require.Less(t, s.Spans.Load(), uint64(sender.Rate/2+2500))
 }
