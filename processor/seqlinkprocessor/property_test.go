@@ -11,13 +11,18 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-var histories = flag.Int("histories", 300, "number of random histories per property test")
+var (
+	histories        = flag.Int("histories", 300, "number of random histories per property test without restarts")
+	restartHistories = flag.Int("restart-histories", 15, "number of random histories with restarts, each of which takes a third of a second")
+	firstHistory     = flag.Int("first-history", 0, "number of the first random history, to spread them over processes")
+)
 
 // TestForestsMatchTheModel sends whole traces, in segments, shuffled and in random
 // batches, with SDKs and agents in some of the services only.
 func TestForestsMatchTheModel(t *testing.T) {
 	r := newRig(t, nil)
-	for seed := range *histories {
+	for i := range *histories {
+		seed := *firstHistory + i
 		f := &forest{rng: rand.New(rand.NewPCG(uint64(seed), 1)), model: newModel()}
 		for range 1 + f.rng.IntN(4) {
 			f.grow()
@@ -202,7 +207,8 @@ func (f *forest) add(s testSpan, parent uint64) {
 // over many windows, so that most joins come too late for somebody.
 func TestChaosMatchesTheModel(t *testing.T) {
 	r := newRig(t, longRetention)
-	for seed := range *histories {
+	for i := range *histories {
+		seed := *firstHistory + i
 		c := newChaos(seed)
 		c.play(r, func() {})
 		if !t.Run("", func(t *testing.T) { assertWant(t, c.wanted, r) }) {
@@ -215,7 +221,8 @@ func TestChaosMatchesTheModel(t *testing.T) {
 // TestChaosWithRestarts does the same and restarts or kills the linker at random.
 func TestChaosWithRestarts(t *testing.T) {
 	restarts := 0
-	for seed := range max(1, *histories/20) {
+	for i := range *restartHistories {
+		seed := *firstHistory + i
 		t.Run("", func(t *testing.T) {
 			r := newRig(t, func(c *Config) {
 				longRetention(c)
