@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
 var errBusy = errors.New("busy")
@@ -194,6 +195,24 @@ func TestUnreadableBatchesAreDroppedAndCounted(t *testing.T) {
 	require.EqualValues(t, 2, r.counter("corrupt_records"))
 	require.EqualValues(t, 2, r.counter("spans_dropped", "reason", "unreadable"))
 	require.Zero(t, r.l.held.Load())
+}
+
+// What Badger takes and gives is counted, and how long it took.
+func TestTheStoreIsObserved(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.DBPath = t.TempDir() })
+	require.Zero(t, r.counter("store_written"))
+	r.send(client(1, 0x10, 0))
+	written := r.counter("store_written")
+	require.Positive(t, written)
+	require.Zero(t, r.counter("store_read"))
+	r.pass(r.cfg.Window)
+	require.Len(t, r.emitted(), 1)
+	require.Equal(t, written, r.counter("store_read"))
+	require.Greater(t, r.counter("store_written"), written, "the names")
+	m, err := r.tel.GetMetric("otelcol_processor_seqlink_store_write_duration")
+	require.NoError(t, err)
+	require.EqualValues(t, 2, m.Data.(metricdata.Histogram[float64]).DataPoints[0].Count)
+	require.Equal(t, 2, r.l.store.databases())
 }
 
 func TestShutdownHandsOverWhatWaitsInMemory(t *testing.T) {

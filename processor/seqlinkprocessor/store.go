@@ -77,6 +77,8 @@ func (s *store) open(cfg *Config, logger *zap.Logger, tel *telemetry) error {
 			add(tel.ProcessorSeqlinkStoreQuarantined, 1)
 			logger.Error("a part of the store cannot be read: moved away; going on without it", zap.String("moved_to", slice), zap.Error(cause))
 		},
+		OnWrite:      tel.storeWritten,
+		OnRead:       func(bytes int) { add(tel.ProcessorSeqlinkStoreRead, bytes) },
 		OnDropFailed: func(err error) { logger.Error("a part of the store could not be deleted", zap.Error(err)) },
 		Logger:       logger,
 	}
@@ -93,6 +95,14 @@ func (s *store) open(cfg *Config, logger *zap.Logger, tel *telemetry) error {
 
 // durable tells whether the store survives the process.
 func (s *store) durable() bool { return s.lock != nil }
+
+// databases counts the Badger databases that are open.
+func (s *store) databases() int {
+	if !s.durable() {
+		return 0
+	}
+	return s.waiting.(*slicestore.Store).Slices() + s.published.Slices()
+}
 
 // putBatch stores marshalled spans.
 func (s *store) putBatch(key batchKey, data []byte) error {
@@ -175,5 +185,6 @@ func (l *linker) observeSizes(ctx context.Context) {
 	l.mu.Unlock()
 	l.telemetry.ProcessorSeqlinkIndexSize.Record(ctx, int64(index))
 	l.telemetry.ProcessorSeqlinkIndexSpans.Record(ctx, int64(known))
+	l.telemetry.ProcessorSeqlinkStoreDatabases.Record(ctx, int64(l.store.databases()))
 	l.telemetry.ProcessorSeqlinkStoreSize.Record(ctx, l.store.diskBytes()+l.store.memoryBytes())
 }

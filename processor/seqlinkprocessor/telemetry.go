@@ -2,6 +2,7 @@ package seqlinkprocessor // import "github.com/seqlink/seqlink/processor/seqlink
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
@@ -55,6 +56,11 @@ func (t *telemetry) dropped(reason dropReason, spans int) {
 		return
 	}
 	t.ProcessorSeqlinkSpansDropped.Add(context.Background(), int64(spans), metric.WithAttributes(attribute.String("reason", string(reason))))
+}
+
+func (t *telemetry) storeWritten(bytes int, took time.Duration) {
+	add(t.ProcessorSeqlinkStoreWritten, bytes)
+	t.ProcessorSeqlinkStoreWriteDuration.Record(context.Background(), took.Seconds())
 }
 
 // add counts n unless it is 0.

@@ -46,8 +46,12 @@ type TelemetryBuilder struct {
 	ProcessorSeqlinkSpansReceived          metric.Int64Counter
 	ProcessorSeqlinkSpansRefused           metric.Int64Counter
 	ProcessorSeqlinkSpansReparented        metric.Int64Counter
+	ProcessorSeqlinkStoreDatabases         metric.Int64Gauge
 	ProcessorSeqlinkStoreQuarantined       metric.Int64Counter
+	ProcessorSeqlinkStoreRead              metric.Int64Counter
 	ProcessorSeqlinkStoreSize              metric.Int64Gauge
+	ProcessorSeqlinkStoreWriteDuration     metric.Float64Histogram
+	ProcessorSeqlinkStoreWritten           metric.Int64Counter
 	ProcessorSeqlinkTraceSize              metric.Int64Histogram
 	ProcessorSeqlinkTracesLimited          metric.Int64Counter
 }
@@ -215,15 +219,40 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkStoreDatabases, err = builder.meter.Int64Gauge(
+		"otelcol_processor_seqlink_store_databases",
+		metric.WithDescription("Badger databases that are open, one for each time slice of spans or names. [Development]"),
+		metric.WithUnit("{database}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorSeqlinkStoreQuarantined, err = builder.meter.Int64Counter(
 		"otelcol_processor_seqlink_store_quarantined",
 		metric.WithDescription("Parts of the store that could not be opened at the start and were moved away. [Development]"),
 		metric.WithUnit("{slice}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkStoreRead, err = builder.meter.Int64Counter(
+		"otelcol_processor_seqlink_store_read",
+		metric.WithDescription("Bytes of compressed spans and of names read from Badger. [Development]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ProcessorSeqlinkStoreSize, err = builder.meter.Int64Gauge(
 		"otelcol_processor_seqlink_store_size",
 		metric.WithDescription("Disk space, or without db_path memory, that stored spans and names take, about. [Development]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkStoreWriteDuration, err = builder.meter.Float64Histogram(
+		"otelcol_processor_seqlink_store_write_duration",
+		metric.WithDescription("How long Badger took to write one group of spans, or the names of one batch. [Development]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5}...),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorSeqlinkStoreWritten, err = builder.meter.Int64Counter(
+		"otelcol_processor_seqlink_store_written",
+		metric.WithDescription("Bytes of compressed spans and of names written to Badger. [Development]"),
 		metric.WithUnit("By"),
 	)
 	errs = errors.Join(errs, err)

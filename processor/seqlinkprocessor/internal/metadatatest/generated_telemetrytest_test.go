@@ -41,8 +41,12 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorSeqlinkSpansReceived.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkSpansRefused.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkSpansReparented.Add(context.Background(), 1)
+	tb.ProcessorSeqlinkStoreDatabases.Record(context.Background(), 1)
 	tb.ProcessorSeqlinkStoreQuarantined.Add(context.Background(), 1)
+	tb.ProcessorSeqlinkStoreRead.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkStoreSize.Record(context.Background(), 1)
+	tb.ProcessorSeqlinkStoreWriteDuration.Record(context.Background(), 1)
+	tb.ProcessorSeqlinkStoreWritten.Add(context.Background(), 1)
 	tb.ProcessorSeqlinkTraceSize.Record(context.Background(), 1)
 	tb.ProcessorSeqlinkTracesLimited.Add(context.Background(), 1)
 	AssertEqualProcessorSeqlinkCorruptRecords(t, testTel,
@@ -99,10 +103,22 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualProcessorSeqlinkSpansReparented(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkStoreDatabases(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSeqlinkStoreQuarantined(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkStoreRead(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSeqlinkStoreSize(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkStoreWriteDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorSeqlinkStoreWritten(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorSeqlinkTraceSize(t, testTel,

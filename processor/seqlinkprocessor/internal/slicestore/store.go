@@ -38,7 +38,10 @@ type Options struct {
 	OnQuarantine func(slice string, cause error)
 	// OnDropFailed is told of a slice that could not be deleted.
 	OnDropFailed func(error)
-	Logger       *zap.Logger
+	// OnWrite and OnRead are told of each value: its bytes, and how long Badger took.
+	OnWrite func(bytes int, took time.Duration)
+	OnRead  func(bytes int)
+	Logger  *zap.Logger
 }
 
 // Store is a sequence of slices in one directory. Put has one caller at a time;
@@ -119,7 +122,7 @@ func (s *Store) Put(key Key, value []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := current.put(key.Append(nil), value); err != nil {
+	if err := s.write(current, key, value); err != nil {
 		s.seal(current)
 		return fmt.Errorf("write to %s: %w", current.path, err)
 	}
@@ -143,10 +146,19 @@ func (s *Store) Replace(key Key, value []byte) error {
 	if holder == nil {
 		return fmt.Errorf("no slice of %s has key %s", s.dir, key)
 	}
-	if err := holder.put(key.Append(nil), value); err != nil {
+	if err := s.write(holder, key, value); err != nil {
 		return fmt.Errorf("write to %s: %w", holder.path, err)
 	}
 	return nil
+}
+
+func (s *Store) write(to *slice, key Key, value []byte) error {
+	began := time.Now()
+	err := to.put(key.Append(nil), value)
+	if err == nil && s.opts.OnWrite != nil {
+		s.opts.OnWrite(len(value), time.Since(began))
+	}
+	return err
 }
 
 func (s *Store) checkSpace() error {
@@ -219,7 +231,13 @@ func (s *Store) Get(key Key, f func([]byte) error) error {
 	if holder == nil {
 		return fmt.Errorf("no slice of %s has key %s", s.dir, key.String())
 	}
-	if err := holder.get(key.Append(nil), f); err != nil {
+	read := func(value []byte) error {
+		if s.opts.OnRead != nil {
+			s.opts.OnRead(len(value))
+		}
+		return f(value)
+	}
+	if err := holder.get(key.Append(nil), read); err != nil {
 		return fmt.Errorf("read from %s: %w", holder.path, err)
 	}
 	return nil
@@ -301,6 +319,13 @@ func (s *Store) Len() int {
 		n += x.live
 	}
 	return n
+}
+
+// Slices counts the databases that are open.
+func (s *Store) Slices() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.slices)
 }
 
 // Size returns how much of the disk the store uses, in bytes, about.
