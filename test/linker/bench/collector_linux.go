@@ -60,7 +60,7 @@ service:
 `
 
 // startCollector runs the binary with a processor, in dir, and waits until it listens.
-func startCollector(binary, dir, sink string, p processor, memoryLimit string) (*collector, error) {
+func startCollector(binary, dir, sink string, p processor, environment []string) (*collector, error) {
 	c := &collector{endpoint: freeAddress(), metrics: freeAddress(), pprof: freeAddress(), dir: dir, exited: make(chan struct{})}
 	processors := ""
 	if p.name != "" {
@@ -83,7 +83,7 @@ func startCollector(binary, dir, sink string, p processor, memoryLimit string) (
 	c.cmd = exec.Command(binary, "--config", config)
 	c.cmd.Dir = dir
 	c.cmd.Stdout, c.cmd.Stderr = log, log
-	c.cmd.Env = append(os.Environ(), "GOMEMLIMIT="+memoryLimit)
+	c.cmd.Env = append(os.Environ(), environment...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.cmd.Start(); err != nil {
 		return nil, err

@@ -16,8 +16,9 @@ import (
 
 // run is one measurement of one collector.
 type run struct {
-	binary, memoryLimit string
-	processor           processor
+	binary      string
+	environment []string
+	processor   processor
 	// rate is in spans per second, 0 for as many as possible.
 	rate float64
 	// warm is the time before, and measured the time of, the measurement.
@@ -96,7 +97,7 @@ func (r *run) do(ctx context.Context) (f figures, err error) {
 		return f, err
 	}
 	defer backend.Stop()
-	c, err := startCollector(r.binary, dir, backend.Endpoint, r.processor, r.memoryLimit)
+	c, err := startCollector(r.binary, dir, backend.Endpoint, r.processor, r.environment)
 	if err != nil {
 		return f, err
 	}
@@ -283,7 +284,7 @@ func (m *measurement) missing() int64 {
 // restart starts the collector again, after it was killed, and notes how long the linker
 // took to be ready and how many of the acknowledged spans it does not have.
 func (m *measurement) restart() error {
-	again, err := startCollector(m.run.binary, m.collector.dir, m.sink.Endpoint, m.run.processor, m.run.memoryLimit)
+	again, err := startCollector(m.run.binary, m.collector.dir, m.sink.Endpoint, m.run.processor, m.run.environment)
 	if err != nil {
 		return err
 	}
