@@ -115,8 +115,13 @@ $(BENCH_BINARY): test/linker/builder-config.yaml go.mod go.sum $(SOURCES)
 	@mkdir -p build
 	@CGO_ENABLED=0 $(TOOLS) builder --config test/linker/builder-config.yaml
 
-.PHONY: bench-overhead accuracy kernels
-bench-overhead accuracy kernels: ## Not built yet: docs/roadmap.md says what is planned
+.PHONY: bench-overhead
+bench-overhead: $(BINARY) ## Measure what tracing costs nginx, Redis, Go and Node under full load (about ten minutes)
+	@scripts/need wrk=wrk nginx=nginx-light redis-server=redis-server redis-benchmark=redis-tools node=nodejs
+	@go run ./test/overhead/bench -bin $(BINARY) $(BENCH_FLAGS)
+
+.PHONY: accuracy kernels
+accuracy kernels: ## Not built yet: docs/roadmap.md says what is planned
 	@echo "make $@ is not built yet; docs/roadmap.md says what is planned." >&2; exit 2
 
 .PHONY: clean

@@ -1,11 +1,11 @@
 package seqlinkprocessor // import "github.com/seqlink/seqlink/processor/seqlinkprocessor"
 
 import (
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/seqlink/seqlink/processor/seqlinkprocessor/internal/batchcodec"
 	"github.com/seqlink/seqlink/processor/seqlinkprocessor/internal/slicestore"
 )
 
@@ -32,19 +32,21 @@ type batch struct {
 // span is larger.
 type request struct {
 	spans []arrival
-	// data is the marshalled ptrace.Traces. Such messages can be put one behind the
-	// other: together they are one message with all spans.
+	// data has the encoded spans. Such data can be put one behind the other: together
+	// it has all spans.
 	data []byte
+	// size is that of the spans in protobuf, in bytes, about: what bounds are for.
+	size int
 }
 
-// newRequests marshals td into requests of at most about maxBytes each. A span that
+// newRequests encodes td into requests of at most about maxBytes each. A span that
 // alone is larger than maxBytes is a request of its own.
 func newRequests(td ptrace.Traces, maxBytes int) ([]*request, error) {
 	r, err := newRequest(td)
 	if err != nil || len(r.spans) == 0 {
 		return nil, err
 	}
-	if len(r.data) <= maxBytes {
+	if r.size <= maxBytes {
 		return []*request{r}, nil
 	}
 	var requests []*request
@@ -59,11 +61,11 @@ func newRequests(td ptrace.Traces, maxBytes int) ([]*request, error) {
 }
 
 func newRequest(td ptrace.Traces) (*request, error) {
-	data, err := (&ptrace.ProtoMarshaler{}).MarshalTraces(td)
+	data, size, err := batchcodec.Append(nil, td)
 	if err != nil {
-		return nil, fmt.Errorf("marshal spans: %w", err)
+		return nil, err
 	}
-	return &request{spans: readSpans(spansPool.get(), td), data: data}, nil
+	return &request{spans: readSpans(spansPool.get(), td), data: data, size: size}, nil
 }
 
 // free lets the memory of r be used again.

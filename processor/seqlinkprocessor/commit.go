@@ -1,6 +1,7 @@
 package seqlinkprocessor // import "github.com/seqlink/seqlink/processor/seqlinkprocessor"
 
 import (
+	"bytes"
 	"errors"
 	"sync"
 )
@@ -19,8 +20,9 @@ const (
 // do not make small batches.
 type commitGroup struct {
 	requests []*request
-	bytes    int
-	done     chan struct{}
+	// bytes is the size of all spans in protobuf, about.
+	bytes int
+	done  chan struct{}
 	// err is valid once done is closed.
 	err error
 }
@@ -58,12 +60,12 @@ func (c *committer) commit(r *request) error {
 func (c *committer) join(r *request) (g *commitGroup, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	first = c.open == nil || c.open.bytes+len(r.data) > maxGroupBytes
+	first = c.open == nil || c.open.bytes+r.size > maxGroupBytes
 	if first {
 		c.open = &commitGroup{done: make(chan struct{})}
 	}
 	c.open.requests = append(c.open.requests, r)
-	c.open.bytes += len(r.data)
+	c.open.bytes += r.size
 	return c.open, first
 }
 
@@ -76,16 +78,16 @@ func (c *committer) seal(g *commitGroup) {
 	}
 }
 
-// data returns the marshalled spans of all requests.
+// data returns the encoded spans of all requests.
 func (g *commitGroup) data() []byte {
 	if len(g.requests) == 1 {
 		return g.requests[0].data
 	}
-	all := make([]byte, 0, g.bytes)
-	for _, r := range g.requests {
-		all = append(all, r.data...)
+	parts := make([][]byte, len(g.requests))
+	for i, r := range g.requests {
+		parts[i] = r.data
 	}
-	return all
+	return bytes.Join(parts, nil)
 }
 
 func (g *commitGroup) spans() int {

@@ -13,9 +13,17 @@ import (
 // they would leave twice.
 const maxEmissions = 4
 
-// emission is a batch that is being handed over.
+// maxReadAhead is how many batches are read while others are named or handed over.
+const maxReadAhead = 2
+
+// emission is a batch on its way out: it is read, named and handed over.
 type emission struct {
-	batch  *batch
+	batch *batch
+	// spans and unreadable are what reading gave; they are final when read is closed.
+	spans      ptrace.Traces
+	unreadable error
+	read       chan struct{}
+
 	result result
 	err    error
 	// done is closed when result and err are final.
@@ -27,35 +35,47 @@ func (e *emission) wait() error {
 	return e.err
 }
 
-// prepare names the spans of a batch, makes the names last and begins to hand the
-// batch over.
-func (l *linker) prepare(ctx context.Context, b *batch) *emission {
-	l.pace.begin()
-	e := &emission{batch: b, done: make(chan struct{})}
+// readAhead begins to read a batch, while those before it are named.
+func (l *linker) readAhead(b *batch) *emission {
+	e := &emission{batch: b, read: make(chan struct{}), done: make(chan struct{})}
 	if b.emitted {
-		close(e.done)
-		return e
-	}
-	td, err := l.read(b)
-	if err != nil {
-		l.dropUnreadable(b, err)
-		close(e.done)
-		return e
-	}
-	record, res := l.publish(b, td)
-	e.result = res
-	if e.err = l.putRecord(b, record); e.err != nil {
-		close(e.done)
+		close(e.read)
 		return e
 	}
 	go func() {
+		defer close(e.read)
+		e.spans, e.unreadable = l.read(b)
+	}()
+	return e
+}
+
+// prepare names the spans of a batch that is being read, makes the names last and
+// begins to hand the batch over.
+func (l *linker) prepare(ctx context.Context, e *emission) {
+	l.pace.begin()
+	<-e.read
+	if e.batch.emitted {
+		close(e.done)
+		return
+	}
+	if e.unreadable != nil {
+		l.dropUnreadable(e.batch, e.unreadable)
+		close(e.done)
+		return
+	}
+	record, res := l.publish(e.batch, e.spans)
+	e.result = res
+	if e.err = l.putRecord(e.batch, record); e.err != nil {
+		close(e.done)
+		return
+	}
+	go func() {
 		defer close(e.done)
-		e.err = l.emit(ctx, td, &e.result)
+		e.err = l.emit(ctx, e.spans, &e.result)
 		if e.err == nil {
 			l.count(e.result)
 		}
 	}()
-	return e
 }
 
 // read returns the spans of a batch.

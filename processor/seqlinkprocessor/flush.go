@@ -57,17 +57,27 @@ func (l *linker) dueAt(n int, window time.Duration) *batch {
 }
 
 // flushDue lets batches leave that have waited for window, until none is left, the
-// next consumer fails or more says so. Some are handed over at the same time, but they
-// are prepared, and leave the queue, in order of arrival.
+// next consumer fails or more says so. Some are on their way at the same time, but they
+// are named, and leave the queue, in order of arrival.
 func (l *linker) flushDue(ctx context.Context, window time.Duration, more func() bool) error {
-	var under []*emission // those under way, the oldest first
+	var under, reading []*emission // handed over, and read before that; the oldest first
+	defer func() {
+		for _, e := range reading { // the store may be closed after this
+			<-e.read
+		}
+	}()
 	for {
-		for len(under) < l.atOnce() && more() {
-			b := l.dueAt(len(under), window)
+		for len(reading) < maxReadAhead && len(under)+len(reading) < 2*l.atOnce() && more() {
+			b := l.dueAt(len(under)+len(reading), window)
 			if b == nil {
 				break
 			}
-			under = append(under, l.prepare(ctx, b))
+			reading = append(reading, l.readAhead(b))
+		}
+		if len(reading) > 0 && len(under) < l.atOnce() {
+			l.prepare(ctx, reading[0])
+			under, reading = append(under, reading[0]), reading[1:]
+			continue
 		}
 		if len(under) == 0 {
 			return nil
@@ -80,8 +90,8 @@ func (l *linker) flushDue(ctx context.Context, window time.Duration, more func()
 	}
 }
 
-// atOnce is how many batches are handed over at the same time: one, as long as the
-// next consumer fails.
+// atOnce is how many batches are handed over at the same time: one, as long as the next
+// consumer fails.
 func (l *linker) atOnce() int {
 	if l.retry.failures > 0 {
 		return 1

@@ -102,7 +102,7 @@ func (l *linker) accept(td ptrace.Traces) error {
 	defer l.inflight.Done()
 	var errs error
 	for _, r := range requests {
-		if len(r.data) > maxBatchBytes {
+		if r.size > maxBatchBytes {
 			l.dropOutsized(r)
 			continue
 		}
@@ -125,7 +125,7 @@ func (l *linker) enter() error {
 func (l *linker) dropOutsized(r *request) {
 	add(l.telemetry.ProcessorSeqlinkSpansReceived, len(r.spans))
 	l.telemetry.dropped(dropTooLarge, len(r.spans))
-	l.logger.Warn("dropped a span that is too large to be stored", zap.Int("bytes", len(r.data)), zap.Int("max_bytes", maxBatchBytes))
+	l.logger.Warn("dropped a span that is too large to be stored", zap.Int("bytes", r.size), zap.Int("max_bytes", maxBatchBytes))
 }
 
 // storeGroup stores and indexes a group as one batch. It has one caller at a time.

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"github.com/seqlink/seqlink/processor/seqlinkprocessor/internal/batchcodec"
 	"github.com/seqlink/seqlink/processor/seqlinkprocessor/internal/slicestore"
 )
 
@@ -104,7 +105,7 @@ func (s *store) databases() int {
 	return s.waiting.(*slicestore.Store).Slices() + s.published.Slices()
 }
 
-// putBatch stores marshalled spans.
+// putBatch stores encoded spans.
 func (s *store) putBatch(key batchKey, data []byte) error {
 	compressed := bytesPool.get()
 	compressed = s2.Encode(compressed[:cap(compressed)], data)
@@ -138,11 +139,7 @@ func decodeBatch(value []byte) (ptrace.Traces, error) {
 	if err != nil {
 		return ptrace.Traces{}, fmt.Errorf("decompress spans: %w", err)
 	}
-	td, err := (&ptrace.ProtoUnmarshaler{}).UnmarshalTraces(data)
-	if err != nil {
-		return ptrace.Traces{}, fmt.Errorf("unmarshal spans: %w", err)
-	}
-	return td, nil
+	return batchcodec.Decode(data)
 }
 
 // diskBytes returns what the store takes on the disk, about.

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seqlink/seqlink/test/internal/collector"
 )
 
 // options are the command's flags.
@@ -97,7 +99,7 @@ func (o *options) run(ctx context.Context) (err error) {
 		}
 	}
 	r := &report{
-		Machine: machine(), Date: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "),
+		Machine: collector.Machine(), Date: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "),
 		Saturated: map[string]figures{}, Rounds: map[string][]figures{}, Resident: map[string]map[string]figures{},
 	}
 	for _, phase := range []struct {

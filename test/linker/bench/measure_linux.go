@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/seqlink/seqlink/test/internal/collector"
 	"github.com/seqlink/seqlink/test/linker/load"
 	"github.com/seqlink/seqlink/test/linker/sink"
 )
@@ -97,23 +97,35 @@ func (r *run) do(ctx context.Context) (f figures, err error) {
 		return f, err
 	}
 	defer backend.Stop()
-	c, err := startCollector(r.binary, dir, backend.Endpoint, r.processor, r.environment)
+	c, endpoint, err := r.start(dir, backend.Endpoint)
 	if err != nil {
 		return f, err
 	}
-	defer c.kill()
+	defer c.Kill()
 	mix := load.DefaultMix
 	mix.LateMin, mix.LateMax = min(mix.LateMin, r.late), min(mix.LateMax, r.late)
-	m := measurement{run: r, collector: c, sink: backend, sender: &load.Sender{
-		Endpoint: c.endpoint, Rate: r.rate, BatchSpans: 500, InFlight: 4, First: r.first, Mix: mix,
+	m := measurement{run: r, collector: c, dir: dir, sink: backend, sender: &load.Sender{
+		Endpoint: endpoint, Rate: r.rate, BatchSpans: 500, InFlight: 4, First: r.first, Mix: mix,
 	}}
 	return m.measure(ctx)
+}
+
+// start runs the collector of r in dir, and returns the address where it takes spans.
+func (r *run) start(dir, backend string) (c *collector.Collector, endpoint string, err error) {
+	o := collector.Options{
+		Binary: r.binary, Dir: dir, Environment: r.environment,
+		Ready: collector.FreeAddress(), Metrics: collector.FreeAddress(), Pprof: collector.FreeAddress(),
+	}
+	o.Config = r.processor.collectorConfig(o, backend)
+	c, err = collector.Start(o)
+	return c, o.Ready, err
 }
 
 // measurement is a run under way.
 type measurement struct {
 	run       *run
-	collector *collector
+	collector *collector.Collector
+	dir       string
 	sink      *sink.Sink
 	sender    *load.Sender
 	figures   figures
@@ -124,16 +136,16 @@ type reading struct {
 	at        time.Time
 	cpu, own  time.Duration
 	spans     uint64
-	telemetry metrics
+	telemetry collector.Metrics
 }
 
 func (m *measurement) read() (r reading, err error) {
 	r.at, r.spans, r.own = time.Now(), m.sink.Spans.Load(), ownCPU()
-	r.cpu, err = m.collector.cpu()
+	r.cpu, err = m.collector.CPU()
 	if err != nil {
 		return r, err
 	}
-	r.telemetry, err = m.collector.scrape()
+	r.telemetry, err = m.collector.Scrape()
 	return r, err
 }
 
@@ -170,7 +182,7 @@ func (m *measurement) measure(ctx context.Context) (figures, error) {
 	m.compare(before, after)
 	switch m.run.end {
 	case restarted:
-		m.collector.kill()
+		m.collector.Kill()
 		abort()
 		sender.Wait()
 		return m.figures, m.restart()
@@ -189,7 +201,7 @@ func (m *measurement) watch(ctx context.Context) error {
 	defer profiled.Wait()
 	if m.run.profile != "" {
 		profiled.Go(func() {
-			if err := m.collector.profile(ctx, m.run.profile, int(m.run.measured.Seconds())-1); err != nil {
+			if err := m.collector.Profile(ctx, m.run.profile, int(m.run.measured.Seconds())-1); err != nil {
 				fmt.Fprintln(os.Stderr, "no profile:", err)
 			}
 		})
@@ -202,12 +214,12 @@ func (m *measurement) watch(ctx context.Context) error {
 		if err := m.noteMemory(); err != nil {
 			return err
 		}
-		telemetry, err := m.collector.scrape()
+		telemetry, err := m.collector.Scrape()
 		if err != nil {
 			return err
 		}
-		held += telemetry.sum(metricPrefix + "spans_held")
-		disk += float64(diskBytes(filepath.Join(m.collector.dir, storeDir)))
+		held += telemetry.Sum(metricPrefix + "spans_held")
+		disk += float64(collector.DiskBytes(filepath.Join(m.dir, storeDir)))
 	}
 	if held > 0 {
 		m.figures.HeldSpans, m.figures.DiskBytesPerSpan = held/readings, disk/held
@@ -216,10 +228,10 @@ func (m *measurement) watch(ctx context.Context) error {
 }
 
 func (m *measurement) noteMemory() error {
-	now, err := m.collector.memory()
+	now, err := m.collector.Memory()
 	f := &m.figures
-	f.RSSMiB, f.AnonymousMiB, f.FileMiB = max(f.RSSMiB, now.all), max(f.AnonymousMiB, now.anonymous), max(f.FileMiB, now.file)
-	f.PeakMiB = now.peak
+	f.RSSMiB, f.AnonymousMiB, f.FileMiB = max(f.RSSMiB, now.All), max(f.AnonymousMiB, now.Anonymous), max(f.FileMiB, now.File)
+	f.PeakMiB = now.Peak
 	return err
 }
 
@@ -237,10 +249,10 @@ func (m *measurement) compare(before, after reading) {
 	if m.run.processor.name != linkerName {
 		return
 	}
-	f.LagP99 = after.telemetry.quantile(metricPrefix+"flush_lag", 0.99, before.telemetry)
-	f.KnownSpans = after.telemetry.sum(metricPrefix + "index_spans")
+	f.LagP99 = after.telemetry.Quantile(metricPrefix+"flush_lag", 0.99, before.telemetry)
+	f.KnownSpans = after.telemetry.Sum(metricPrefix + "index_spans")
 	if f.KnownSpans > 0 {
-		f.IndexBytes = after.telemetry.sum(metricPrefix+"index_size") / f.KnownSpans
+		f.IndexBytes = after.telemetry.Sum(metricPrefix+"index_size") / f.KnownSpans
 	}
 }
 
@@ -258,7 +270,7 @@ func (m *measurement) settle(ctx context.Context) error {
 		}
 	}
 	m.count()
-	return m.collector.stop(os.Interrupt)
+	return m.collector.Stop(os.Interrupt)
 }
 
 // count notes what was sent and what came.
@@ -284,19 +296,19 @@ func (m *measurement) missing() int64 {
 // restart starts the collector again, after it was killed, and notes how long the linker
 // took to be ready and how many of the acknowledged spans it does not have.
 func (m *measurement) restart() error {
-	again, err := startCollector(m.run.binary, m.collector.dir, m.sink.Endpoint, m.run.processor, m.run.environment)
+	again, _, err := m.run.start(m.dir, m.sink.Endpoint)
 	if err != nil {
 		return err
 	}
-	defer again.kill()
-	telemetry, err := again.scrape()
+	defer again.Kill()
+	telemetry, err := again.Scrape()
 	if err != nil {
 		return err
 	}
 	f := &m.figures
 	f.Sent = m.sender.Sent.Load()
-	f.RebuildSeconds = telemetry.sum(metricPrefix + "rebuild_duration")
-	f.RebuiltSpans = telemetry.sum(metricPrefix + "spans_held")
+	f.RebuildSeconds = telemetry.Sum(metricPrefix + "rebuild_duration")
+	f.RebuiltSpans = telemetry.Sum(metricPrefix + "spans_held")
 	// Some more than were acknowledged may be stored.
 	f.Lost = max(0, int64(f.Sent)-int64(m.sink.Spans.Load())-int64(f.RebuiltSpans))
 	return nil
@@ -309,14 +321,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-time.After(d):
 		return true
 	}
-}
-
-// machine describes where the figures are from.
-func machine() string {
-	model := "unknown processor"
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		model = fieldOf(string(info), "model name")
-	}
-	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return fmt.Sprintf("%d × %s, Linux %s, %s", runtime.NumCPU(), model, trim(string(kernel)), runtime.Version())
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"text/tabwriter"
 )
 
@@ -70,18 +68,4 @@ func (r *report) printGrowth(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\ncost of seqlink at 3e6 resident spans: %.2f of that at 1e5; at 1e5 %.2f of groupbytrace's, %.2f of tail_sampling's\n\n",
 		r.Growth, r.CostToGroup, r.CostToTail)
-}
-
-func lines(s string) iter.Seq[string] { return strings.SplitSeq(s, "\n") }
-
-func trim(s string) string { return strings.TrimSpace(s) }
-
-// fieldOf returns the value of the first line "name : value".
-func fieldOf(text, name string) string {
-	for line := range lines(text) {
-		if key, value, ok := strings.Cut(line, ":"); ok && trim(key) == name {
-			return trim(value)
-		}
-	}
-	return ""
 }

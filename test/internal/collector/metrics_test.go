@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"testing"
@@ -21,30 +21,30 @@ held_bytes 9
 `
 
 func TestSum(t *testing.T) {
-	m := parseMetrics(scraped)
-	assert.InDelta(t, 7, m.sum("dropped"), 0)
-	assert.InDelta(t, 1.5e6, m.sum("held"), 0, "and not held_bytes")
-	assert.Zero(t, m.sum("absent"))
+	m := ParseMetrics(scraped)
+	assert.InDelta(t, 7, m.Sum("dropped"), 0)
+	assert.InDelta(t, 1.5e6, m.Sum("held"), 0, "and not held_bytes")
+	assert.Zero(t, m.Sum("absent"))
 }
 
 func TestQuantile(t *testing.T) {
-	m := parseMetrics(scraped)
-	assert.InDelta(t, 0.05, m.quantile("lag", 0.45, nil), 1e-9)
-	assert.InDelta(t, 0.75, m.quantile("lag", 0.99, nil), 1e-9)
-	assert.Zero(t, m.quantile("lag", 0.99, m), "nothing since")
-	assert.Zero(t, m.quantile("absent", 0.99, nil))
+	m := ParseMetrics(scraped)
+	assert.InDelta(t, 0.05, m.Quantile("lag", 0.45, nil), 1e-9)
+	assert.InDelta(t, 0.75, m.Quantile("lag", 0.99, nil), 1e-9)
+	assert.Zero(t, m.Quantile("lag", 0.99, m), "nothing since")
+	assert.Zero(t, m.Quantile("absent", 0.99, nil))
 }
 
 // What is older than the reading before does not count.
 func TestQuantileSince(t *testing.T) {
-	before := parseMetrics(`lag_bucket{le="0.1"} 90
+	before := ParseMetrics(`lag_bucket{le="0.1"} 90
 lag_bucket{le="0.5"} 90
 lag_bucket{le="+Inf"} 90
 `)
-	now := parseMetrics(`lag_bucket{le="0.1"} 90
+	now := ParseMetrics(`lag_bucket{le="0.1"} 90
 lag_bucket{le="0.5"} 100
 lag_bucket{le="+Inf"} 101
 `)
-	assert.InDelta(t, 0.3, now.quantile("lag", 5.0/11, before), 1e-9)
-	assert.InDelta(t, 0.5, now.quantile("lag", 1, before), 1e-9, "the last bucket has no upper bound")
+	assert.InDelta(t, 0.3, now.Quantile("lag", 5.0/11, before), 1e-9)
+	assert.InDelta(t, 0.5, now.Quantile("lag", 1, before), 1e-9, "the last bucket has no upper bound")
 }

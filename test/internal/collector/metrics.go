@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"math"
@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// metrics are samples in Prometheus's text form, by name and labels.
-type metrics map[string]float64
+// Metrics are samples in Prometheus's text form, by name and labels.
+type Metrics map[string]float64
 
-func parseMetrics(text string) metrics {
-	m := metrics{}
+// ParseMetrics reads samples; what is none is left out.
+func ParseMetrics(text string) Metrics {
+	m := Metrics{}
 	for line := range strings.Lines(text) {
 		at := strings.LastIndexByte(strings.TrimSpace(line), ' ')
 		if at < 0 || line[0] == '#' {
@@ -24,8 +25,8 @@ func parseMetrics(text string) metrics {
 	return m
 }
 
-// sum adds up the samples of a metric.
-func (m metrics) sum(name string) (sum float64) {
+// Sum adds up the samples of a metric.
+func (m Metrics) Sum(name string) (sum float64) {
 	for key, v := range m {
 		if named(key, name) {
 			sum += v
@@ -40,9 +41,9 @@ func named(key, name string) bool {
 	return base == name || base == name+"_total"
 }
 
-// quantile returns a quantile of what a histogram counted since before, by linear
+// Quantile returns a quantile of what a histogram counted since before, by linear
 // interpolation in its bucket; the lower bound of the last one; 0 when it counted nothing.
-func (m metrics) quantile(name string, q float64, before metrics) float64 {
+func (m Metrics) Quantile(name string, q float64, before Metrics) float64 {
 	type bucket struct{ le, count float64 }
 	var buckets []bucket
 	for key, v := range m {

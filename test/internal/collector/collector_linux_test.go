@@ -1,4 +1,4 @@
-package main
+package collector
 
 import (
 	"os"
@@ -14,10 +14,10 @@ func TestMemoryOfThisProcess(t *testing.T) {
 	require.NoError(t, err)
 	m, err := parseMemory(string(status))
 	require.NoError(t, err)
-	assert.Positive(t, m.anonymous)
-	assert.Positive(t, m.file)
-	assert.GreaterOrEqual(t, m.peak, m.all)
-	assert.InDelta(t, m.all, m.anonymous+m.file, 1)
+	assert.Positive(t, m.Anonymous)
+	assert.Positive(t, m.File)
+	assert.GreaterOrEqual(t, m.Peak, m.All)
+	assert.InDelta(t, m.All, m.Anonymous+m.File, 1)
 	_, err = parseMemory("VmRSS:\t 12 kB\n")
 	assert.Error(t, err)
 }
@@ -25,10 +25,10 @@ func TestMemoryOfThisProcess(t *testing.T) {
 func TestDiskBytes(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "below"), 0o700))
-	empty := diskBytes(dir)
+	empty := DiskBytes(dir)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "below", "file"), make([]byte, 1<<20), 0o600))
-	assert.InDelta(t, 1<<20, diskBytes(dir)-empty, 1<<14)
+	assert.InDelta(t, 1<<20, DiskBytes(dir)-empty, 1<<14)
 	// A hole takes no space.
 	require.NoError(t, os.Truncate(filepath.Join(dir, "below", "file"), 1<<30))
-	assert.InDelta(t, 1<<20, diskBytes(dir)-empty, 1<<14)
+	assert.InDelta(t, 1<<20, DiskBytes(dir)-empty, 1<<14)
 }

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/link"
+
+	"github.com/seqlink/seqlink/bpf"
+	"github.com/seqlink/seqlink/test/internal/collector"
+)
+
+// attached is what is attached to the kernel during a measurement.
+type attached struct {
+	floor []link.Link
+	agent *collector.Collector
+	dir   string
+}
+
+// The variants that are compared.
+const (
+	bare  = "bare"
+	floor = "floor"
+	full  = "full"
+)
+
+// variants in the order in which they are printed.
+var variants = []string{bare, floor, full}
+
+// attach attaches what a variant needs to trace the server, and nothing else.
+func (o *options) attach(variant string, s *server) (a *attached, err error) {
+	a = &attached{}
+	switch variant {
+	case floor:
+		a.floor, err = attachEmpty()
+	case full:
+		err = a.startAgent(o.binary, s)
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.detach())
+	}
+	return a, nil
+}
+
+func (a *attached) detach() error {
+	var errs []error
+	for _, l := range a.floor {
+		errs = append(errs, l.Close())
+	}
+	if a.agent != nil {
+		errs = append(errs, a.agent.Stop(os.Interrupt))
+	}
+	if a.dir != "" {
+		errs = append(errs, os.RemoveAll(a.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// attachEmpty attaches programs that do nothing to the hooks of the agent's.
+func attachEmpty() (links []link.Link, err error) {
+	for _, load := range []func() (*ebpf.CollectionSpec, error){bpf.LoadTCP, bpf.LoadProcess} {
+		spec, err := load()
+		if err != nil {
+			return links, err
+		}
+		for name, p := range spec.Programs {
+			l, err := attachEmptyAt(p)
+			if err != nil {
+				return links, fmt.Errorf("an empty program in place of %s: %w", name, err)
+			}
+			links = append(links, l)
+		}
+	}
+	return links, nil
+}
+
+func attachEmptyAt(like *ebpf.ProgramSpec) (link.Link, error) {
+	empty, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+		Type: like.Type, AttachType: like.AttachType, AttachTo: like.AttachTo, License: "Dual BSD/GPL",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer empty.Close() // the link holds it
+	parts := strings.Split(like.SectionName, "/")
+	switch parts[0] {
+	case "tracepoint":
+		return link.Tracepoint(parts[1], parts[2], empty, nil)
+	case "raw_tracepoint":
+		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: parts[1], Program: empty})
+	case "tp_btf":
+		return link.AttachTracing(link.TracingOptions{Program: empty})
+	default:
+		return nil, fmt.Errorf("unknown section %q", like.SectionName)
+	}
+}
+
+const agentConfig = `
+receivers:
+  ebpf_span:
+    processes: {pids: [%s]}
+exporters:
+  debug: {verbosity: basic}
+extensions:
+  health_check: {endpoint: %q}
+  pprof: {endpoint: %q}
+service:
+  extensions: [health_check, pprof]
+  telemetry: %s
+  pipelines:
+    traces: {receivers: [ebpf_span], exporters: [debug]}
+`
+
+// startAgent starts the collector, tracing the server, with spans that end in the debug
+// exporter, which writes nothing at the level "warn".
+func (a *attached) startAgent(binary string, s *server) (err error) {
+	if a.dir, err = os.MkdirTemp("", "seqlink-overhead-agent-"); err != nil {
+		return err
+	}
+	health := collector.FreeAddress()
+	options := collector.Options{
+		Binary: binary, Dir: a.dir, Ready: "http://" + health, Metrics: collector.FreeAddress(), Pprof: collector.FreeAddress(),
+	}
+	var pids []string
+	for _, pid := range s.pids() {
+		pids = append(pids, fmt.Sprint(pid))
+	}
+	options.Config = fmt.Sprintf(agentConfig, strings.Join(pids, ", "), health, options.Pprof, collector.Telemetry(options.Metrics))
+	a.agent, err = collector.Start(options)
+	return err
+}

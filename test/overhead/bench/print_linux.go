@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+)
+
+// print writes the figures as tables.
+func (r *report) print(to io.Writer) {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	defer w.Flush()
+	fmt.Fprintf(w, "\n%s, %s\n\n", r.Machine, r.Date.Format("2006-01-02 15:04"))
+	fmt.Fprintln(w, "server\tvariant\trequests/s\tof bare\tp50 ms\tp99 ms\tµs CPU a request\tadded\tagent: cores\tRSS MiB\tevents/s\tspans/s")
+	for _, name := range serverNames {
+		if c := r.Servers[name]; c != nil {
+			c.print(w, name)
+		}
+	}
+	fmt.Fprintln(w)
+	for _, name := range serverNames {
+		if c := r.Servers[name]; c != nil {
+			printPrograms(w, name, c.Programs)
+		}
+	}
+	if f := r.Agent; f != nil {
+		fmt.Fprintf(w, "\nsteady: %.0f requests/s, %.0f spans/s: agent %.2f cores, %.2f µs CPU a span, at most %.0f MiB (anonymous %.0f)%s\n",
+			f.RequestsPerSecond, f.SpansPerSecond, f.Cores, f.CPUMicros, f.RSSMiB, f.AnonymousMiB, printLost(f.Lost))
+	}
+	fmt.Fprintf(w, "\nunexplained losses: %.0f\n", r.Unexplained)
+}
+
+func (c *comparison) print(w io.Writer, name string) {
+	ratios := map[string]float64{bare: 1, floor: c.FloorRatio, full: c.RPSRatio}
+	added := map[string]float64{floor: c.FloorCPUAdded, full: c.CPUAdded}
+	for _, variant := range variants {
+		f := c.Medians[variant]
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%+.2f\t", name, variant, f.RequestsPerSecond, ratios[variant],
+			f.P50Millis, f.P99Millis, f.CPUMicros, added[variant])
+		if variant == full {
+			fmt.Fprintf(w, "%.2f\t%.0f\t%.0f\t%.0f%s", f.AgentCores, f.AgentRSSMiB, f.EventsPerSec, f.SpansPerSec, printLost(c.Lost))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func printPrograms(w io.Writer, name string, programs []programRun) {
+	fmt.Fprintf(w, "BPF with %s:", name)
+	for _, p := range programs {
+		if p.Runs >= 1000 {
+			fmt.Fprintf(w, " %s %.0f ns × %.0f;", p.Name, p.Nanoseconds, p.Runs)
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+func printLost(lost map[string]float64) (text string) {
+	for _, reason := range slices.Sorted(maps.Keys(lost)) {
+		text += fmt.Sprintf(", %s %.0f", reason, lost[reason])
+	}
+	return text
+}
