@@ -21,7 +21,7 @@ import (
 
 // options are the command's flags.
 type options struct {
-	binary, out, memoryLimit, gogc, phases, profile, variants, resident string
+	binary, out, memoryLimit, phases, profile, variants, resident string
 
 	quick                          bool
 	rounds                         int
@@ -64,7 +64,6 @@ func main() {
 	flag.StringVar(&o.binary, "bin", "build/otelcol-bench/otelcol-bench", "collector with all processors that are compared")
 	flag.StringVar(&o.out, "out", "build/bench/linker.json", "file for the figures")
 	flag.StringVar(&o.memoryLimit, "memory-limit", "1600MiB", "GOMEMLIMIT of every collector")
-	flag.StringVar(&o.gogc, "gogc", "200", "GOGC of every collector, as in the ready deployment of the linker")
 	flag.StringVar(&o.phases, "phases", "saturated,sustained,growth,rebuild", "what to measure")
 	flag.StringVar(&o.profile, "profile", "", "folder for CPU profiles of the saturated and the sustained phase; profiling is in the figures")
 	flag.StringVar(&o.variants, "variants", strings.Join(order, ","), "what is measured in the phases that compare")

@@ -201,7 +201,7 @@ func (o *options) profileFile(name string) string {
 
 // measure does a run with the command's collector.
 func (o *options) measure(ctx context.Context, spec run) (figures, error) {
-	spec.binary, spec.environment = o.binary, []string{"GOMEMLIMIT=" + o.memoryLimit, "GOGC=" + o.gogc}
+	spec.binary, spec.environment = o.binary, []string{"GOMEMLIMIT=" + o.memoryLimit}
 	return spec.do(ctx)
 }
 
