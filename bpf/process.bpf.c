@@ -69,8 +69,7 @@ int sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
 
 	if (!p && !trace_all)
 		return 0;
-	bpf_map_delete_elem(&sends, &id);
-	bpf_map_delete_elem(&receives, &id);
+	bpf_map_delete_elem(&calls, &id);
 	if (BPF_CORE_READ(task, signal, live.counter) != 0)
 		return 0;
 	int traced = process_traced(p);

@@ -29,7 +29,8 @@ type ProcessCall struct {
 	Promised uint32
 	Captured uint32
 	Fd       int32
-	Pad      uint32
+	Action   uint16
+	Go       uint16
 }
 
 type ProcessProcess struct {
@@ -46,11 +47,10 @@ type ProcessProcess struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	ProcessMapCalls             = "calls"
 	ProcessMapEvents            = "events"
 	ProcessMapLosses            = "losses"
 	ProcessMapProcesses         = "processes"
-	ProcessMapReceives          = "receives"
-	ProcessMapSends             = "sends"
 	ProcessProgSchedProcessExec = "sched_process_exec"
 	ProcessProgSchedProcessExit = "sched_process_exit"
 	ProcessProgSchedProcessFork = "sched_process_fork"
@@ -109,11 +109,10 @@ type ProcessProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProcessMapSpecs struct {
+	Calls     *ebpf.MapSpec `ebpf:"calls"`
 	Events    *ebpf.MapSpec `ebpf:"events"`
 	Losses    *ebpf.MapSpec `ebpf:"losses"`
 	Processes *ebpf.MapSpec `ebpf:"processes"`
-	Receives  *ebpf.MapSpec `ebpf:"receives"`
-	Sends     *ebpf.MapSpec `ebpf:"sends"`
 }
 
 // ProcessVariableSpecs contains global variables before they are loaded into the kernel.
@@ -144,20 +143,18 @@ func (o *ProcessObjects) Close() error {
 //
 // It can be passed to LoadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProcessMaps struct {
+	Calls     *ebpf.Map `ebpf:"calls"`
 	Events    *ebpf.Map `ebpf:"events"`
 	Losses    *ebpf.Map `ebpf:"losses"`
 	Processes *ebpf.Map `ebpf:"processes"`
-	Receives  *ebpf.Map `ebpf:"receives"`
-	Sends     *ebpf.Map `ebpf:"sends"`
 }
 
 func (m *ProcessMaps) Close() error {
 	return _ProcessClose(
+		m.Calls,
 		m.Events,
 		m.Losses,
 		m.Processes,
-		m.Receives,
-		m.Sends,
 	)
 }
 

@@ -12,71 +12,89 @@
 #include "lifetime.h"
 #include "receive.h"
 #include "send.h"
+#include "transfer.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define ENTER(name) \
-	SEC("tracepoint/syscalls/sys_enter_" #name) int sys_enter_##name(struct syscall_enter *ctx)
-#define EXIT(name) \
-	SEC("tracepoint/syscalls/sys_exit_" #name) int sys_exit_##name(struct syscall_exit *ctx)
+/*
+ * Raw tracepoints fire for every system call of every process, and still cost less
+ * than the tracepoints of single calls, which go through perf. So what is not watched
+ * leaves first, and then who is not traced.
+ */
 
-static __always_inline struct buffers one_buffer(__u64 addr, __u64 len)
+/* TP_PROTO(struct pt_regs *regs, long id) */
+SEC("tp_btf/sys_enter")
+int sys_enter(__u64 *ctx)
 {
-	struct buffers b = {.addr = addr, .len = len};
-	return b;
+	struct pt_regs *regs = (void *)ctx[0];
+	long nr = ctx[1];
+	enum action action = action_of(nr);
+	struct process *p;
+	__u64 id;
+
+	if (action == ACTION_NONE && nr != NR_SPLICE)
+		return 0;
+	id = bpf_get_current_pid_tgid();
+	p = process_find(id >> 32);
+	if (!process_traced(p) || caller_is_32bit())
+		return 0;
+	int fd = ARGUMENT_1(regs);
+	__u64 second = ARGUMENT_2(regs), third = ARGUMENT_3(regs), fourth = ARGUMENT_4(regs);
+
+	switch (action) {
+	case ACTION_SEND:
+		return send_enter(id, p, fd, sent_buffers(nr, second, third), nr == NR_SENDMMSG ? second : 0);
+	case ACTION_RECEIVE:
+		if (receive_flags(nr, third, fourth) & MSG_PEEK)
+			return 0;
+		return receive_enter(id, p, fd, received_buffers(nr, second, third), nr == NR_RECVMMSG ? second : 0);
+	case ACTION_CONNECT:
+		return connect_enter(p, fd, second);
+	case ACTION_ACCEPT:
+		return accept_enter(id);
+	case ACTION_CLOSE:
+		return close_enter(p, fd);
+	default:
+		return splice_enter(id, p, fd, third);
+	}
 }
 
-static __always_inline struct buffers vector(__u64 iov, __u64 count)
+/* TP_PROTO(struct pt_regs *regs, long ret) */
+SEC("tp_btf/sys_exit")
+int sys_exit(__u64 *ctx)
 {
-	struct buffers b = {.addr = iov, .count = count < IOV_MAX_READ ? count : IOV_MAX_READ};
+	struct pt_regs *regs = (void *)ctx[0];
+	long nr = SYSCALL_NUMBER(regs);
+	__s64 ret = ctx[1];
+	struct call *call;
+	__u64 id;
 
-	/* A count of 0 would mean one buffer: an empty one is meant. */
-	if (count == 0)
-		b.addr = 0;
-	return b;
+	enum action expected = action_of(nr);
+
+	if (expected == ACTION_NONE && nr != NR_SPLICE)
+		return 0;
+	id = bpf_get_current_pid_tgid();
+	call = bpf_map_lookup_elem(&calls, &id);
+	if (!call)
+		return 0;
+	__u32 action = call->action;
+	call->action = ACTION_NONE;
+	if (expected != action && nr != NR_SPLICE)
+		return 0;
+	switch (action) {
+	case ACTION_SEND:
+		return send_exit(id, call, ret);
+	case ACTION_RECEIVE:
+		return receive_exit(id, call, ret);
+	case ACTION_ACCEPT:
+		return accept_exit(process_find(id >> 32), ret);
+	}
+	return 0;
 }
-
-/* Works for struct mmsghdr as well: it begins with a msghdr. */
-static __always_inline struct buffers message(__u64 addr)
-{
-	struct user_msghdr m = {};
-
-	bpf_probe_read_user(&m, sizeof(m), (void *)addr);
-	return vector(m.iov, m.iovlen);
-}
-
-ENTER(write) { return send_enter(ctx->args[0], one_buffer(ctx->args[1], ctx->args[2]), 0); }
-ENTER(writev) { return send_enter(ctx->args[0], vector(ctx->args[1], ctx->args[2]), 0); }
-ENTER(sendto) { return send_enter(ctx->args[0], one_buffer(ctx->args[1], ctx->args[2]), 0); }
-ENTER(sendmsg) { return send_enter(ctx->args[0], message(ctx->args[1]), 0); }
-ENTER(sendmmsg) { return send_enter(ctx->args[0], message(ctx->args[1]), ctx->args[1]); }
-
-EXIT(write) { return send_exit(ctx->ret, FORM_BUFFER); }
-EXIT(writev) { return send_exit(ctx->ret, FORM_VECTOR); }
-EXIT(sendto) { return send_exit(ctx->ret, FORM_BUFFER); }
-EXIT(sendmsg) { return send_exit(ctx->ret, FORM_VECTOR); }
-EXIT(sendmmsg) { return send_exit(ctx->ret, FORM_MESSAGES); }
-
-ENTER(read) { return receive_enter(ctx->args[0], one_buffer(ctx->args[1], ctx->args[2]), 0, 0); }
-ENTER(readv) { return receive_enter(ctx->args[0], vector(ctx->args[1], ctx->args[2]), 0, 0); }
-ENTER(recvfrom) { return receive_enter(ctx->args[0], one_buffer(ctx->args[1], ctx->args[2]), 0, ctx->args[3]); }
-ENTER(recvmsg) { return receive_enter(ctx->args[0], message(ctx->args[1]), 0, ctx->args[2]); }
-ENTER(recvmmsg) { return receive_enter(ctx->args[0], message(ctx->args[1]), ctx->args[1], ctx->args[3]); }
-
-EXIT(read) { return receive_exit(ctx->ret, FORM_BUFFER); }
-EXIT(readv) { return receive_exit(ctx->ret, FORM_VECTOR); }
-EXIT(recvfrom) { return receive_exit(ctx->ret, FORM_BUFFER); }
-EXIT(recvmsg) { return receive_exit(ctx->ret, FORM_VECTOR); }
-EXIT(recvmmsg) { return receive_exit(ctx->ret, FORM_MESSAGES); }
-
-ENTER(connect) { return connect_enter(ctx->args[0], ctx->args[1]); }
-EXIT(accept) { return accept_exit(ctx->ret); }
-EXIT(accept4) { return accept_exit(ctx->ret); }
-ENTER(close) { return close_enter(ctx->args[0]); }
 
 /* TP_PROTO(const struct sock *sk, const int oldstate, const int newstate) */
-SEC("raw_tracepoint/inet_sock_set_state")
-int inet_sock_set_state(struct bpf_raw_tracepoint_args *ctx)
+SEC("tp_btf/inet_sock_set_state")
+int inet_sock_set_state(__u64 *ctx)
 {
-	return state_changed((struct sock *)ctx->args[0], (int)ctx->args[2]);
+	return state_changed((struct sock *)ctx[0], (int)ctx[2]);
 }

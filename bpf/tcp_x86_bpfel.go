@@ -29,7 +29,8 @@ type TCPCall struct {
 	Promised uint32
 	Captured uint32
 	Fd       int32
-	Pad      uint32
+	Action   uint16
+	Go       uint16
 }
 
 type TCPConnection struct {
@@ -85,44 +86,23 @@ type TCPScratch struct {
 	_     structs.HostLayout
 	Event TCPEvent
 	Data  [32768]uint8
+	Sent  uint32
+	_     [4]byte
 }
 
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	TCPMapCalls             = "calls"
 	TCPMapConnections       = "connections"
 	TCPMapEvents            = "events"
 	TCPMapLosses            = "losses"
 	TCPMapProcesses         = "processes"
-	TCPMapReceives          = "receives"
 	TCPMapScratches         = "scratches"
-	TCPMapSends             = "sends"
 	TCPProgInetSockSetState = "inet_sock_set_state"
-	TCPProgSysEnterClose    = "sys_enter_close"
-	TCPProgSysEnterConnect  = "sys_enter_connect"
-	TCPProgSysEnterRead     = "sys_enter_read"
-	TCPProgSysEnterReadv    = "sys_enter_readv"
-	TCPProgSysEnterRecvfrom = "sys_enter_recvfrom"
-	TCPProgSysEnterRecvmmsg = "sys_enter_recvmmsg"
-	TCPProgSysEnterRecvmsg  = "sys_enter_recvmsg"
-	TCPProgSysEnterSendmmsg = "sys_enter_sendmmsg"
-	TCPProgSysEnterSendmsg  = "sys_enter_sendmsg"
-	TCPProgSysEnterSendto   = "sys_enter_sendto"
-	TCPProgSysEnterWrite    = "sys_enter_write"
-	TCPProgSysEnterWritev   = "sys_enter_writev"
-	TCPProgSysExitAccept    = "sys_exit_accept"
-	TCPProgSysExitAccept4   = "sys_exit_accept4"
-	TCPProgSysExitRead      = "sys_exit_read"
-	TCPProgSysExitReadv     = "sys_exit_readv"
-	TCPProgSysExitRecvfrom  = "sys_exit_recvfrom"
-	TCPProgSysExitRecvmmsg  = "sys_exit_recvmmsg"
-	TCPProgSysExitRecvmsg   = "sys_exit_recvmsg"
-	TCPProgSysExitSendmmsg  = "sys_exit_sendmmsg"
-	TCPProgSysExitSendmsg   = "sys_exit_sendmsg"
-	TCPProgSysExitSendto    = "sys_exit_sendto"
-	TCPProgSysExitWrite     = "sys_exit_write"
-	TCPProgSysExitWritev    = "sys_exit_writev"
+	TCPProgSysEnter         = "sys_enter"
+	TCPProgSysExit          = "sys_exit"
 	TCPVarPayloadSize       = "payload_size"
 	TCPVarTraceAll          = "trace_all"
 	TCPVarWakeupBytes       = "wakeup_bytes"
@@ -171,43 +151,20 @@ type TCPSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type TCPProgramSpecs struct {
 	InetSockSetState *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
-	SysEnterClose    *ebpf.ProgramSpec `ebpf:"sys_enter_close"`
-	SysEnterConnect  *ebpf.ProgramSpec `ebpf:"sys_enter_connect"`
-	SysEnterRead     *ebpf.ProgramSpec `ebpf:"sys_enter_read"`
-	SysEnterReadv    *ebpf.ProgramSpec `ebpf:"sys_enter_readv"`
-	SysEnterRecvfrom *ebpf.ProgramSpec `ebpf:"sys_enter_recvfrom"`
-	SysEnterRecvmmsg *ebpf.ProgramSpec `ebpf:"sys_enter_recvmmsg"`
-	SysEnterRecvmsg  *ebpf.ProgramSpec `ebpf:"sys_enter_recvmsg"`
-	SysEnterSendmmsg *ebpf.ProgramSpec `ebpf:"sys_enter_sendmmsg"`
-	SysEnterSendmsg  *ebpf.ProgramSpec `ebpf:"sys_enter_sendmsg"`
-	SysEnterSendto   *ebpf.ProgramSpec `ebpf:"sys_enter_sendto"`
-	SysEnterWrite    *ebpf.ProgramSpec `ebpf:"sys_enter_write"`
-	SysEnterWritev   *ebpf.ProgramSpec `ebpf:"sys_enter_writev"`
-	SysExitAccept    *ebpf.ProgramSpec `ebpf:"sys_exit_accept"`
-	SysExitAccept4   *ebpf.ProgramSpec `ebpf:"sys_exit_accept4"`
-	SysExitRead      *ebpf.ProgramSpec `ebpf:"sys_exit_read"`
-	SysExitReadv     *ebpf.ProgramSpec `ebpf:"sys_exit_readv"`
-	SysExitRecvfrom  *ebpf.ProgramSpec `ebpf:"sys_exit_recvfrom"`
-	SysExitRecvmmsg  *ebpf.ProgramSpec `ebpf:"sys_exit_recvmmsg"`
-	SysExitRecvmsg   *ebpf.ProgramSpec `ebpf:"sys_exit_recvmsg"`
-	SysExitSendmmsg  *ebpf.ProgramSpec `ebpf:"sys_exit_sendmmsg"`
-	SysExitSendmsg   *ebpf.ProgramSpec `ebpf:"sys_exit_sendmsg"`
-	SysExitSendto    *ebpf.ProgramSpec `ebpf:"sys_exit_sendto"`
-	SysExitWrite     *ebpf.ProgramSpec `ebpf:"sys_exit_write"`
-	SysExitWritev    *ebpf.ProgramSpec `ebpf:"sys_exit_writev"`
+	SysEnter         *ebpf.ProgramSpec `ebpf:"sys_enter"`
+	SysExit          *ebpf.ProgramSpec `ebpf:"sys_exit"`
 }
 
 // TCPMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TCPMapSpecs struct {
+	Calls       *ebpf.MapSpec `ebpf:"calls"`
 	Connections *ebpf.MapSpec `ebpf:"connections"`
 	Events      *ebpf.MapSpec `ebpf:"events"`
 	Losses      *ebpf.MapSpec `ebpf:"losses"`
 	Processes   *ebpf.MapSpec `ebpf:"processes"`
-	Receives    *ebpf.MapSpec `ebpf:"receives"`
 	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
-	Sends       *ebpf.MapSpec `ebpf:"sends"`
 }
 
 // TCPVariableSpecs contains global variables before they are loaded into the kernel.
@@ -239,24 +196,22 @@ func (o *TCPObjects) Close() error {
 //
 // It can be passed to LoadTCPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TCPMaps struct {
+	Calls       *ebpf.Map `ebpf:"calls"`
 	Connections *ebpf.Map `ebpf:"connections"`
 	Events      *ebpf.Map `ebpf:"events"`
 	Losses      *ebpf.Map `ebpf:"losses"`
 	Processes   *ebpf.Map `ebpf:"processes"`
-	Receives    *ebpf.Map `ebpf:"receives"`
 	Scratches   *ebpf.Map `ebpf:"scratches"`
-	Sends       *ebpf.Map `ebpf:"sends"`
 }
 
 func (m *TCPMaps) Close() error {
 	return _TCPClose(
+		m.Calls,
 		m.Connections,
 		m.Events,
 		m.Losses,
 		m.Processes,
-		m.Receives,
 		m.Scratches,
-		m.Sends,
 	)
 }
 
@@ -274,59 +229,15 @@ type TCPVariables struct {
 // It can be passed to LoadTCPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TCPPrograms struct {
 	InetSockSetState *ebpf.Program `ebpf:"inet_sock_set_state"`
-	SysEnterClose    *ebpf.Program `ebpf:"sys_enter_close"`
-	SysEnterConnect  *ebpf.Program `ebpf:"sys_enter_connect"`
-	SysEnterRead     *ebpf.Program `ebpf:"sys_enter_read"`
-	SysEnterReadv    *ebpf.Program `ebpf:"sys_enter_readv"`
-	SysEnterRecvfrom *ebpf.Program `ebpf:"sys_enter_recvfrom"`
-	SysEnterRecvmmsg *ebpf.Program `ebpf:"sys_enter_recvmmsg"`
-	SysEnterRecvmsg  *ebpf.Program `ebpf:"sys_enter_recvmsg"`
-	SysEnterSendmmsg *ebpf.Program `ebpf:"sys_enter_sendmmsg"`
-	SysEnterSendmsg  *ebpf.Program `ebpf:"sys_enter_sendmsg"`
-	SysEnterSendto   *ebpf.Program `ebpf:"sys_enter_sendto"`
-	SysEnterWrite    *ebpf.Program `ebpf:"sys_enter_write"`
-	SysEnterWritev   *ebpf.Program `ebpf:"sys_enter_writev"`
-	SysExitAccept    *ebpf.Program `ebpf:"sys_exit_accept"`
-	SysExitAccept4   *ebpf.Program `ebpf:"sys_exit_accept4"`
-	SysExitRead      *ebpf.Program `ebpf:"sys_exit_read"`
-	SysExitReadv     *ebpf.Program `ebpf:"sys_exit_readv"`
-	SysExitRecvfrom  *ebpf.Program `ebpf:"sys_exit_recvfrom"`
-	SysExitRecvmmsg  *ebpf.Program `ebpf:"sys_exit_recvmmsg"`
-	SysExitRecvmsg   *ebpf.Program `ebpf:"sys_exit_recvmsg"`
-	SysExitSendmmsg  *ebpf.Program `ebpf:"sys_exit_sendmmsg"`
-	SysExitSendmsg   *ebpf.Program `ebpf:"sys_exit_sendmsg"`
-	SysExitSendto    *ebpf.Program `ebpf:"sys_exit_sendto"`
-	SysExitWrite     *ebpf.Program `ebpf:"sys_exit_write"`
-	SysExitWritev    *ebpf.Program `ebpf:"sys_exit_writev"`
+	SysEnter         *ebpf.Program `ebpf:"sys_enter"`
+	SysExit          *ebpf.Program `ebpf:"sys_exit"`
 }
 
 func (p *TCPPrograms) Close() error {
 	return _TCPClose(
 		p.InetSockSetState,
-		p.SysEnterClose,
-		p.SysEnterConnect,
-		p.SysEnterRead,
-		p.SysEnterReadv,
-		p.SysEnterRecvfrom,
-		p.SysEnterRecvmmsg,
-		p.SysEnterRecvmsg,
-		p.SysEnterSendmmsg,
-		p.SysEnterSendmsg,
-		p.SysEnterSendto,
-		p.SysEnterWrite,
-		p.SysEnterWritev,
-		p.SysExitAccept,
-		p.SysExitAccept4,
-		p.SysExitRead,
-		p.SysExitReadv,
-		p.SysExitRecvfrom,
-		p.SysExitRecvmmsg,
-		p.SysExitRecvmsg,
-		p.SysExitSendmmsg,
-		p.SysExitSendmsg,
-		p.SysExitSendto,
-		p.SysExitWrite,
-		p.SysExitWritev,
+		p.SysEnter,
+		p.SysExit,
 	)
 }
 

@@ -41,3 +41,28 @@ static __always_inline __u32 buffers_size(const struct buffers *b, __u32 limit)
 	return total < limit ? total : limit;
 }
 
+static __always_inline struct buffers one_buffer(__u64 addr, __u64 len)
+{
+	struct buffers b = {.addr = addr, .len = len};
+
+	return b;
+}
+
+static __always_inline struct buffers vector(__u64 iov, __u64 count)
+{
+	struct buffers b = {.addr = iov, .count = count < IOV_MAX_READ ? count : IOV_MAX_READ};
+
+	/* A count of 0 would mean one buffer: an empty one is meant. */
+	if (count == 0)
+		b.addr = 0;
+	return b;
+}
+
+/* Works for struct mmsghdr as well: it begins with a msghdr. */
+static __always_inline struct buffers message(__u64 addr)
+{
+	struct user_msghdr m = {};
+
+	bpf_probe_read_user(&m, sizeof(m), (void *)addr);
+	return vector(m.iov, m.iovlen);
+}

@@ -4,16 +4,9 @@
 
 #include "goroutine.h"
 #include "payload.h"
+#include "process.h"
 #include "socket.h"
 #include "thread.h"
-
-/* The calling process if it is traced; *id becomes its thread's id. */
-static __always_inline int traced_caller(__u64 *id, struct process **p)
-{
-	*id = bpf_get_current_pid_tgid();
-	*p = process_find(*id >> 32);
-	return process_traced(*p);
-}
 
 static __always_inline void event_begin(struct event *e, __u8 kind, __u64 id, const struct process *p)
 {
@@ -39,7 +32,9 @@ static __always_inline void scratch_send(struct scratch *s, __u32 payload)
 	if (payload > PAYLOAD_MAX)
 		payload = PAYLOAD_MAX;
 	s->event.data_len = payload;
-	if (bpf_ringbuf_output(&events, s, sizeof(s->event) + payload, event_wakeup()))
+	__u64 wakeup = s->sent++ % WAKEUP_EVERY ? BPF_RB_NO_WAKEUP : event_wakeup();
+
+	if (bpf_ringbuf_output(&events, s, sizeof(s->event) + payload, wakeup))
 		count_loss(LOSS_RING_BUFFER_FULL);
 }
 
@@ -61,30 +56,20 @@ static __always_inline __u32 turn_budget(const struct connection *c)
 	return captured < payload_size ? payload_size - captured : 0;
 }
 
-/* How a system call describes its bytes: constants, so that each program has only what it needs. */
-enum form {
-	FORM_BUFFER,
-	FORM_VECTOR,
-	FORM_MESSAGES,
-};
-
-static __always_inline struct buffers buffers_of(const struct call *call, int form)
+/* The calling process, for who needs to know its goroutine; else NULL. */
+static __always_inline struct process *call_process(__u64 id, const struct call *call)
 {
-	struct buffers b = call->buffers;
-
-	if (form == FORM_BUFFER)
-		b.count = 0;
-	return b;
+	return call->go ? process_find(id >> 32) : NULL;
 }
 
 /* The bytes that a call moved, from its result. */
-static __always_inline __u64 bytes_moved(const struct call *call, __s64 ret, int form)
+static __always_inline __u64 bytes_moved(const struct call *call, __s64 ret)
 {
 	__u64 total = 0;
 
 	if (ret < 0)
 		return 0;
-	if (form != FORM_MESSAGES)
+	if (!call->messages)
 		return ret;
 	for (__u32 i = 0; i < IOV_MAX_READ && i < ret; i++) {
 		struct user_mmsghdr m = {};

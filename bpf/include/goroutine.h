@@ -13,11 +13,11 @@
 static __always_inline void goroutine_read(struct event *e, const struct process *p)
 {
 #if defined(__TARGET_ARCH_x86)
-	if (!p || !(p->flags & PROCESS_GO))
+	if (!process_is_go(p))
 		return;
 
 	struct task_struct *task = (void *)bpf_get_current_task();
-	unsigned long fsbase = BPF_CORE_READ(task, thread.fsbase);
+	unsigned long fsbase = READ(task_struct, task, thread.fsbase);
 	__u64 g = 0;
 
 	if (bpf_probe_read_user(&g, sizeof(g), (void *)(fsbase + p->g_offset)) || !g)

@@ -76,7 +76,13 @@ struct thread_struct {
 	unsigned long fsbase; /* x86 */
 };
 
+struct thread_info {
+	unsigned long flags; /* arm64: TIF_32BIT */
+	__u32 status;        /* x86: TS_COMPAT */
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	int pid;
 	int tgid;
 	struct files_struct *files;
@@ -124,7 +130,32 @@ struct tcp_sock {
 	__u64 bytes_received;
 };
 
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long di, si, dx, r10, r8, r9;
+	unsigned long orig_ax;
+};
+#else
+struct pt_regs {
+	__u64 regs[31];
+	__u64 orig_x0;
+	__s32 syscallno;
+};
+#endif
+
 #pragma clang attribute pop
+
+/*
+ * READ(type, pointer, field) reads a field of a kernel structure. Where the kernel
+ * has bpf_rdonly_cast (6.2) it becomes one load, which the kernel guards; elsewhere
+ * a call of bpf_probe_read_kernel. The verifier removes the other one.
+ */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+#define CAST(type, pointer) \
+	((struct type *)bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(struct type)))
+#define READ(type, pointer, field) \
+	(bpf_rdonly_cast ? CAST(type, pointer)->field : BPF_CORE_READ((struct type *)(pointer), field))
 
 /* User-space layouts (uapi), read with bpf_probe_read_user. */
 struct user_iovec {
@@ -148,17 +179,4 @@ struct user_mmsghdr {
 	struct user_msghdr hdr;
 	__u32 len;
 	__u32 pad;
-};
-
-/* The contexts of the syscalls:sys_enter_* and sys_exit_* tracepoints. */
-struct syscall_enter {
-	__u64 common;
-	__s64 nr;
-	__u64 args[6];
-};
-
-struct syscall_exit {
-	__u64 common;
-	__s64 nr;
-	__s64 ret;
 };

@@ -3,9 +3,10 @@
 #pragma once
 
 #include "call.h"
+#include "syscalls.h"
 
 /* Reports who connects, and to where: sa is the user's struct sockaddr. */
-static __always_inline int connect_enter(int fd, __u64 sa)
+static __always_inline int connect_enter(const struct process *p, int fd, __u64 sa)
 {
 	struct {
 		__u16 family;
@@ -13,11 +14,10 @@ static __always_inline int connect_enter(int fd, __u64 sa)
 		__u32 v4_or_flow;
 		__u8 v6[16];
 	} to = {};
-	struct process *p;
 	struct event *e;
-	__u64 id, socket;
+	__u64 socket;
 
-	if (!traced_caller(&id, &p) || !tcp_sock_of(file_of(fd), &socket))
+	if (!tcp_sock_of(file_of(fd), &socket))
 		return 0;
 	e = event_reserve(EVENT_CONNECT);
 	if (!e)
@@ -37,13 +37,22 @@ static __always_inline int connect_enter(int fd, __u64 sa)
 	return 0;
 }
 
-static __always_inline int accept_exit(__s64 ret)
+/* Its exit is waited for. */
+static __always_inline int accept_enter(__u64 id)
 {
-	struct process *p;
-	struct event *e;
-	__u64 id, socket;
+	struct call *call = call_of(id);
 
-	if (ret < 0 || !traced_caller(&id, &p))
+	if (call)
+		call->action = ACTION_ACCEPT;
+	return 0;
+}
+
+static __always_inline int accept_exit(const struct process *p, __s64 ret)
+{
+	struct event *e;
+	__u64 socket;
+
+	if (ret < 0)
 		return 0;
 	struct sock *sk = tcp_sock_of(file_of(ret), &socket);
 	if (!sk)
@@ -64,23 +73,19 @@ static __always_inline int last_reference(struct file *file)
 	struct file___6_13 *counted = (void *)file;
 
 	if (bpf_core_field_exists(counted->f_ref))
-		return BPF_CORE_READ(counted, f_ref.refcnt.counter) == 0;
-	return BPF_CORE_READ(file, f_count.counter) == 1;
+		return READ(file___6_13, counted, f_ref.refcnt.counter) == 0;
+	return READ(file, file, f_count.counter) == 1;
 }
 
-static __always_inline int close_enter(int fd)
+static __always_inline int close_enter(const struct process *p, int fd)
 {
-	struct process *p;
-	struct event *e;
-	__u64 id, socket, key;
-
-	if (!traced_caller(&id, &p))
-		return 0;
 	struct file *file = file_of(fd);
-	struct sock *sk = tcp_sock_of(file, &socket);
-	if (!sk || !last_reference(file))
+	struct event *e;
+	__u64 socket, key;
+
+	key = (__u64)sock_of(file, &socket);
+	if (!key || !last_reference(file))
 		return 0;
-	key = (__u64)sk;
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
 	if (!c || c->socket != socket || c->closed)
 		return 0;
@@ -115,7 +120,7 @@ static __always_inline int state_changed(struct sock *sk, int state)
 			e->pid = 0;
 			e->tid = 0;
 			e->socket = c->socket;
-			e->error = BPF_CORE_READ(sk, sk_err);
+			e->error = READ(sock, sk, sk_err);
 			bpf_ringbuf_submit(e, event_wakeup());
 		}
 	}

@@ -13,7 +13,11 @@ const volatile __u32 payload_size = 1024;
 struct scratch {
 	struct event event;
 	__u8 data[2 * PAYLOAD_MAX]; /* room for offset + length without a further check */
+	__u32 sent;
 };
+
+/* How many events of a CPU go by between two looks at how much waits. */
+#define WAKEUP_EVERY 64
 
 /*
  * One for each CPU; only the syscall programs use it, and they do not interrupt
@@ -45,8 +49,8 @@ __noinline int payload_append(__u64 addr, __u64 len, __u32 done, __u32 want)
 	struct scratch *s = scratch_get();
 	__u32 n;
 
-	if (!s || done >= PAYLOAD_MAX || want <= done)
-		return done;
+	if (!addr || !s || done >= PAYLOAD_MAX || want <= done)
+		return done; /* bytes that splice moves are at no address */
 	n = want - done;
 	if (len < n)
 		n = len;

@@ -34,6 +34,11 @@ static __always_inline struct process *process_find(__u32 pid)
 	return bpf_map_lookup_elem(&processes, &pid);
 }
 
+static __always_inline int process_is_go(const struct process *p)
+{
+	return p && p->flags & PROCESS_GO;
+}
+
 static __always_inline int process_traced(const struct process *p)
 {
 	return p ? p->flags & PROCESS_TRACED : trace_all;

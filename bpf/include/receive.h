@@ -3,27 +3,30 @@
 #pragma once
 
 #include "call.h"
+#include "syscalls.h"
 
-static __always_inline int receive_enter(int fd, struct buffers b, __u64 messages, __u32 flags)
+static __always_inline int receive_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
 {
-	struct call call = {.buffers = b, .messages = messages};
-	struct process *p;
-	__u64 id;
+	struct connection *c;
+	struct call *call;
+	struct sock *sk;
 
-	if (flags & MSG_PEEK || !traced_caller(&id, &p))
-		return 0;
 	if (b.count == 0 && b.len == 0)
 		return 0;
-	struct sock *sk = tcp_sock_of(file_of(fd), &call.socket);
-	if (!sk)
-		return 0;
-	struct connection *c = connection_of(sk, call.socket);
+	c = connection_of(file_of(fd), &sk);
 	if (!c)
 		return 0;
+	call = call_of(id);
+	if (!call)
+		return 0;
 	identify(sk, c);
-	call.sk = (__u64)sk;
-	call.place = receive_place(sk, c);
-	call_remember(&receives, id, &call);
+	call->action = ACTION_RECEIVE;
+	call->go = process_is_go(p);
+	call->buffers = b;
+	call->messages = messages;
+	call->sk = (__u64)sk;
+	call->socket = c->socket;
+	call->place = receive_place(sk, c);
 	return 0;
 }
 
@@ -40,44 +43,35 @@ static __always_inline int error_passes(__s64 ret)
  */
 static __always_inline int receive_adopt(struct call *call, __s64 moved)
 {
-	__u64 socket = 0;
-	struct sock *sk = tcp_sock_of(file_of(call->fd), &socket);
-	struct connection *c;
+	struct sock *sk;
+	struct connection *c = connection_of(file_of(call->fd), &sk);
 
-	if (!sk)
-		return 0;
-	c = connection_of(sk, socket);
 	if (!c)
 		return 0;
 	identify(sk, c);
 	call->sk = (__u64)sk;
-	call->socket = socket;
+	call->socket = c->socket;
 	call->place = receive_place(sk, c) - moved;
 	return 1;
 }
 
-static __always_inline int receive_exit(__s64 ret, int form)
+static __always_inline int receive_exit(__u64 id, struct call *call, __s64 ret)
 {
-	struct buffers b;
-	__u64 id = bpf_get_current_pid_tgid();
-	struct call *call = bpf_map_lookup_elem(&receives, &id);
+	struct buffers b = call->buffers;
 
-	if (!call)
-		return 0;
 	if (error_passes(ret))
-		goto done;
-	__u64 moved = bytes_moved(call, ret, form);
+		return 0;
+	__u64 moved = bytes_moved(call, ret);
 	if (!call->sk && !receive_adopt(call, moved))
-		goto done;
+		return 0;
 
 	__u64 key = call->sk;
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
 	struct scratch *s = scratch_get();
 	if (!c || c->socket != call->socket || !s)
-		goto done;
-	b = buffers_of(call, form);
+		return 0;
 	__u32 payload = 0;
-	event_begin(&s->event, EVENT_RECEIVE, id, process_find(id >> 32));
+	event_begin(&s->event, EVENT_RECEIVE, id, call_process(id, call));
 	s->event.error = ret < 0 ? -ret : 0;
 	s->event.size = moved;
 	if (moved) {
@@ -91,7 +85,5 @@ static __always_inline int receive_exit(__s64 ret, int form)
 	}
 	event_connection(&s->event, c, call->place);
 	scratch_send(s, payload);
-done:
-	bpf_map_delete_elem(&receives, &id);
 	return 0;
 }

@@ -3,73 +3,67 @@
 #pragma once
 
 #include "call.h"
+#include "syscalls.h"
 
-static __always_inline int send_enter(int fd, struct buffers b, __u64 messages)
+static __always_inline int send_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
 {
-	struct call call = {.buffers = b, .messages = messages};
-	struct process *p;
-	__u64 id;
-
-	if (!traced_caller(&id, &p))
-		return 0;
-	struct sock *sk = tcp_sock_of(file_of(fd), &call.socket);
-	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_SYN_SENT)
-		return 0;
-	struct connection *c = connection_of(sk, call.socket);
+	struct sock *sk;
+	struct connection *c = connection_of(file_of(fd), &sk);
 	struct scratch *s = scratch_get();
-	if (!c || !s)
+	struct call *call;
+
+	if (!c || !s || READ(sock, sk, __sk_common.skc_state) == TCP_SYN_SENT)
+		return 0;
+	call = call_of(id);
+	if (!call)
 		return 0;
 	identify(sk, c);
-	call.sk = (__u64)sk;
-	call.place = send_place(sk, c);
+	call->action = ACTION_SEND;
+	call->go = process_is_go(p);
+	call->buffers = b;
+	call->messages = messages;
+	call->sk = (__u64)sk;
+	call->socket = c->socket;
+	call->place = send_place(sk, c);
+	call->promised = 0;
 
 	int turn = turn_to(c, DIRECTION_SENT);
 	__u32 want = buffers_size(&b, turn_budget(c));
-	call.captured = c->captured;
+	call->captured = c->captured;
 	if (want || turn) {
 		event_begin(&s->event, EVENT_SEND, id, p);
-		event_connection(&s->event, c, call.place);
+		event_connection(&s->event, c, call->place);
 		if (turn)
 			addresses_read(&s->event, sk);
-		call.promised = payload_head(&b, want);
-		c->captured += call.promised;
-		s->event.size = call.promised;
-		scratch_send(s, call.promised);
+		__u32 promised = payload_head(&b, want);
+		call->promised = promised;
+		c->captured += promised;
+		s->event.size = promised;
+		scratch_send(s, promised);
 	}
-	call_remember(&sends, id, &call);
 	return 0;
 }
 
-static __always_inline int send_exit(__s64 ret, int form)
+static __always_inline int send_exit(__u64 id, struct call *call, __s64 ret)
 {
-	struct buffers b;
-	struct process *p;
-	__u64 id = bpf_get_current_pid_tgid();
-	struct call *call = bpf_map_lookup_elem(&sends, &id);
-
-	if (!call)
-		return 0;
-	__u64 moved = bytes_moved(call, ret, form);
-	b = buffers_of(call, form);
-	if (moved == call->promised && (ret >= 0 || ret == -EAGAIN))
-		goto done;
-
+	struct buffers b = call->buffers;
+	__u64 moved = bytes_moved(call, ret);
 	__u64 key = call->sk;
+
+	if (moved == call->promised && (ret >= 0 || ret == -EAGAIN))
+		return 0;
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
 	struct scratch *s = scratch_get();
 	if (!c || c->socket != call->socket || !s)
-		goto done;
+		return 0;
 	if (moved < call->promised)
 		c->captured = call->captured + moved;
-	p = process_find(id >> 32);
-	event_begin(&s->event, EVENT_SENT, id, p);
+	event_begin(&s->event, EVENT_SENT, id, call_process(id, call));
 	event_connection(&s->event, c, call->place);
 	s->event.size = moved;
 	s->event.error = ret < 0 ? -ret : 0;
 	if (moved > call->promised)
 		payload_tail(&b, moved);
 	scratch_send(s, 0);
-done:
-	bpf_map_delete_elem(&sends, &id);
 	return 0;
 }

@@ -36,49 +36,67 @@ struct {
 static __always_inline struct file *file_of(int fd)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
-	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
-	struct file **slots, *file = NULL;
+	struct files_struct *files = READ(task_struct, task, files);
+	struct fdtable *fdt = READ(files_struct, files, fdt);
+	struct file *file = NULL;
 
-	if (fd < 0 || (unsigned int)fd >= BPF_CORE_READ(fdt, max_fds))
+	if (fd < 0 || (unsigned int)fd >= READ(fdtable, fdt, max_fds))
 		return NULL;
-	slots = BPF_CORE_READ(fdt, fd);
+	struct file **slots = READ(fdtable, fdt, fd);
 	bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
 	return file;
+}
+
+/* Returns the socket behind file and its inode number, NULL where it is something else. */
+static __always_inline struct sock *sock_of(struct file *file, __u64 *socket)
+{
+	struct inode *inode;
+
+	if (!file)
+		return NULL;
+	inode = READ(file, file, f_inode);
+	if ((READ(inode, inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	*socket = READ(inode, inode, i_ino);
+	struct socket *sock = READ(file, file, private_data);
+	return READ(socket, sock, sk);
+}
+
+static __always_inline int is_tcp(struct sock *sk)
+{
+	__u16 family = READ(sock, sk, __sk_common.skc_family);
+
+	return (family == AF_INET || family == AF_INET6) &&
+	       READ(sock, sk, sk_type) == SOCK_STREAM && READ(sock, sk, sk_protocol) == IPPROTO_TCP;
 }
 
 /* Returns the TCP socket behind file and its inode number, NULL where it is something else. */
 static __always_inline struct sock *tcp_sock_of(struct file *file, __u64 *socket)
 {
-	struct inode *inode;
-	struct sock *sk;
-	__u16 family;
+	struct sock *sk = sock_of(file, socket);
 
-	if (!file)
-		return NULL;
-	inode = BPF_CORE_READ(file, f_inode);
-	if ((BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return NULL;
-	struct socket *sock = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(sock, sk);
-	if (!sk)
-		return NULL;
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (family != AF_INET && family != AF_INET6)
-		return NULL;
-	if (BPF_CORE_READ(sk, sk_type) != SOCK_STREAM || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP)
-		return NULL;
-	*socket = BPF_CORE_READ(inode, i_ino);
-	return sk;
+	return sk && is_tcp(sk) ? sk : NULL;
 }
 
-static __always_inline struct connection *connection_of(struct sock *sk, __u64 socket)
+/*
+ * Returns what is remembered of the TCP connection behind a descriptor, and its
+ * socket; NULL where it is something else.
+ */
+static __always_inline struct connection *connection_of(struct file *file, struct sock **sk)
 {
-	__u64 key = (__u64)sk;
-	struct connection *c = bpf_map_lookup_elem(&connections, &key);
+	struct connection fresh = {};
+	struct connection *c;
+	__u64 key;
 
-	if (c && c->socket == socket)
+	*sk = sock_of(file, &fresh.socket);
+	if (!*sk)
+		return NULL;
+	key = (__u64)*sk;
+	c = bpf_map_lookup_elem(&connections, &key);
+	if (c && c->socket == fresh.socket)
 		return c;
-	struct connection fresh = {.socket = socket};
+	if (!is_tcp(*sk))
+		return NULL;
 	bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&connections, &key);
 }
@@ -92,9 +110,9 @@ static __always_inline struct connection *connection_of(struct sock *sk, __u64 s
  */
 static __always_inline int first_sent_of(struct tcp_sock *tp, __u32 *first)
 {
-	__u32 sent = (__u32)(BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans));
-	__u32 by_next = BPF_CORE_READ(tp, snd_nxt) - sent;
-	__u32 by_ack = BPF_CORE_READ(tp, snd_una) - (__u32)BPF_CORE_READ(tp, bytes_acked);
+	__u32 sent = (__u32)(READ(tcp_sock, tp, bytes_sent) - READ(tcp_sock, tp, bytes_retrans));
+	__u32 by_next = READ(tcp_sock, tp, snd_nxt) - sent;
+	__u32 by_ack = READ(tcp_sock, tp, snd_una) - (__u32)READ(tcp_sock, tp, bytes_acked);
 
 	*first = by_next;
 	return by_next == by_ack || by_next == by_ack + 1;
@@ -107,8 +125,8 @@ static __always_inline int first_sent_of(struct tcp_sock *tp, __u32 *first)
  */
 static __always_inline int first_received_of(struct tcp_sock *tp, __u32 *first)
 {
-	__u32 a = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
-	__u32 b = BPF_CORE_READ(tp, rcv_nxt) - (__u32)BPF_CORE_READ(tp, bytes_received);
+	__u32 a = READ(tcp_sock, tp, rcv_nxt) - (__u32)READ(tcp_sock, tp, bytes_received);
+	__u32 b = READ(tcp_sock, tp, rcv_nxt) - (__u32)READ(tcp_sock, tp, bytes_received);
 
 	*first = a;
 	return a == b;
@@ -117,7 +135,7 @@ static __always_inline int first_received_of(struct tcp_sock *tp, __u32 *first)
 static __always_inline void identify(struct sock *sk, struct connection *c)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u8 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	__u8 state = READ(sock, sk, __sk_common.skc_state);
 
 	/* In other states a SYN or FIN of our own is among the numbers. */
 	if (c->identified || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
@@ -144,9 +162,9 @@ static __always_inline __u64 place_near(__u64 near, __u32 low)
 static __always_inline __u64 send_place(struct sock *sk, const struct connection *c)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u64 near = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
+	__u64 near = READ(tcp_sock, tp, bytes_sent) - READ(tcp_sock, tp, bytes_retrans);
 
-	return place_near(near, BPF_CORE_READ(tp, write_seq) - c->first_sent);
+	return place_near(near, READ(tcp_sock, tp, write_seq) - c->first_sent);
 }
 
 /* The place of the next byte to be read. */
@@ -154,14 +172,14 @@ static __always_inline __u64 receive_place(struct sock *sk, const struct connect
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
-	return place_near(BPF_CORE_READ(tp, bytes_received), BPF_CORE_READ(tp, copied_seq) - c->first_received);
+	return place_near(READ(tcp_sock, tp, bytes_received), READ(tcp_sock, tp, copied_seq) - c->first_received);
 }
 
 static __always_inline void addresses_read(struct event *e, struct sock *sk)
 {
-	e->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	e->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	e->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	e->family = READ(sock, sk, __sk_common.skc_family);
+	e->local_port = READ(sock, sk, __sk_common.skc_num);
+	e->remote_port = bpf_ntohs(READ(sock, sk, __sk_common.skc_dport));
 	if (e->family == AF_INET) {
 		BPF_CORE_READ_INTO((__be32 *)e->local_addr, sk, __sk_common.skc_rcv_saddr);
 		BPF_CORE_READ_INTO((__be32 *)e->remote_addr, sk, __sk_common.skc_daddr);

@@ -14,25 +14,32 @@ struct call {
 	__u32 promised; /* sends: bytes that the event at entry announced */
 	__u32 captured; /* sends: the turn's captured bytes before this call */
 	__s32 fd;       /* where sk is 0 */
-	__u32 pad;
+	__u16 action;   /* enum action, ACTION_NONE when no exit is waited for */
+	__u16 go;       /* the process has goroutines */
 };
 
+/*
+ * An entry stays for its thread's next call, because replacing a value costs less
+ * than making and deleting it, and goes with the thread.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
+	__uint(max_entries, 32768);
 	__type(key, __u64); /* bpf_get_current_pid_tgid() */
 	__type(value, struct call);
-} sends SEC(".maps");
+} calls SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, __u64);
-	__type(value, struct call);
-} receives SEC(".maps");
-
-static __always_inline void call_remember(void *map, __u64 id, const struct call *call)
+/* Returns the thread's entry, NULL where there are too many threads. */
+static __always_inline struct call *call_of(__u64 id)
 {
-	if (bpf_map_update_elem(map, &id, call, BPF_ANY))
+	struct call *call = bpf_map_lookup_elem(&calls, &id);
+	struct call fresh = {};
+
+	if (call)
+		return call;
+	if (bpf_map_update_elem(&calls, &id, &fresh, BPF_NOEXIST)) {
 		count_loss(LOSS_THREAD_TABLE_FULL);
+		return NULL;
+	}
+	return bpf_map_lookup_elem(&calls, &id);
 }

@@ -140,7 +140,7 @@ func (a *attached) read(s *server) (r reading, err error) {
 		return r, err
 	}
 	var errs [3]error
-	r.agent, errs[0] = a.agent.CPU()
+	r.agent, errs[0] = runTime(a.agent.PID())
 	r.memory, errs[1] = a.agent.Memory()
 	r.telemetry, errs[2] = a.agent.Scrape()
 	return r, errors.Join(errs[:]...)

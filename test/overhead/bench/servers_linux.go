@@ -126,11 +126,36 @@ func (s *server) pids() []int {
 // cpu is the CPU time that the server has used.
 func (s *server) cpu() (total time.Duration, err error) {
 	for _, pid := range s.pids() {
-		used, err := collector.CPU(pid)
+		used, err := runTime(pid)
 		if err != nil {
 			return 0, err
 		}
 		total += used
+	}
+	return total, nil
+}
+
+// runTime is how long a process's threads have run, by the scheduler's clock: the ticks
+// of /proc/PID/stat miss threads that sleep before the next tick.
+func runTime(pid int) (total time.Duration, err error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // the thread has ended
+		}
+		if err != nil {
+			return 0, err
+		}
+		running, _, _ := strings.Cut(string(text), " ")
+		nanoseconds, err := strconv.ParseInt(running, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", file, err)
+		}
+		total += time.Duration(nanoseconds)
 	}
 	return total, nil
 }

@@ -71,22 +71,25 @@ func (k *Kernel) adoptThread(id uint64, file string) {
 		return
 	}
 	record, ok := k.receiveRecord(id, blocked)
-	if !ok || k.programs.receives.Update(id, record, ebpf.UpdateNoExist) != nil {
+	if !ok || k.programs.calls.Update(id, record, ebpf.UpdateNoExist) != nil {
 		return
 	}
 	if after, err := os.ReadFile(file); err == nil && bytes.Equal(before, after) {
 		return
 	}
 	var left bpf.TCPCall
-	if k.programs.receives.Lookup(id, &left) == nil && left.Sk == 0 {
-		_ = k.programs.receives.Delete(id)
+	if k.programs.calls.Lookup(id, &left) == nil && left.Sk == 0 {
+		_ = k.programs.calls.Delete(id)
 	}
 }
+
+// actionReceive is ACTION_RECEIVE of enum action in bpf/include/syscalls.h.
+const actionReceive = 2
 
 // receiveRecord describes a blocked receive to the kernel side; ok is false where
 // it is none.
 func (k *Kernel) receiveRecord(id uint64, c blockedCall) (record bpf.TCPCall, ok bool) {
-	record.Fd = int32(c.args[0])
+	record.Fd, record.Action, record.Go = int32(c.args[0]), actionReceive, 1
 	buffers := &record.Buffers
 	switch c.number {
 	case unix.SYS_RECVFROM:

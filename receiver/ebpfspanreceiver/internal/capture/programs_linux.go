@@ -22,7 +22,7 @@ const (
 
 // programs are the loaded BPF objects. They share the maps of the first one.
 type programs struct {
-	events, losses, processes, receives *ebpf.Map
+	events, losses, processes, calls *ebpf.Map
 	// roundTripMulti is nil where the kernel has no uprobe_multi links.
 	roundTrip, roundTripMulti *ebpf.Program
 
@@ -97,7 +97,7 @@ func (p *programs) load(options KernelOptions) error {
 		}
 	}
 	p.events, p.losses = shared["events"], shared["losses"]
-	p.processes, p.receives = shared["processes"], shared["receives"]
+	p.processes, p.calls = shared["processes"], shared["calls"]
 	return nil
 }
 
@@ -180,8 +180,8 @@ func (p *programs) attach() error {
 func attachSection(section string, program *ebpf.Program) (link.Link, error) {
 	parts := strings.Split(section, "/")
 	switch {
-	case parts[0] == "tracepoint" && len(parts) == 3:
-		return link.Tracepoint(parts[1], parts[2], program, nil)
+	case parts[0] == "tp_btf" && len(parts) == 2:
+		return link.AttachTracing(link.TracingOptions{Program: program})
 	case parts[0] == "raw_tracepoint" && len(parts) == 2:
 		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: parts[1], Program: program})
 	default:

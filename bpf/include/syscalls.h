@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The system calls that are watched: their numbers, and what each does, from the
+ * registers at its entry.
+ */
+#pragma once
+
+#include "kernel.h"
+
+/* arch/x86/entry/syscalls/syscall_64.tbl, and include/uapi/asm-generic/unistd.h. */
+#if defined(__TARGET_ARCH_x86)
+#define NR(x86, arm64) x86
+#else
+#define NR(x86, arm64) arm64
+#endif
+
+enum syscall_number {
+	NR_READ = NR(0, 63),
+	NR_WRITE = NR(1, 64),
+	NR_CLOSE = NR(3, 57),
+	NR_READV = NR(19, 65),
+	NR_WRITEV = NR(20, 66),
+	NR_SENDFILE = NR(40, 71),
+	NR_CONNECT = NR(42, 203),
+	NR_ACCEPT = NR(43, 202),
+	NR_SENDTO = NR(44, 206),
+	NR_RECVFROM = NR(45, 207),
+	NR_SENDMSG = NR(46, 211),
+	NR_RECVMSG = NR(47, 212),
+	NR_SPLICE = NR(275, 76),
+	NR_ACCEPT4 = NR(288, 242),
+	NR_RECVMMSG = NR(299, 243),
+	NR_SENDMMSG = NR(307, 269),
+	NR_PREADV2 = NR(327, 286),
+	NR_PWRITEV2 = NR(328, 287),
+};
+
+/* What a system call does with a socket. */
+enum action {
+	ACTION_NONE,
+	ACTION_SEND,
+	ACTION_RECEIVE,
+	ACTION_CONNECT,
+	ACTION_ACCEPT,
+	ACTION_CLOSE,
+};
+
+static __always_inline enum action action_of(long nr)
+{
+	switch (nr) {
+	case NR_WRITE:
+	case NR_WRITEV:
+	case NR_PWRITEV2:
+	case NR_SENDTO:
+	case NR_SENDMSG:
+	case NR_SENDMMSG:
+	case NR_SENDFILE:
+		return ACTION_SEND;
+	case NR_READ:
+	case NR_READV:
+	case NR_PREADV2:
+	case NR_RECVFROM:
+	case NR_RECVMSG:
+	case NR_RECVMMSG:
+		return ACTION_RECEIVE;
+	case NR_CONNECT:
+		return ACTION_CONNECT;
+	case NR_ACCEPT:
+	case NR_ACCEPT4:
+		return ACTION_ACCEPT;
+	case NR_CLOSE:
+		return ACTION_CLOSE;
+	}
+	return ACTION_NONE;
+}
+
+#if defined(__TARGET_ARCH_x86)
+#define ARGUMENT_1(regs) ((regs)->di)
+#define ARGUMENT_2(regs) ((regs)->si)
+#define ARGUMENT_3(regs) ((regs)->dx)
+#define ARGUMENT_4(regs) ((regs)->r10)
+#define SYSCALL_NUMBER(regs) ((long)(regs)->orig_ax)
+#else
+#define ARGUMENT_1(regs) ((regs)->orig_x0)
+#define ARGUMENT_2(regs) ((regs)->regs[1])
+#define ARGUMENT_3(regs) ((regs)->regs[2])
+#define ARGUMENT_4(regs) ((regs)->regs[3])
+#define SYSCALL_NUMBER(regs) ((long)(regs)->syscallno)
+#endif
+
+/*
+ * Whether the caller is a 32-bit program, whose numbers and structures are others
+ * (arch/x86/include/asm/thread_info.h, arch/arm64/include/asm/thread_info.h).
+ */
+static __always_inline int caller_is_32bit(void)
+{
+	struct task_struct *task = (void *)bpf_get_current_task();
+
+#if defined(__TARGET_ARCH_x86)
+	return READ(task_struct, task, thread_info.status) & 0x2; /* TS_COMPAT */
+#else
+	return READ(task_struct, task, thread_info.flags) & (1UL << 22); /* _TIF_32BIT */
+#endif
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where the arguments of the system calls say that the bytes are. */
+#pragma once
+
+#include "lifetime.h"
+#include "receive.h"
+#include "send.h"
+
+/* sendfile has no buffer: its size is known at its exit. */
+static __always_inline struct buffers sent_buffers(long nr, __u64 second, __u64 third)
+{
+	switch (nr) {
+	case NR_WRITEV:
+	case NR_PWRITEV2:
+		return vector(second, third);
+	case NR_SENDMSG:
+	case NR_SENDMMSG:
+		return message(second);
+	case NR_SENDFILE:
+		return one_buffer(0, 0);
+	}
+	return one_buffer(second, third);
+}
+
+static __always_inline struct buffers received_buffers(long nr, __u64 second, __u64 third)
+{
+	switch (nr) {
+	case NR_READV:
+	case NR_PREADV2:
+		return vector(second, third);
+	case NR_RECVMSG:
+	case NR_RECVMMSG:
+		return message(second);
+	}
+	return one_buffer(second, third);
+}
+
+static __always_inline __u64 receive_flags(long nr, __u64 third, __u64 fourth)
+{
+	switch (nr) {
+	case NR_RECVFROM:
+	case NR_RECVMMSG:
+		return fourth;
+	case NR_RECVMSG:
+		return third;
+	}
+	return 0;
+}
+
+/* splice(fd_in, off_in, fd_out, …): one end is a pipe, the other may be a socket. */
+static __always_inline int splice_enter(__u64 id, const struct process *p, int in, int out)
+{
+	/* Its bytes are in no buffer: one that holds something, but nowhere. */
+	receive_enter(id, p, in, one_buffer(0, 1), 0);
+	return send_enter(id, p, out, one_buffer(0, 0), 0);
+}
