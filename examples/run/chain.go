@@ -22,6 +22,8 @@ type Hop struct {
 	// Command returns the program and its arguments. It gets a folder of the
 	// service's own, the address to listen on, and that of the next service or "".
 	Command func(dir, listen, next string) (path string, args []string, err error)
+	// Forks says that children do the work of the process that is started.
+	Forks bool
 }
 
 // Examples knows where the example services are.
@@ -60,7 +62,7 @@ func FindTool(name string) (string, error) {
 
 // Nginx is the front: a reverse proxy with one worker.
 func (e Examples) Nginx() Hop {
-	return Hop{Service: "nginx", Command: func(dir, listen, next string) (string, []string, error) {
+	return Hop{Service: "nginx", Forks: true, Command: func(dir, listen, next string) (string, []string, error) {
 		path, err := FindTool("nginx")
 		if err != nil {
 			return "", nil, err
@@ -160,7 +162,10 @@ func (c *Chain) start(ctx context.Context, dir, marker string, hop Hop, listen, 
 	}
 	c.Services = slices.Insert(c.Services, 0, hop.Service)
 	c.processes = slices.Insert(c.processes, 0, process)
-	return waitFor(ctx, process, listening(listen))
+	if err := waitFor(ctx, process, listening(listen)); err != nil || !hop.Forks {
+		return err
+	}
+	return waitFor(ctx, process, forked(process.PID()))
 }
 
 // PIDs returns the ids of the services' processes and of their children. A program

@@ -40,6 +40,16 @@ func listening(address string) func(context.Context) error {
 	}
 }
 
+// forked waits for a child: connections are taken before there is one.
+func forked(pid int) func(context.Context) error {
+	return func(context.Context) error {
+		if len(children(pid)) == 0 {
+			return errors.New("it has no child yet")
+		}
+		return nil
+	}
+}
+
 // FreeAddresses returns n loopback addresses that nobody listens on.
 func FreeAddresses(n int) ([]string, error) {
 	addresses := make([]string, n)
