@@ -1,7 +1,6 @@
 package seqlinkprocessor
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -23,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 )
 
 // remote and local are the flags that Seqlink's receivers set on a span whose
@@ -324,19 +324,21 @@ func copySparse(from, to string) error {
 		return err
 	}
 	defer out.Close()
-	buf, zero := make([]byte, 64<<10), make([]byte, 64<<10)
-	var size int64
-	for {
-		n, err := io.ReadFull(in, buf)
-		if !bytes.Equal(buf[:n], zero[:n]) {
-			if _, err := out.WriteAt(buf[:n], size); err != nil {
-				return err
-			}
-		}
-		size += int64(n)
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	for at := int64(0); at < info.Size(); {
+		data, err := in.Seek(at, unix.SEEK_DATA)
 		if err != nil {
-			break
+			break // nothing but a hole is left
+		}
+		if at, err = in.Seek(data, unix.SEEK_HOLE); err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.NewOffsetWriter(out, data), io.NewSectionReader(in, data, at-data)); err != nil {
+			return err
 		}
 	}
-	return out.Truncate(size)
+	return out.Truncate(info.Size())
 }

@@ -48,7 +48,7 @@ type slice struct {
 
 func openSlice(path string, first Key, syncWrites bool, logger *zap.Logger) (s *slice, err error) {
 	defer recoverAs(&err) // Badger panics on some damages
-	if err := errors.Join(checkTables(path), dropDiscards(path)); err != nil {
+	if err := errors.Join(checkTables(path), dropDiscards(path), dropEmptyLogs(path)); err != nil {
 		return nil, err
 	}
 	db, err := badger.Open(badgerOptions(path, syncWrites, logger))
