@@ -21,7 +21,7 @@ import (
 
 // options are the command's flags.
 type options struct {
-	binary, out, servers, profile string
+	binary, out, servers string
 
 	rounds         int
 	warm, measured time.Duration
@@ -55,7 +55,6 @@ func main() {
 	flag.StringVar(&o.binary, "bin", "bin/otelcol-seqlink", "collector that is measured")
 	flag.StringVar(&o.out, "out", "build/bench/overhead.json", "file for the figures")
 	flag.StringVar(&o.servers, "servers", strings.Join(serverNames, ","), "servers that are traced")
-	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of the agent with each server, in a run of its own")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds; figures are medians")
 	flag.DurationVar(&o.warm, "warm", time.Second, "load before each measurement")
 	flag.DurationVar(&o.measured, "measured", 4*time.Second, "length of each measurement")

@@ -103,7 +103,8 @@ func pacedConnection(ctx context.Context, address string, rate float64, answered
 		if err != nil {
 			return err
 		}
-		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		_, err = io.Copy(io.Discard, response.Body)
+		if err := errors.Join(err, response.Body.Close()); err != nil {
 			return err
 		}
 		answered.Add(1)
