@@ -20,6 +20,7 @@ RECORDING := receiver/ebpfspanreceiver/testdata/chain.jsonl.gz
 BACKEND ?= tree
 FUZZTIME ?= 30s
 BENCH_FLAGS ?=
+KERNELS_FLAGS ?=
 
 .PHONY: help
 help: ## Show this list
@@ -120,8 +121,13 @@ bench-overhead: $(BINARY) ## Measure what tracing costs nginx, Redis, Go and Nod
 	@scripts/need wrk=wrk nginx=nginx-light redis-server=redis-server redis-benchmark=redis-tools node=nodejs
 	@go run ./test/overhead/bench -bin $(BINARY) $(BENCH_FLAGS)
 
-.PHONY: accuracy kernels
-accuracy kernels: ## Not built yet: docs/roadmap.md says what is planned
+.PHONY: kernels
+kernels: $(BINARY) ## Boot Debian's kernels in QEMU, load every program, run the capture tests and trace requests there
+	@scripts/need qemu-system-x86_64=qemu-system-x86 cpio=cpio /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring
+	@go run ./test/kernels -bin $(BINARY) $(KERNELS_FLAGS)
+
+.PHONY: accuracy
+accuracy: ## Not built yet: docs/roadmap.md says what is planned
 	@echo "make $@ is not built yet; docs/roadmap.md says what is planned." >&2; exit 2
 
 .PHONY: clean

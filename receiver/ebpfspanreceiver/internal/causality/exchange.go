@@ -17,6 +17,8 @@ type request struct {
 	opened, responded, ended uint64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
+	// token is that of its head in an event loop.
+	token token
 }
 
 // call is an outgoing exchange.

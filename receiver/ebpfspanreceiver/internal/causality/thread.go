@@ -24,7 +24,8 @@ func (t *thread) opened(r *request) {
 	t.step++
 	r.thread, r.opened = t, t.step
 	t.requests = append(t.requests, r)
-	t.loop.ready(&token{request: r})
+	r.token.request = r
+	t.loop.ready(&r.token)
 }
 
 func (t *thread) closed(r *request) {

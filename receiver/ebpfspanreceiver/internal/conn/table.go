@@ -20,6 +20,8 @@ type Table struct {
 	bySocket map[uint64]*Conn
 	// recent orders them by use, the latest first.
 	recent *list.List
+	// segment is what is being delivered.
+	segment Segment
 }
 
 // NewTable returns an empty table that delivers to handler.
@@ -99,11 +101,12 @@ func (t *Table) move(e *capture.Event, d Direction) {
 	}
 	turn := !c.turned || c.direction != d
 	c.turned, c.direction = true, d
-	t.handler.Segment(&Segment{
+	t.segment = Segment{
 		Conn: c, Direction: d, Turn: turn,
 		Offset: offset, Size: size, Data: data, Tail: tail(e, size, data),
 		Origin: Origin{e.Time, e.Task},
-	})
+	}
+	t.handler.Segment(&t.segment)
 }
 
 // failed ends a connection whose system call failed with an error that lasts.

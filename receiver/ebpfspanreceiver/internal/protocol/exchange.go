@@ -48,6 +48,12 @@ type Attribute struct {
 	IsInt  bool
 }
 
+// Details describe an exchange by the semantic conventions of its protocol.
+type Details interface {
+	// AppendAttributes appends what is known to attributes.
+	AppendAttributes(attributes []Attribute) []Attribute
+}
+
 // TraceContext is a trace context that an application put into a request.
 type TraceContext struct {
 	// Propagator names the format, "w3c" for example; package propagation has them all.
@@ -101,8 +107,8 @@ type Exchange struct {
 
 	// Name is the span's name, of low cardinality.
 	Name string
-	// Attributes are complete at Ended.
-	Attributes []Attribute
+	// Details are what the protocol tells beyond this structure; complete at Ended.
+	Details Details
 	// Contexts are the trace contexts in the request's head; complete at RequestRead.
 	Contexts []TraceContext
 	// ErrorType is the value of error.type, empty for success. Failed says whether

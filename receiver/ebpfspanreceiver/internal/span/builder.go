@@ -43,6 +43,8 @@ type Builder struct {
 	// scopes holds the scope of each process in traces.
 	scopes map[uint32]ptrace.ScopeSpans
 	count  int
+	// attributes is room for those of one exchange.
+	attributes []protocol.Attribute
 }
 
 // NewBuilder returns a builder without spans.
@@ -76,7 +78,7 @@ func (b *Builder) Link(l causality.Link) {
 	b.identify(s, l)
 	s.SetStartTimestamp(pcommon.Timestamp(e.Request.First.Time))
 	s.SetEndTimestamp(pcommon.Timestamp(end(e)))
-	describe(s, e)
+	b.describe(s, e)
 	contexts(s, e)
 }
 
@@ -116,11 +118,15 @@ func end(e *protocol.Exchange) int64 {
 	return max(e.Request.First.Time, e.End.Time)
 }
 
-func describe(s ptrace.Span, e *protocol.Exchange) {
+func (b *Builder) describe(s ptrace.Span, e *protocol.Exchange) {
+	b.attributes = b.attributes[:0]
+	if e.Details != nil {
+		b.attributes = e.Details.AppendAttributes(b.attributes)
+	}
 	attributes := s.Attributes()
-	attributes.EnsureCapacity(len(e.Attributes) + 4)
+	attributes.EnsureCapacity(len(b.attributes) + 4)
 	attributes.PutInt(string(semconv.ThreadIDKey), int64(e.Request.First.Task.TID))
-	for _, a := range e.Attributes {
+	for _, a := range b.attributes {
 		if a.IsInt {
 			attributes.PutInt(a.Key, a.Int)
 		} else {

@@ -112,9 +112,16 @@ func TestDoubtfulParentIsASpanLink(t *testing.T) {
 	assert.True(t, ok)
 }
 
+// details are what a protocol tells.
+type details []protocol.Attribute
+
+func (d details) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
+	return append(to, d...)
+}
+
 func TestSpanTellsTheExchange(t *testing.T) {
 	_, server := ends(1)
-	server.Attributes = []protocol.Attribute{
+	server.Details = details{
 		{Key: "url.path", String: "/x"}, {Key: "http.response.status_code", Int: 500, IsInt: true},
 	}
 	server.ErrorType, server.Failed = "500", true

@@ -11,7 +11,13 @@ import (
 // exchange is what is known of an exchange beyond what later stages see.
 type exchange struct {
 	protocol.Exchange
-	method string
+	// method is empty where it is not a known one; then originalMethod is what it was.
+	method, originalMethod       string
+	scheme, path, query, version string
+	agent                        string
+	// peer is the other end's address, empty where it is not known.
+	peer     string
+	peerPort uint16
 	// status is 0 until it is known.
 	status int
 	// responded is true once the final response began, ended after phase Ended:

@@ -2,7 +2,6 @@ package http1
 
 import (
 	"bytes"
-	"iter"
 	"strings"
 )
 
@@ -40,21 +39,22 @@ func headEnd(b []byte, from int) int {
 // Where the head was cut, the last line may not be whole; it is then left out.
 type fields []byte
 
-// all yields names and values. Lines that are no fields are passed over.
-func (f fields) all() iter.Seq2[[]byte, []byte] {
-	return func(yield func(name, value []byte) bool) {
-		for line, rest := f.next(); line != nil; line, rest = rest.next() {
-			name, value, ok := bytes.Cut(line, []byte(":"))
-			name = bytes.TrimRight(name, " \t")
-			if !ok || len(name) == 0 || !isToken(name) {
-				continue
-			}
-			if !yield(name, bytes.Trim(value, " \t\r\n")) {
-				return
-			}
-		}
+// field is one line of a head, taken apart. A line that is none has no name.
+type field struct{ name, value []byte }
+
+func fieldOf(line []byte) field {
+	colon := bytes.IndexByte(line, ':')
+	if colon < 0 {
+		return field{}
 	}
+	name := line[:colon]
+	for len(name) > 0 && isBlank(name[len(name)-1]) {
+		name = name[:len(name)-1]
+	}
+	return field{name, bytes.Trim(line[colon+1:], " \t\r\n")}
 }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // next splits f after its first line. A line that begins with white space
 // continues the one before it (obs-fold: RFC 9112, section 5.2).
@@ -65,18 +65,22 @@ func (f fields) next() (line []byte, rest fields) {
 			return nil, nil
 		}
 		i += j + 1
-		if i == len(f) || f[i] != ' ' && f[i] != '\t' {
+		if i == len(f) || !isBlank(f[i]) {
 			return f[:i], f[i:]
 		}
 	}
 }
 
+// contextFields are those fields of a head in which applications pass trace
+// contexts on.
+type contextFields []field
+
 // Values implements propagation.Fields.
-func (f fields) Values(name string) []string {
+func (f contextFields) Values(name string) []string {
 	var values []string
-	for n, value := range f.all() {
-		if is(n, name) {
-			values = append(values, text(value))
+	for _, field := range f {
+		if is(field.name, name) {
+			values = append(values, text(field.value))
 		}
 	}
 	return values

@@ -3,6 +3,8 @@ package http1
 import (
 	"bytes"
 	"math"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/propagation"
 )
 
 // framing says how the end of a body is found: RFC 9112, section 6.3.
@@ -31,21 +33,34 @@ type headers struct {
 	coded, chunked bool
 }
 
-func readHeaders(f fields) headers {
+// readHeaders reads f. Where contexts is not nil, it takes the fields that may
+// carry trace contexts.
+func readHeaders(f fields, contexts *contextFields) headers {
 	h := headers{length: -1}
-	for name, value := range f.all() {
-		switch {
-		case is(name, "host"):
-			h.host = value
-		case is(name, "user-agent"):
-			h.agent = value
-		case is(name, "content-length"):
-			h.addLength(value)
-		case is(name, "transfer-encoding"):
-			h.coded, h.chunked = true, endsChunked(value)
+	for line, rest := f.next(); line != nil; line, rest = rest.next() {
+		field := fieldOf(line)
+		if !h.add(field) && contexts != nil && propagation.Relevant(field.name) {
+			*contexts = append(*contexts, field)
 		}
 	}
 	return h
+}
+
+// add reads a field, and reports whether it is one that the parser needs.
+func (h *headers) add(f field) bool {
+	switch {
+	case is(f.name, "host"):
+		h.host = f.value
+	case is(f.name, "user-agent"):
+		h.agent = f.value
+	case is(f.name, "content-length"):
+		h.addLength(f.value)
+	case is(f.name, "transfer-encoding"):
+		h.coded, h.chunked = true, endsChunked(f.value)
+	default:
+		return false
+	}
+	return true
 }
 
 // addLength reads one Content-Length field, which may be a list of equal numbers.

@@ -26,6 +26,8 @@ type parser struct {
 	peerLeft bool
 
 	names names
+	// contexts is room for the fields of a head that is being read.
+	contexts contextFields
 }
 
 // Segment implements protocol.Parser.
@@ -68,7 +70,8 @@ func (p *parser) requestBegins(st *stream, line requestLine) {
 	e.Asked, e.Connected = asked, connected
 	e.Request.First = st.head.first
 	move(&e.Request, 0, notBefore(st.at, st.head.first.Time))
-	e.describeLine(line, p.protocol.options.Query)
+	e.Details = e
+	p.names.describeLine(e, line, p.protocol.options.Query)
 	p.queue.push(e)
 	st.exchange = e
 	p.emit(e, protocol.RequestBegan)
@@ -126,11 +129,15 @@ func (p *parser) requestUnseen(st *stream) {
 
 // readRequest makes use of a request's fields.
 func (p *parser) readRequest(st *stream, f fields) headers {
-	h := readHeaders(f)
-	if st.message() != nil {
-		st.move(0)
-		p.names.describeRequest(st.exchange, h)
-		st.exchange.Contexts = propagation.Extract(f)
+	p.contexts = p.contexts[:0]
+	h := readHeaders(f, &p.contexts)
+	if st.message() == nil {
+		return h
+	}
+	st.move(0)
+	p.names.describeRequest(st.exchange, h)
+	if len(p.contexts) > 0 {
+		st.exchange.Contexts = propagation.Extract(p.contexts)
 	}
 	return h
 }
@@ -181,7 +188,7 @@ func (p *parser) respond(st *stream, e *exchange) {
 
 // responseHead follows a response's whole head.
 func (p *parser) responseHead(st *stream, f fields) {
-	h := readHeaders(f)
+	h := readHeaders(f, nil)
 	st.move(0)
 	st.bodyBegins(st.framing(&h), h.length)
 }
@@ -210,7 +217,7 @@ func (p *parser) responseCut(st *stream, why loss.Reason) {
 	}
 	p.lose(why)
 	_, rest, _ := firstLine(st.head.buf)
-	h := readHeaders(fields(rest))
+	h := readHeaders(fields(rest), nil)
 	switch st.framing(&h) {
 	case notHTTP:
 		p.tunnelBegins(st)

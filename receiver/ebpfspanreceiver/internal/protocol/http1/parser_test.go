@@ -63,7 +63,7 @@ func TestServerExchange(t *testing.T) {
 		{Key: "client.address", String: "10.0.0.2"},
 		{Key: "http.response.status_code", Int: 200, IsInt: true},
 		{Key: "http.response.body.size", Int: 5, IsInt: true},
-	}, e.Attributes)
+	}, e.Details.AppendAttributes(nil))
 	f.close(conn.Closed)
 	assert.Len(t, f.sink.log, 4)
 }

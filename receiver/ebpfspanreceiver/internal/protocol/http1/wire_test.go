@@ -150,7 +150,7 @@ func (s *sink) checkEnded(e *protocol.Exchange) {
 	s.check(e.Request.Size >= 0 && e.Response.Size >= 0, "negative size")
 	s.check(e.Name != "", "no name")
 	s.check(e.Failed == (e.ErrorType != "") || e.ErrorType == captureEnded, "failed without error.type")
-	for _, a := range e.Attributes {
+	for _, a := range e.Details.AppendAttributes(nil) {
 		s.check(!a.IsInt || a.Int >= 0, "%s is %d", a.Key, a.Int)
 		s.check(strings.ToValidUTF8(a.String, "") == a.String, "%s is not UTF-8", a.Key)
 	}
@@ -224,7 +224,7 @@ func (f *fixture) lost() map[string]int64 {
 
 // value returns an attribute as text, "" where it is missing.
 func value(e *protocol.Exchange, key string) string {
-	for _, a := range e.Attributes {
+	for _, a := range e.Details.AppendAttributes(nil) {
 		switch {
 		case a.Key != key:
 		case a.IsInt:
@@ -241,7 +241,7 @@ func describe(e *protocol.Exchange) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s side=%d place=%d request=%d,%t response=%d,%t error=%q failed=%t contexts=%d", e.Name, e.Side, e.Place,
 		e.Request.Size, e.Request.Complete, e.Response.Size, e.Response.Complete, e.ErrorType, e.Failed, len(e.Contexts))
-	for _, a := range e.Attributes {
+	for _, a := range e.Details.AppendAttributes(nil) {
 		fmt.Fprintf(&b, " %s=%s", a.Key, value(e, a.Key))
 	}
 	return b.String()

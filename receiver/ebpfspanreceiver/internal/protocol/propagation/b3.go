@@ -13,6 +13,13 @@ type B3 struct{}
 // Name implements Propagator.
 func (B3) Name() string { return "b3" }
 
+// Fields implements Propagator.
+func (B3) Fields() []string {
+	return []string{
+		"b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled", "x-b3-flags",
+	}
+}
+
 // Extract implements Propagator.
 func (B3) Extract(f Fields) (protocol.TraceContext, bool) {
 	if single, ok := only(f, "b3"); ok {

@@ -18,6 +18,13 @@ type Datadog struct{}
 // Name implements Propagator.
 func (Datadog) Name() string { return "datadog" }
 
+// Fields implements Propagator.
+func (Datadog) Fields() []string {
+	return []string{
+		"x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-tags", "x-datadog-sampling-priority",
+	}
+}
+
 // Extract implements Propagator.
 func (Datadog) Extract(f Fields) (c protocol.TraceContext, ok bool) {
 	low, ok := decimalID(f, "x-datadog-trace-id")

@@ -17,6 +17,11 @@ type Jaeger struct{}
 // Name implements Propagator.
 func (Jaeger) Name() string { return "jaeger" }
 
+// Fields implements Propagator.
+func (Jaeger) Fields() []string {
+	return []string{"uber-trace-id"}
+}
+
 // Extract implements Propagator.
 func (Jaeger) Extract(f Fields) (c protocol.TraceContext, ok bool) {
 	value, ok := only(f, "uber-trace-id")

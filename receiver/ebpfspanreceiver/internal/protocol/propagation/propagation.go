@@ -20,6 +20,8 @@ type Fields interface {
 type Propagator interface {
 	// Name is the format's name, the value of the link attribute seqlink.context.
 	Name() string
+	// Fields are the names of the fields that Extract asks for, in lower case.
+	Fields() []string
 	// Extract returns the context in f, and whether there is a valid one. It
 	// leaves the context's Propagator empty.
 	Extract(f Fields) (protocol.TraceContext, bool)
@@ -32,6 +34,33 @@ var propagators = []Propagator{
 	Jaeger{},
 	SkyWalking{},
 	XRay{},
+}
+
+// names holds the fields of all propagators by the lengths of their names.
+var names = func() (byLength [][]string) {
+	for _, p := range propagators {
+		for _, name := range p.Fields() {
+			for len(byLength) <= len(name) {
+				byLength = append(byLength, nil)
+			}
+			byLength[len(name)] = append(byLength[len(name)], name)
+		}
+	}
+	return byLength
+}()
+
+// Relevant tells whether some propagator asks for the field called name. Matching
+// ignores case. Most fields are not, and most requests have none that is.
+func Relevant(name []byte) bool {
+	if len(name) >= len(names) {
+		return false
+	}
+	for _, other := range names[len(name)] {
+		if strings.EqualFold(string(name), other) {
+			return true
+		}
+	}
+	return false
 }
 
 // Extract returns the valid trace contexts in f, at most one for each format.

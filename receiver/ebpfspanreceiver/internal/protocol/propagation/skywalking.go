@@ -27,6 +27,11 @@ type SkyWalking struct{}
 // Name implements Propagator.
 func (SkyWalking) Name() string { return "skywalking" }
 
+// Fields implements Propagator.
+func (SkyWalking) Fields() []string {
+	return []string{"sw8"}
+}
+
 // sw8Parts is the number of parts in an sw8 field.
 const sw8Parts = 8
 

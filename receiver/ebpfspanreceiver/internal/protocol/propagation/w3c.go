@@ -15,6 +15,11 @@ type W3C struct{}
 // Name implements Propagator.
 func (W3C) Name() string { return "w3c" }
 
+// Fields implements Propagator.
+func (W3C) Fields() []string {
+	return []string{"traceparent", "tracestate"}
+}
+
 // Extract implements Propagator. More than one traceparent is none; a tracestate
 // that is not valid does not spoil the traceparent.
 func (W3C) Extract(f Fields) (protocol.TraceContext, bool) {

@@ -16,6 +16,11 @@ type XRay struct{}
 // Name implements Propagator.
 func (XRay) Name() string { return "xray" }
 
+// Fields implements Propagator.
+func (XRay) Fields() []string {
+	return []string{"x-amzn-trace-id"}
+}
+
 // Extract implements Propagator. A header without Parent, which a load balancer
 // makes, names no span and is no context.
 func (XRay) Extract(f Fields) (c protocol.TraceContext, ok bool) {

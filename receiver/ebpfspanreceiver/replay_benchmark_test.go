@@ -1,0 +1,91 @@
+package ebpfspanreceiver
+
+import (
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/featuregate"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/xpdata/pref"
+	"go.uber.org/zap"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
+)
+
+// recordedEvents reads a recording whole.
+func recordedEvents(b *testing.B, path string) (events []capture.Event) {
+	b.Helper()
+	recording, err := capture.OpenRecording(path, &loss.Counts{})
+	require.NoError(b, err)
+	require.NoError(b, recording.Run(b.Context(), func(e *capture.Event) {
+		if e != nil {
+			kept := *e
+			kept.Data, kept.Tail = slices.Clone(e.Data), slices.Clone(e.Tail)
+			events = append(events, kept)
+		}
+	}))
+	require.NoError(b, recording.Close())
+	return events
+}
+
+// BenchmarkReplay takes recordings through all stages, from events to spans of
+// pdata, again and again, each time later and on other sockets. Most allocations
+// are the values of attributes in pdata, one each; with the feature gate
+// pdata.useProtoPooling pdata takes them from a pool.
+func BenchmarkReplay(b *testing.B) {
+	recordings, err := filepath.Glob("testdata/*.jsonl.gz")
+	require.NoError(b, err)
+	const gate = "pdata.useProtoPooling"
+	for _, path := range recordings {
+		for name, pooled := range map[string]bool{"": false, "/pooled": true} {
+			b.Run(strings.TrimSuffix(filepath.Base(path), ".jsonl.gz")+name, func(b *testing.B) {
+				require.NoError(b, featuregate.GlobalRegistry().Set(gate, pooled))
+				b.Cleanup(func() { require.NoError(b, featuregate.GlobalRegistry().Set(gate, false)) })
+				benchmarkReplay(b, recordedEvents(b, path), pooled)
+			})
+		}
+	}
+}
+
+func benchmarkReplay(b *testing.B, events []capture.Event, pooled bool) {
+	spans := 0
+	emit := func(batch ptrace.Traces) {
+		spans += batch.SpanCount()
+		if pooled {
+			pref.MarkPipelineOwnedTraces(batch)
+			pref.UnrefTraces(batch)
+		}
+	}
+	p := newPipeline(createDefaultConfig().(*Config), span.Options{ScopeName: "bench"}, nil, &stats{}, zap.NewNop(), emit)
+	period := events[len(events)-1].Time - events[0].Time + 1
+	sockets := uint64(0)
+	for i := range events {
+		sockets = max(sockets, events[i].Socket+1)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	round := int64(0)
+	for b.Loop() {
+		for i := range events {
+			e := events[i]
+			e.Time += round * period
+			if e.Socket != 0 {
+				e.Socket += uint64(round) * sockets
+			}
+			p.event(&e)
+		}
+		p.finish()
+		round++
+	}
+	runtime.ReadMemStats(&after)
+	require.Positive(b, spans)
+	b.ReportMetric(float64(spans)/b.Elapsed().Seconds(), "spans/s")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(spans), "allocs/span")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(spans), "B/span")
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/seqlink/seqlink/test/kernels/report"
+)
+
+// boot starts a virtual machine and returns what its guest reports. Everything that the
+// machine prints goes to the file console.
+func boot(ctx context.Context, image, initramfs, console string) (*report.Report, error) {
+	log, err := os.Create(console)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	// Software emulation: it works wherever this runs.
+	machine := exec.CommandContext(ctx, "qemu-system-x86_64",
+		"-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048",
+		"-nographic", "-no-reboot", "-nic", "none",
+		"-kernel", image, "-initrd", initramfs, "-append", "console=ttyS0 panic=-1 quiet")
+	machine.Stderr = log
+	out, err := machine.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := machine.Start(); err != nil {
+		return nil, err
+	}
+	r, found := reportIn(io.TeeReader(out, log))
+	err = machine.Wait()
+	if found == nil {
+		return r, nil
+	}
+	if ctx.Err() != nil {
+		found = errors.Join(errors.New("the guest took too long"), found)
+	}
+	return nil, fmt.Errorf("%w; its console is in %s", errors.Join(found, err), console)
+}
+
+// reportIn reads a console to its end and returns the report on it.
+func reportIn(console io.Reader) (*report.Report, error) {
+	lines := bufio.NewScanner(console)
+	lines.Buffer(nil, 4<<20)
+	var found *report.Report
+	for lines.Scan() {
+		_, text, ok := bytes.Cut(lines.Bytes(), []byte(report.Prefix))
+		if !ok {
+			continue
+		}
+		found = &report.Report{}
+		if err := json.Unmarshal(bytes.TrimSpace(text), found); err != nil {
+			return nil, fmt.Errorf("the guest's report cannot be read: %w", err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		_, _ = io.Copy(io.Discard, console)
+		return nil, err
+	}
+	if found == nil {
+		return nil, errors.New("the guest ended without a report")
+	}
+	return found, nil
+}
+
+// summary says in one line how a kernel did.
+func summary(r *report.Report) string {
+	if r.OK() {
+		return r.Release + ": everything works"
+	}
+	var bad []string
+	if r.Failure != "" {
+		bad = append(bad, r.Failure)
+	}
+	for _, p := range r.Programs {
+		if p.Refusal != "" {
+			bad = append(bad, p.Name+": "+p.Refusal)
+		}
+	}
+	for _, name := range r.Tests.Failed {
+		bad = append(bad, name+" failed")
+	}
+	for _, t := range r.Traces {
+		if !t.OK() {
+			bad = append(bad, fmt.Sprintf("%s: %d of %d traces whole: %s", t.Strategy, t.Complete, t.Requests, t.Fault))
+		}
+	}
+	return r.Release + ": " + strings.Join(bad, "; ")
+}

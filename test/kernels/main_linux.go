@@ -1,0 +1,112 @@
+// Command kernels boots Debian's kernels in QEMU, loads every BPF program there, runs the
+// tests of the capture stage, and traces real requests with the collector. It prints a
+// table and fails where something does not work.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/seqlink/seqlink/test/kernels/report"
+)
+
+type options struct {
+	binary, dir, out, docs string
+	kernels                string
+	timeout                time.Duration
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.binary, "bin", "bin/otelcol-seqlink", "collector that is run in the guests")
+	flag.StringVar(&o.dir, "dir", "build/kernels", "folder for kernels and consoles")
+	flag.StringVar(&o.out, "out", "build/kernels.json", "file for the results")
+	flag.StringVar(&o.docs, "docs", "", "page whose table is written anew")
+	flag.StringVar(&o.kernels, "kernels", strings.Join(names(), ","), "kernels to boot")
+	flag.DurationVar(&o.timeout, "timeout", 6*time.Minute, "longest time for one kernel")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := matrix(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "kernels:", err)
+		os.Exit(1)
+	}
+}
+
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "==> "+format+"\n", args...) }
+
+// matrix examines the kernels one after the other.
+func matrix(ctx context.Context, o options) error {
+	wanted, err := choose(o.kernels)
+	if err != nil {
+		return err
+	}
+	if o.dir, err = filepath.Abs(o.dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return err
+	}
+	initramfs, err := makeInitramfs(ctx, o.dir, o.binary)
+	if err != nil {
+		return err
+	}
+	var rows []row
+	for _, k := range wanted {
+		began := time.Now()
+		r, err := examine(ctx, o, k, initramfs)
+		if err != nil {
+			return fmt.Errorf("%s: %w", k.name, err)
+		}
+		rows = append(rows, row{Kernel: k.name, Report: *r})
+		progress("%s: %s (%s)", k.name, summary(r), time.Since(began).Round(time.Second))
+	}
+	return errors.Join(write(o, rows), fault(rows))
+}
+
+// examine boots one kernel and returns what its guest reports.
+func examine(ctx context.Context, o options, k kernel, initramfs string) (*report.Report, error) {
+	image, err := fetch(ctx, o.dir, k)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	return boot(ctx, image, initramfs, filepath.Join(o.dir, k.name+".console"))
+}
+
+// write puts the results into files and on the screen.
+func write(o options, rows []row) error {
+	text, err := json.MarshalIndent(rows, "", "  ")
+	if err != nil {
+		return err
+	}
+	table := markdown(rows)
+	fmt.Print("\n", table)
+	err = os.WriteFile(o.out, append(text, '\n'), 0o644)
+	if o.docs != "" {
+		err = errors.Join(err, replaceTable(o.docs, table))
+	}
+	return err
+}
+
+func fault(rows []row) error {
+	var bad []string
+	for _, r := range rows {
+		if !r.OK() {
+			bad = append(bad, r.Kernel)
+		}
+	}
+	if len(bad) > 0 {
+		return fmt.Errorf("not everything works on %s", strings.Join(bad, ", "))
+	}
+	return nil
+}
