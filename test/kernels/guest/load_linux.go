@@ -8,13 +8,17 @@ import (
 	"strconv"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/seqlink/seqlink/bpf"
 	"github.com/seqlink/seqlink/test/kernels/report"
 )
 
 // loadAll loads every program by itself and reports the verifier's verdict.
-func loadAll() (all []report.Program) {
+func loadAll() (all []report.Program, err error) {
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, err
+	}
 	for _, object := range []struct {
 		name string
 		load func() (*ebpf.CollectionSpec, error)
@@ -33,7 +37,7 @@ func loadAll() (all []report.Program) {
 			all = append(all, p)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // processed is how the verifier counts: kernel/bpf/verifier.c, print_verification_stats.

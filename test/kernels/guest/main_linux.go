@@ -42,12 +42,14 @@ func main() {
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }
 
-func examine(r *report.Report) error {
+func examine(r *report.Report) (err error) {
 	if err := prepare(); err != nil {
 		return err
 	}
 	say("loading the programs")
-	r.Programs = loadAll()
+	if r.Programs, err = loadAll(); err != nil {
+		return err
+	}
 	say("running the tests of the capture stage")
 	r.Tests = runTests()
 	say("tracing requests")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path"
 	"time"
 )
 
@@ -19,7 +20,7 @@ func serve(args []string) {
 				return
 			}
 		}
-		_, _ = io.WriteString(w, "done\n")
+		fmt.Fprintf(w, "done: %s\n", path.Base(r.URL.Path))
 	})
 	server := &http.Server{Addr: args[0], Handler: handler, ReadHeaderTimeout: time.Minute}
 	fmt.Fprintln(os.Stderr, server.ListenAndServe())
