@@ -95,7 +95,7 @@ func startServices(names ...string) (first string, stop func(), err error) {
 		return "", stop, err
 	}
 	for i, name := range names {
-		args := []string{addresses[i]}
+		args := []string{asService, addresses[i]}
 		if i+1 < len(names) {
 			args = append(args, addresses[i+1])
 		}
