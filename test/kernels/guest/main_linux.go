@@ -73,10 +73,14 @@ func examine() report.Report {
 		r.Failure = err.Error()
 		return r
 	}
-	say("running the tests of the capture stage")
-	r.Tests = runTests()
-	say("tracing requests")
-	r.Traces = []report.Trace{traceRequests("tracepoint")}
+	r.Auto = chosen()
+	for _, strategy := range []string{"fentry", "kprobe", "tracepoint"} {
+		say("running the tests of the capture stage: " + strategy)
+		s := report.Strategy{Name: strategy, Tests: runTests(strategy)}
+		say("tracing requests: " + strategy)
+		s.Trace = traceRequests(strategy)
+		r.Strategies = append(r.Strategies, s)
+	}
 	return r
 }
 

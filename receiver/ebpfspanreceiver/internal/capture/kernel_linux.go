@@ -89,6 +89,7 @@ func NewKernel(options KernelOptions) (*Kernel, error) {
 	if k.strategy, err = p.choose(options); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
+	p.types = kernelTypes{} // some megabytes that nobody needs again
 	return k, nil
 }
 

@@ -107,12 +107,32 @@ func (c *child) stop() {
 	_ = c.cmd.Wait()
 }
 
+// strategyVariable names the strategy under test; without it the best one is.
+const strategyVariable = "SEQLINK_CAPTURE_TEST_STRATEGY"
+
 func newKernel(t *testing.T, losses *loss.Counts) *Kernel {
+	return newKernelWith(t, losses, 1<<20)
+}
+
+func newKernelWith(t *testing.T, losses *loss.Counts, ringBuffer int) *Kernel {
+	strategy := os.Getenv(strategyVariable)
 	k, err := NewKernel(KernelOptions{
-		PayloadSize: 1024, RingBufferSize: 1 << 20, Losses: losses, Logger: zap.NewNop(),
+		Strategy: strategy, PayloadSize: 1024, RingBufferSize: ringBuffer, Losses: losses, Logger: zap.NewNop(),
 	})
 	require.NoError(t, err, "these tests need root, BTF and tracefs")
+	if strategy != "" && strategy != StrategyAuto {
+		require.Equal(t, strategy, k.Strategy())
+	}
 	return k
+}
+
+// What is chosen without being asked for works, and its name is known.
+func TestKernelChoosesAStrategy(t *testing.T) {
+	k, err := NewKernel(KernelOptions{RingBufferSize: 64 << 10, Losses: &loss.Counts{}, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, k.Close()) }()
+	assert.Contains(t, Strategies()[1:], k.Strategy())
+	t.Log("auto takes", k.Strategy())
 }
 
 // collect runs k while during does things, and a moment longer, and returns what
@@ -298,8 +318,7 @@ func TestKernelReportsCloseAndExit(t *testing.T) {
 func TestKernelCountsWhatTheRingBufferCannotHold(t *testing.T) {
 	c := startChild(t)
 	var losses loss.Counts
-	k, err := NewKernel(KernelOptions{PayloadSize: 1024, RingBufferSize: 64 << 10, Losses: &losses, Logger: zap.NewNop()})
-	require.NoError(t, err)
+	k := newKernelWith(t, &losses, 64<<10)
 	defer func() { require.NoError(t, k.Close()) }()
 	require.NoError(t, k.Trace(c.pid(), nil))
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
@@ -24,6 +23,7 @@ const (
 
 // programs are the loaded BPF programs. Maps of equal names are one map.
 type programs struct {
+	// types are read once for all programs, which takes longest of all.
 	types                            kernelTypes
 	shared                           map[string]*ebpf.Map
 	events, losses, processes, calls *ebpf.Map
@@ -60,11 +60,11 @@ func loadPrograms(options KernelOptions) (*programs, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, &MissingError{What: "the right to lock memory", Cure: "add CAP_SYS_RESOURCE, or raise RLIMIT_MEMLOCK", Err: err}
 	}
-	spec, err := btf.LoadKernelSpec()
+	types, err := readKernelTypes()
 	if err != nil {
-		return nil, fmt.Errorf("read the kernel's type information: %w", err)
+		return nil, err
 	}
-	p := &programs{types: kernelTypes{spec}, shared: make(map[string]*ebpf.Map)}
+	p := &programs{types: types, shared: make(map[string]*ebpf.Map)}
 	if err := p.load(options); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -199,7 +199,9 @@ func (p *programs) replacements(spec *ebpf.CollectionSpec) map[string]*ebpf.Map 
 // loadProgram loads the one program of a specification. Maps that it is the first to use
 // are shared from then on.
 func (p *programs) loadProgram(single *ebpf.CollectionSpec, name string) (*ebpf.Program, error) {
-	c, err := ebpf.NewCollectionWithOptions(single, ebpf.CollectionOptions{MapReplacements: p.replacements(single)})
+	c, err := ebpf.NewCollectionWithOptions(single, ebpf.CollectionOptions{
+		MapReplacements: p.replacements(single), Cache: p.types.cache,
+	})
 	if err != nil {
 		return nil, err
 	}

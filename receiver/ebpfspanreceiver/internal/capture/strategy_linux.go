@@ -3,7 +3,6 @@ package capture
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 
@@ -150,40 +149,6 @@ func logVerdicts(logger *zap.Logger, strategy string, verdicts []Verdict, err er
 		zap.String("strategy", strategy), zap.Strings("attached", attached), zap.Strings("others", others))
 }
 
-// kernelTypes are what the running kernel says of its functions and structures.
-type kernelTypes struct{ spec *btf.Spec }
-
-// parameters returns how many a function has, 0 where the kernel has no such function.
-func (k kernelTypes) parameters(function string) int {
-	var f *btf.Func
-	if k.spec.TypeByName(function, &f) != nil {
-		return 0
-	}
-	proto, ok := f.Type.(*btf.FuncProto)
-	if !ok {
-		return 0
-	}
-	return len(proto.Params)
-}
-
-// tracepointParameters returns how many a tracepoint's programs get, 0 where there is no
-// such tracepoint.
-func (k kernelTypes) tracepointParameters(name string) int {
-	var t *btf.Typedef
-	if k.spec.TypeByName("btf_trace_"+name, &t) != nil {
-		return 0
-	}
-	pointer, ok := t.Type.(*btf.Pointer)
-	if !ok {
-		return 0
-	}
-	proto, ok := pointer.Target.(*btf.FuncProto)
-	if !ok {
-		return 0
-	}
-	return len(proto.Params) - 1 // the first is the tracepoint's own
-}
-
 // keepsTrampolines refuses kernels that may free a trampoline while a task sleeps in the
 // function behind it. Since 5.12 they count who is inside, in a structure of this name
 // (kernel/bpf/trampoline.c); stable kernels have it from earlier on.
@@ -193,9 +158,4 @@ func keepsTrampolines(k kernelTypes) error {
 		return fmt.Errorf("this kernel may free trampolines that are in use (fixed in Linux 5.12): %w", err)
 	}
 	return nil
-}
-
-// unavailable tells whether an error says that the kernel has no such hook.
-func unavailable(err error) bool {
-	return errors.Is(err, btf.ErrNotFound) || errors.Is(err, fs.ErrNotExist)
 }
