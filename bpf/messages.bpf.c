@@ -17,7 +17,10 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* tcp_recvmsg had a sixth argument, nonblock before flags, until 5.18. Set by the loader. */
+/*
+ * tcp_recvmsg had a sixth argument, nonblock before flags, until 5.18, and may have no
+ * fifth, addr_len. Set by the loader.
+ */
 const volatile __u32 recvmsg_arguments = 5;
 
 /* Returns the thread's call where it does what is expected, NULL where it does not. It is not waited for any longer. */
@@ -103,6 +106,9 @@ static __always_inline __s32 recvmsg_result(HOOK_CONTEXT *ctx)
 
 	if (recvmsg_arguments == 6) {
 		result = RESULT(ctx, 6);
+		barrier_var(result);
+	} else if (recvmsg_arguments == 4) {
+		result = RESULT(ctx, 4);
 		barrier_var(result);
 	} else {
 		result = RESULT(ctx, 5);

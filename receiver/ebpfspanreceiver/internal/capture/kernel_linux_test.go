@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		traced()
 		return
 	}
+	if os.Getenv(operationVariable) != "" {
+		operated()
+	}
 	os.Exit(m.Run())
 }
 
@@ -228,64 +231,6 @@ func TestKernelIdentifiesOlderConnections(t *testing.T) {
 	}
 	assert.Equal(t, moves[0].Identity.FirstSent, moves[1].Identity.FirstReceived)
 	assert.Equal(t, moves[0].Identity.FirstReceived, moves[1].Identity.FirstSent)
-}
-
-// A thread that waits in a receive since before its process was traced is heard
-// from when that receive returns, not only from the next one on.
-func TestKernelAdoptsBlockedReceives(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	require.NoError(t, err, "install python3")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	receives := map[string]string{
-		"recv":    `s.recv(100)`,
-		"read":    `os.read(s.fileno(), 100)`,
-		"readv":   `os.readv(s.fileno(), [bytearray(2), bytearray(100)])`,
-		"recvmsg": `s.recvmsg(100)`,
-	}
-	for name, receive := range receives {
-		cmd := exec.Command(python, "-c", "import os, socket, sys\n"+
-			"s = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n"+receive+"\n"+receive+"\ns.sendall(b'done')\n",
-			fmt.Sprint(listener.Addr().(*net.TCPAddr).Port))
-		require.NoError(t, cmd.Start(), name)
-		conn, err := listener.Accept()
-		require.NoError(t, err, name)
-		pid := uint32(cmd.Process.Pid)
-		require.Eventually(t, func() bool { return blockedInReceive(pid) }, 10*time.Second, time.Millisecond, name)
-
-		k := newKernel(t, &loss.Counts{})
-		require.NoError(t, k.Trace(pid, nil), name)
-		moves := ofKind(collect(t, k, pid, func() {
-			for _, text := range []string{"while blocked", "afterwards"} {
-				_, err = conn.Write([]byte(text))
-				require.NoError(t, err, name)
-				time.Sleep(10 * time.Millisecond)
-			}
-			_, _ = io.ReadAll(conn)
-			_ = cmd.Wait()
-		}), Receive)
-		require.NoError(t, k.Close(), name)
-		require.Len(t, moves, 2, name)
-		assert.Equal(t, "while blocked", string(moves[0].Data), name)
-		assert.Equal(t, "afterwards", string(moves[1].Data), name)
-		assert.Zero(t, moves[0].Offset, name)
-		assert.Equal(t, uint64(len("while blocked")), moves[1].Offset, name)
-		assert.Equal(t, moves[1].Identity, moves[0].Identity, name)
-	}
-}
-
-func blockedInReceive(pid uint32) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
-	if err != nil {
-		return false
-	}
-	c, ok := parseSyscall(text)
-	if !ok {
-		return false
-	}
-	_, ok = (&Kernel{}).receiveRecord(uint64(pid), c)
-	return ok && isSocket(pid, c.args[0])
 }
 
 func isSocket(pid uint32, fd uint64) bool {

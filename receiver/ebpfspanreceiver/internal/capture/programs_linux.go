@@ -256,11 +256,6 @@ func (p *programs) keep(program *ebpf.Program, l link.Link) {
 	p.attached = append(p.attached, attached{program, l})
 }
 
-// maxWaiting is how many threads may be in a function at one time and still have their
-// return seen by a kretprobe: as many as the kernel allows (kernel/trace/trace_kprobe.c,
-// KRETPROBE_MAXACTIVE_MAX), because threads that wait for a request are in tcp_recvmsg.
-const maxWaiting = 4096
-
 func attachSection(section string, program *ebpf.Program) (link.Link, error) {
 	kind, hook, _ := strings.Cut(section, "/")
 	switch kind {
@@ -271,7 +266,7 @@ func attachSection(section string, program *ebpf.Program) (link.Link, error) {
 	case "kprobe":
 		return link.Kprobe(hook, program, nil)
 	case "kretprobe":
-		return link.Kretprobe(hook, program, &link.KprobeOptions{RetprobeMaxActive: maxWaiting})
+		return link.Kretprobe(hook, program, kretprobeOptions())
 	default:
 		return nil, fmt.Errorf("unknown section %q", section)
 	}

@@ -24,13 +24,15 @@ type strategy struct {
 	rooms int
 	// possible returns why the kernel must not be asked for it, nil where it may.
 	possible func(kernelTypes) error
+	// prepare cleans up before programs are attached; nil where there is nothing to do.
+	prepare func()
 }
 
 // strategies are all there are, best first: a trampoline costs a quarter of a kprobe,
 // and both see what passes no system call of its own.
 var strategies = []strategy{
 	{name: StrategyFentry, load: bpf.LoadFentry, rooms: 6, possible: keepsTrampolines},
-	{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1},
+	{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes},
 	{
 		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: 1,
 		programs: []string{"sys_enter", "sys_exit", "io_uring_submit_req", "io_uring_submit_sqe"},
@@ -45,10 +47,11 @@ var spare = []string{
 	"io_uring_submit_req", "io_uring_submit_sqe", // since 6.4, and before
 }
 
-// replaces are the programs that are not needed where another one is attached.
-var replaces = map[string]string{"tcp_cleanup_rbuf": "tcp_cleanup_rbuf_inner"}
+// substitutes names, for a program that may not be needed, the one that does its work where
+// it is attached.
+var substitutes = map[string]string{"tcp_cleanup_rbuf": "tcp_cleanup_rbuf_inner"}
 
-// errReplaced is the verdict on a program that another one replaces.
+// errReplaced is the verdict on a program that another one substitutes.
 var errReplaced = errors.New("not needed on this kernel")
 
 // choose attaches the programs of the strategy that the options name, of the first
@@ -89,6 +92,9 @@ func (p *programs) use(s strategy, options KernelOptions) (verdicts []Verdict, e
 			return nil, err
 		}
 	}
+	if s.prepare != nil {
+		s.prepare()
+	}
 	spec, err := s.load()
 	if err != nil {
 		return nil, fmt.Errorf("read the BPF object: %w", err)
@@ -100,7 +106,7 @@ func (p *programs) use(s strategy, options KernelOptions) (verdicts []Verdict, e
 	attached := make(map[string]bool)
 	for _, name := range s.order(spec) {
 		v := Verdict{Program: name, Hook: spec.Programs[name].SectionName}
-		if attached[replaces[name]] {
+		if attached[substitutes[name]] {
 			v.Err = errReplaced
 		} else {
 			v.Err = p.add(spec, name)
@@ -114,21 +120,21 @@ func (p *programs) use(s strategy, options KernelOptions) (verdicts []Verdict, e
 	return verdicts, nil
 }
 
-// order returns the strategy's programs, each after the one that replaces it.
-func (s strategy) order(spec *ebpf.CollectionSpec) []string {
-	names := s.programs
-	if names == nil {
-		names = slices.Sorted(maps.Keys(spec.Programs))
+// order returns the strategy's programs, with those last that others may replace.
+func (s strategy) order(spec *ebpf.CollectionSpec) (names []string) {
+	all := s.programs
+	if all == nil {
+		all = slices.Sorted(maps.Keys(spec.Programs))
 	}
-	return slices.SortedStableFunc(slices.Values(names), func(a, b string) int {
-		switch {
-		case replaces[a] == b:
-			return 1
-		case replaces[b] == a:
-			return -1
+	var last []string
+	for _, name := range all {
+		if substitutes[name] == "" {
+			names = append(names, name)
+		} else {
+			last = append(last, name)
 		}
-		return 0
-	})
+	}
+	return append(names, last...)
 }
 
 func logVerdicts(logger *zap.Logger, strategy string, verdicts []Verdict, err error) {
