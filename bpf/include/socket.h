@@ -78,27 +78,34 @@ static __always_inline struct sock *tcp_sock_of(struct file *file, __u64 *socket
 	return sk && is_tcp(sk) ? sk : NULL;
 }
 
+/* Returns what is remembered of the TCP connection sk with an inode number; NULL where it is something else. */
+static __always_inline struct connection *connection_named(struct sock *sk, __u64 socket)
+{
+	struct connection fresh = {.socket = socket};
+	__u64 key = (__u64)sk;
+	struct connection *c;
+
+	if (!sk)
+		return NULL;
+	c = bpf_map_lookup_elem(&connections, &key);
+	if (c && c->socket == socket)
+		return c;
+	if (!is_tcp(sk))
+		return NULL;
+	bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
+	return bpf_map_lookup_elem(&connections, &key);
+}
+
 /*
  * Returns what is remembered of the TCP connection behind a descriptor, and its
  * socket; NULL where it is something else.
  */
 static __always_inline struct connection *connection_of(struct file *file, struct sock **sk)
 {
-	struct connection fresh = {};
-	struct connection *c;
-	__u64 key;
+	__u64 socket = 0;
 
-	*sk = sock_of(file, &fresh.socket);
-	if (!*sk)
-		return NULL;
-	key = (__u64)*sk;
-	c = bpf_map_lookup_elem(&connections, &key);
-	if (c && c->socket == fresh.socket)
-		return c;
-	if (!is_tcp(*sk))
-		return NULL;
-	bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
-	return bpf_map_lookup_elem(&connections, &key);
+	*sk = sock_of(file, &socket);
+	return connection_named(*sk, socket);
 }
 
 /*
