@@ -30,7 +30,8 @@ type ProcessCall struct {
 	Captured uint32
 	Fd       int32
 	Action   uint16
-	Go       uint16
+	Go       uint8
+	Opening  uint8
 }
 
 type ProcessProcess struct {

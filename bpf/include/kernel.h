@@ -27,6 +27,7 @@
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
 #define TCP_CLOSE_WAIT 8
 
@@ -112,10 +113,12 @@ struct sock {
 	__u16 sk_type;
 	__u16 sk_protocol;
 	int sk_err;
+	struct socket *sk_socket; /* NULL once it is closed */
 };
 
 struct socket {
 	struct sock *sk;
+	struct file *file;
 };
 
 struct tcp_sock {

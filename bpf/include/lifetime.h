@@ -77,6 +77,29 @@ static __always_inline int last_reference(struct file *file)
 	return READ(file, file, f_count.counter) == 1;
 }
 
+/* Whether a process still has a descriptor of the socket. */
+static __always_inline int is_held(struct sock *sk)
+{
+	struct socket *sock = READ(sock, sk, sk_socket);
+	struct file *file = sock ? READ(socket, sock, file) : NULL;
+	struct file___6_13 *counted = (void *)file;
+
+	if (!file)
+		return 0;
+	/* None is left while the last one is being closed. */
+	if (bpf_core_field_exists(counted->f_ref))
+		return READ(file___6_13, counted, f_ref.refcnt.counter) >= 0;
+	return READ(file, file, f_count.counter) > 0;
+}
+
+/* Whether bytes were received that no process has read yet. */
+static __always_inline int has_unread(struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	return READ(tcp_sock, tp, copied_seq) != READ(tcp_sock, tp, rcv_nxt);
+}
+
 static __always_inline int close_enter(const struct process *p, int fd)
 {
 	struct file *file = file_of(fd);
@@ -113,6 +136,9 @@ static __always_inline int state_changed(struct sock *sk, int state)
 		return 0;
 	c = bpf_map_lookup_elem(&connections, &key);
 	if (!c)
+		return 0;
+	/* What was received can still be read, and its reader will see the end. */
+	if (is_held(sk) && has_unread(sk))
 		return 0;
 	if (!c->closed) {
 		e = event_reserve(EVENT_CLOSE);

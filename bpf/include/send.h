@@ -2,7 +2,7 @@
 /* System calls that send. */
 #pragma once
 
-#include "call.h"
+#include "opening.h"
 #include "syscalls.h"
 
 static __always_inline int send_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
@@ -12,7 +12,7 @@ static __always_inline int send_enter(__u64 id, const struct process *p, int fd,
 	struct scratch *s = scratch_get();
 	struct call *call;
 
-	if (!c || !s || READ(sock, sk, __sk_common.skc_state) == TCP_SYN_SENT)
+	if (!c || !s)
 		return 0;
 	call = call_of(id);
 	if (!call)
@@ -24,8 +24,11 @@ static __always_inline int send_enter(__u64 id, const struct process *p, int fd,
 	call->messages = messages;
 	call->sk = (__u64)sk;
 	call->socket = c->socket;
-	call->place = send_place(sk, c);
+	call->opening = send_opens(sk, c);
+	call->place = call->opening ? bpf_ktime_get_ns() : send_place(sk, c);
 	call->promised = 0;
+	if (call->opening)
+		return 0;
 
 	int turn = turn_to(c, DIRECTION_SENT);
 	__u32 want = buffers_size(&b, turn_budget(c));
@@ -50,6 +53,8 @@ static __always_inline int send_exit(__u64 id, struct call *call, __s64 ret)
 	__u64 moved = bytes_moved(call, ret);
 	__u64 key = call->sk;
 
+	if (call->opening)
+		return opening_exit(id, call, moved);
 	if (moved == call->promised && (ret >= 0 || ret == -EAGAIN))
 		return 0;
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);

@@ -137,8 +137,11 @@ static __always_inline void identify(struct sock *sk, struct connection *c)
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 	__u8 state = READ(sock, sk, __sk_common.skc_state);
 
-	/* In other states a SYN or FIN of our own is among the numbers. */
-	if (c->identified || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+	/*
+	 * In other states a SYN or FIN of our own is among the numbers. A socket that a
+	 * process has is in SYN_RECV where data came with the SYN (TCP Fast Open).
+	 */
+	if (c->identified || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT && state != TCP_SYN_RECV))
 		return;
 #pragma unroll
 	for (int i = 0; i < 3; i++) {

@@ -41,6 +41,8 @@ type seen struct {
 	Client  bool
 	// Peer is network.peer.address.
 	Peer string
+	// Status is http.response.status_code, empty where no answer was seen.
+	Status string
 }
 
 // report is what an agent tells: spans, or at last its losses by their reasons.
@@ -132,6 +134,7 @@ func seenOf(span ptrace.Span) seen {
 	return seen{
 		ID: number64(span.SpanID()), Parent: number64(span.ParentSpanID()), Request: number,
 		Client: span.Kind() == ptrace.SpanKindClient, Peer: attribute(span, "network.peer.address"),
+		Status: attribute(span, "http.response.status_code"),
 	}
 }
 

@@ -17,13 +17,15 @@ type outcome struct {
 	matched, wrong int
 	// clients and servers count requests with exactly one span of the kind.
 	clients, servers int
+	// unanswered counts spans without the answer's status.
+	unanswered int
 	// duplicates counts ids that several spans have, unasked spans of no request.
 	duplicates, unasked int
 }
 
 func (o outcome) String() string {
-	return fmt.Sprintf("%d requests: %d matched, %d false matches, %d with a client span, %d with a server span, %d ids twice, %d unasked spans",
-		o.requests, o.matched, o.wrong, o.clients, o.servers, o.duplicates, o.unasked)
+	return fmt.Sprintf("%d requests: %d matched, %d false matches, %d with a client span, %d with a server span, %d without an answer, %d ids twice, %d unasked spans",
+		o.requests, o.matched, o.wrong, o.clients, o.servers, o.unanswered, o.duplicates, o.unasked)
 }
 
 // compare looks at the requests first to first+requests-1.
@@ -38,6 +40,9 @@ func compare(spans []seen, first, requests int) outcome {
 		}
 		if _, taken := owner[s.ID]; taken {
 			o.duplicates++
+		}
+		if s.Status != "200" {
+			o.unanswered++
 		}
 		if s.Client {
 			clients[s.Request] = append(clients[s.Request], s)

@@ -4,10 +4,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,8 +21,6 @@ func scenario(t *testing.T, in *namespace, name string, requests int) []seen {
 	mark := marker()
 	const first = 1000
 	p := start(t, in, []string{mark + "=1"}, python, script, name, strconv.Itoa(first), strconv.Itoa(requests))
-	// Its children do not end with its input: its process group does.
-	t.Cleanup(func() { assert.NoError(t, syscall.Kill(-p.pid(), syscall.SIGTERM)) })
 	require.Equal(t, "ready", p.answer())
 	a := startAgent(t, agentOptions{Env: mark})
 	require.Equal(t, "done", p.ask("go"))

@@ -156,11 +156,16 @@ func TestFastOpen(t *testing.T) {
 	}.run(t)
 	assert.Equal(t, 50, client.counter("netstat", "TCPFastOpenActive"), "the SYN carried the first request")
 	assert.Equal(t, 50, server.counter("netstat", "TCPFastOpenPassive"), "and the server took it")
+
+	n.client.sysctl("ipv4/tcp_fastopen", fastOpen)
+	scenario(t, n.client, "fast_open", 200)
 }
+
+func long() bool { return os.Getenv("SEQLINK_IDENTITY_LONG") != "" }
 
 // TestMillion is the long form: a million requests over ten thousand connections.
 func TestMillion(t *testing.T) {
-	if os.Getenv("SEQLINK_IDENTITY_LONG") == "" {
+	if !long() {
 		t.Skip("SEQLINK_IDENTITY_LONG is not set")
 	}
 	spans, _, _ := exchange{

@@ -5,7 +5,7 @@
 prints "ready", waits for a line, sends the requests, which are numbered from FIRST on, and
 prints "done". Client and server are processes of its own.
 """
-import os, select, socket, sys
+import os, select, signal, socket, sys
 
 scenario, first, requests = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 numbers = range(first, first + requests)
@@ -185,6 +185,7 @@ def executed():
 
 def inherited():
     serve(socket.socket(fileno=0))
+    sys.exit()
 
 
 def half_closed():
@@ -263,7 +264,11 @@ def wrapping():
         ask(client, n)
 
 
+if scenario == "inherited":
+    inherited()
 os.setpgid(0, 0)
 globals()[scenario]()
 print("done", flush=True)
 sys.stdin.read()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+os.killpg(0, signal.SIGTERM)  # the children

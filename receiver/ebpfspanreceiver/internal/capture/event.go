@@ -58,9 +58,16 @@ type Task struct {
 
 // Identity names a TCP connection by what both of its ends hold: the first
 // sequence number of each direction (see docs/architecture.md, "Identity").
-// One end's FirstSent is the other's FirstReceived.
+// One end's FirstSent is the other's FirstReceived. FirstReceived is 0 as long as the
+// peer has not answered: TCP Fast Open sends before.
 type Identity struct {
 	FirstSent, FirstReceived uint32
+}
+
+// Agrees tells whether i and o may be the same connection's.
+func (i Identity) Agrees(o Identity) bool {
+	return i.FirstSent == o.FirstSent &&
+		(i.FirstReceived == o.FirstReceived || i.FirstReceived == 0 || o.FirstReceived == 0)
 }
 
 // Event is one thing that the kernel saw. Which fields are set depends on Kind.

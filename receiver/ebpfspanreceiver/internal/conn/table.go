@@ -152,7 +152,7 @@ func (t *Table) exited(e *capture.Event) {
 func (t *Table) conn(e *capture.Event) *Conn {
 	c := t.bySocket[e.Socket]
 	known := e.Identity != (capture.Identity{})
-	if c != nil && known && c.Identity != (capture.Identity{}) && c.Identity != e.Identity {
+	if c != nil && known && c.Identity != (capture.Identity{}) && !c.Identity.Agrees(e.Identity) {
 		t.end(c, Forgotten, Origin{e.Time, e.Task})
 		c = nil
 	}
@@ -160,7 +160,7 @@ func (t *Table) conn(e *capture.Event) *Conn {
 		c = t.add(e)
 	}
 	t.recent.MoveToFront(c.use)
-	if known {
+	if known && (c.Identity == capture.Identity{} || e.Identity.FirstReceived != 0) {
 		c.Identity = e.Identity
 	}
 	if e.Task.PID != 0 {
