@@ -63,6 +63,8 @@ func runAgent(options agentOptions) error {
 	if options.Env != "" {
 		config.Processes.Env = []string{options.Env}
 	}
+	// Identity is under test here, not whether the reader gets enough of a busy processor.
+	config.RingBufferSize = 64 << 20
 	out := &reporter{encoder: gob.NewEncoder(os.Stdout)}
 	next, err := consumer.NewTraces(out.consume)
 	if err != nil {

@@ -29,6 +29,7 @@ func scenario(t *testing.T, in *namespace, name string, requests int) []seen {
 
 // A socket is the same in whoever's hands.
 func TestDescriptors(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"duplicates", "passed", "forked", "half_closed"} {
 		t.Run(name, func(t *testing.T) { scenario(t, nil, name, 200) })
 	}

@@ -5,6 +5,7 @@ import "testing"
 // Sequence numbers pass 2^32 in the middle of things.
 func TestSequenceNumbersWrap(t *testing.T) {
 	needRoot(t)
+	t.Parallel()
 	scenario(t, newNamespace(t), "wrapping", 1000)
 }
 
