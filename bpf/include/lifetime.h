@@ -17,14 +17,14 @@ static __always_inline int connect_enter(const struct process *p, int fd, __u64 
 	struct event *e;
 	__u64 socket;
 
-	if (!tcp_sock_of(file_of(fd), &socket))
+	if (!stream_sock_of(file_of(fd), &socket))
 		return 0;
 	e = event_reserve(EVENT_CONNECT);
 	if (!e)
 		return 0;
 	goroutine_read(e, p);
 	e->socket = socket;
-	bpf_probe_read_user(&to, 8, (void *)sa);
+	bpf_probe_read_user(&to, 8, (void *)sa); /* a Unix socket's path is told later */
 	if (to.family == AF_INET6)
 		bpf_probe_read_user(&to.v6, sizeof(to.v6), (void *)(sa + 8));
 	if (to.family == AF_INET6)
@@ -54,7 +54,7 @@ static __always_inline int accept_exit(const struct process *p, __s64 ret)
 
 	if (ret < 0)
 		return 0;
-	struct sock *sk = tcp_sock_of(file_of(ret), &socket);
+	struct sock *sk = stream_sock_of(file_of(ret), &socket);
 	if (!sk)
 		return 0;
 	e = event_reserve(EVENT_ACCEPT);

@@ -24,6 +24,7 @@ static __always_inline int send_enter(__u64 id, const struct process *p, int fd,
 	call->messages = messages;
 	call->sk = (__u64)sk;
 	call->socket = c->socket;
+	call->is_unix = c->is_unix;
 	call->opening = send_opens(sk, c);
 	call->place = call->opening ? bpf_ktime_get_ns() : send_place(sk, c);
 	call->promised = 0;
@@ -53,6 +54,8 @@ static __always_inline int send_exit(__u64 id, struct call *call, __s64 ret)
 	__u64 moved = bytes_moved(call, ret);
 	__u64 key = call->sk;
 
+	if (call->is_unix)
+		unix_sent((struct sock *)key, moved);
 	if (call->opening)
 		return opening_exit(id, call, moved);
 	if (moved == call->promised && (ret >= 0 || ret == -EAGAIN))

@@ -14,7 +14,8 @@ struct call {
 	__u32 promised; /* sends: bytes that the event at entry announced */
 	__u32 captured; /* sends: the turn's captured bytes before this call */
 	__s32 fd;       /* where sk is 0 */
-	__u16 action;   /* enum action, ACTION_NONE when no exit is waited for */
+	__u8 action;    /* enum action, ACTION_NONE when no exit is waited for */
+	__u8 is_unix;   /* the socket is a Unix one */
 	__u8 go;        /* the process has goroutines */
 	__u8 opening;   /* sends: the connection is opened in the call */
 };

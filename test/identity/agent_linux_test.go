@@ -36,11 +36,11 @@ type agentOptions struct {
 // seen is what the checks need of a span.
 type seen struct {
 	ID, Parent uint64
-	// Request is the number that the request's path is; -1 where it is none.
+	// Request is the number that the request's path is, -1 where it is none.
 	Request int64
 	Client  bool
-	// Peer is network.peer.address.
-	Peer string
+	// Peer is network.peer.address, Transport network.transport.
+	Peer, Transport string
 	// Status is http.response.status_code, empty where no answer was seen.
 	Status string
 }
@@ -135,7 +135,7 @@ func seenOf(span ptrace.Span) seen {
 	}
 	return seen{
 		ID: number64(span.SpanID()), Parent: number64(span.ParentSpanID()), Request: number,
-		Client: span.Kind() == ptrace.SpanKindClient, Peer: attribute(span, "network.peer.address"),
+		Client: span.Kind() == ptrace.SpanKindClient, Peer: attribute(span, "network.peer.address"), Transport: attribute(span, "network.transport"),
 		Status: attribute(span, "http.response.status_code"),
 	}
 }

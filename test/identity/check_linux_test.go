@@ -34,6 +34,9 @@ func compare(spans []seen, first, requests int) outcome {
 	clients, servers := make(map[int64][]seen), make(map[int64][]seen)
 	owner := make(map[uint64]int64, len(spans))
 	for _, s := range spans {
+		if s.Request < 0 {
+			continue // it is not compared
+		}
 		if s.Request < int64(first) || s.Request >= int64(first+requests) {
 			o.unasked++
 			continue

@@ -3,12 +3,14 @@
     descriptors.py SCENARIO FIRST REQUESTS
 
 prints "ready", waits for a line, sends the requests, which are numbered from FIRST on, and
-prints "done". Client and server are processes of its own.
+prints "done". Client and server are processes of its own. A scenario's name that begins with
+"unix_" has it over Unix sockets.
 """
 import os, select, signal, socket, sys
 
 scenario, first, requests = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 numbers = range(first, first + requests)
+over_unix = scenario.startswith("unix_")
 
 
 def message(sock):
@@ -48,12 +50,20 @@ def read_answer(sock):
         data += more
 
 
-def listen(family=socket.AF_INET):
-    host = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}[family]
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, 0))
+def listen():
+    if over_unix:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("")  # a free abstract name
+    else:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
     return listener
+
+
+def connect(address):
+    sock = socket.socket(socket.AF_UNIX if over_unix else socket.AF_INET)
+    sock.connect(address)
+    return sock
 
 
 def child(run, *args):
@@ -95,7 +105,7 @@ def duplicates():
 
     address, _ = serving(handle)
     await_go()
-    sock = socket.create_connection(address)
+    sock = connect(address)
     copies = [sock.dup(), sock]
     for n in numbers:
         ask(copies[n % 2], n)
@@ -127,7 +137,7 @@ def passed():
     await_go()
 
     def ask_first():
-        sock = socket.create_connection(address)
+        sock = connect(address)
         for n in numbers[: requests // 2]:
             ask(sock, n)
         socket.send_fds(to_client, [b"x"], [sock.fileno()])
@@ -159,7 +169,7 @@ def forked():
 
     address, _ = serving(handle)
     await_go()
-    sock = socket.create_connection(address)
+    sock = connect(address)
     for n in numbers:
         if n % 2:
             os.waitpid(child(ask, sock, n), 0)
@@ -178,14 +188,13 @@ def executed():
     address, _ = serving(handle)
     await_go()
     for n in numbers:
-        sock = socket.create_connection(address)
+        sock = connect(address)
         ask(sock, n)
         sock.close()
 
 
 def inherited():
     serve(socket.socket(fileno=0))
-    sys.exit()
 
 
 def half_closed():
@@ -201,7 +210,7 @@ def half_closed():
     address, _ = serving(handle)
     await_go()
     for n in numbers:
-        sock = socket.create_connection(address)
+        sock = connect(address)
         sock.sendall(request(n))
         sock.shutdown(socket.SHUT_WR)
         read_answer(sock)
@@ -228,6 +237,78 @@ def fast_open():
         sock.setblocking(True)
         read_answer(sock)
         sock.close()
+
+
+def unix_pair():
+    """A pair of sockets was never connected to any path."""
+    client, server = socket.socketpair()
+    child(serve, server)
+    await_go()
+    for n in numbers:
+        ask(client, n)
+
+
+def unix_early():
+    """The client sends before the server accepts, when its socket has no number yet."""
+    listener = listen()
+    listener.listen()
+    await_go()
+    for n in numbers:
+        sock = connect(listener.getsockname())
+        sock.sendall(request(n))
+        os.waitpid(child(lambda: (message(conn := listener.accept()[0]), answer(conn))), 0)
+        read_answer(sock)
+        sock.close()
+
+
+WARM_UP = 100
+
+
+def untraced(role, sock):
+    """Starts a program that is not selected and uses the socket for some requests."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("SEQLINK_")}
+    sock.set_inheritable(True)
+    args = [sys.executable, __file__, role, str(sock.fileno()), str(WARM_UP)]
+    return child(os.execve, sys.executable, args, env)
+
+
+def untraced_server():
+    sock = socket.socket(fileno=first)
+    for _ in range(requests):
+        message(sock)
+        answer(sock)
+
+
+def untraced_client():
+    sock = socket.socket(fileno=first)
+    sock.recv(1)
+    for _ in range(requests):
+        ask(sock, -1)
+
+
+def unix_later_client():
+    """The server is traced alone, until a traced client takes the socket over."""
+    client, server = socket.socketpair()
+    warm_up = untraced("untraced_client", client)
+    await_go()
+    server.send(b"x")
+    child(serve, server)
+    os.waitpid(warm_up, 0)
+    for n in numbers:
+        ask(client, n)
+
+
+def unix_later_server():
+    """The client is traced alone, until a traced server takes the socket over."""
+    client, server = socket.socketpair()
+    warm_up = untraced("untraced_server", server)
+    await_go()
+    for _ in range(WARM_UP):
+        ask(client, -1)
+    os.waitpid(warm_up, 0)
+    child(serve, server)
+    for n in numbers:
+        ask(client, n)
 
 
 # include/uapi/linux/tcp.h
@@ -264,10 +345,12 @@ def wrapping():
         ask(client, n)
 
 
-if scenario == "inherited":
-    inherited()
+run = globals().get(scenario) or globals()[scenario.removeprefix("unix_")]
+if scenario in ("inherited", "untraced_client", "untraced_server"):
+    run()
+    sys.exit()
 os.setpgid(0, 0)
-globals()[scenario]()
+run()
 print("done", flush=True)
 sys.stdin.read()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

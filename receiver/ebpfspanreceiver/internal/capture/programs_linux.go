@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"strings"
 
@@ -116,6 +117,7 @@ func configure(spec *ebpf.CollectionSpec, options KernelOptions) error {
 		"trace_all":    all,
 		"payload_size": uint32(options.PayloadSize),
 		"wakeup_bytes": uint64(options.RingBufferSize / 8),
+		"unix_salt":    rand.Uint64(),
 	} {
 		if v := spec.Variables[name]; v != nil {
 			if err := v.Set(value); err != nil {

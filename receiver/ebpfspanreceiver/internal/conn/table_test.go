@@ -140,6 +140,26 @@ func TestIdentityIsCompletedByTheAnswer(t *testing.T) {
 	assert.Equal(t, []ended{{5, Received, Forgotten}, {5, Sent, Forgotten}}, s.ends)
 }
 
+func TestPathsOfUnixSockets(t *testing.T) {
+	for name, tt := range map[string]struct {
+		local, remote         []byte
+		wantLocal, wantRemote string
+	}{
+		"client": {nil, []byte("/run/app.sock"), "", "/run/app.sock"},
+		"server": {[]byte("@app"), nil, "@app", ""},
+		"pair":   {nil, nil, "", ""},
+		"bytes":  {[]byte("/run/\xff"), nil, "/run/\uFFFD", ""},
+	} {
+		path := &capture.Event{Kind: capture.Path, Task: task, Socket: 5, Unix: true, LocalPath: tt.local, RemotePath: tt.remote}
+		s, _ := run(path, moved(capture.Send, 1<<50, "abc"))
+		require.Len(t, s.segments, 1, name)
+		c := s.segments[0].Conn
+		assert.True(t, c.Unix, name)
+		assert.Equal(t, tt.wantLocal, c.LocalPath, name)
+		assert.Equal(t, tt.wantRemote, c.RemotePath, name)
+	}
+}
+
 func TestGapLeavesAHole(t *testing.T) {
 	s, _ := run(moved(capture.Receive, 0, "abc"), moved(capture.Receive, 10, "xyz"))
 	require.Len(t, s.segments, 2)
