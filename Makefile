@@ -65,7 +65,7 @@ e2e: demo-needs $(BINARY) $(JAEGER) ## Run the end-to-end tests alone; SEQLINK_E
 
 .PHONY: test-needs
 test-needs: demo-needs generate-needs
-	@scripts/need gcc=gcc /usr/include/stdlib.h=libc6-dev
+	@scripts/need gcc=gcc /usr/include/stdlib.h=libc6-dev nft=nftables ip=iproute2 gunicorn=gunicorn
 
 .PHONY: check
 check: generate-needs ## Check formatting, vet, generated files and the builds for other platforms

@@ -29,8 +29,10 @@ type FentryCall struct {
 	Promised uint32
 	Captured uint32
 	Fd       int32
-	Action   uint16
-	Go       uint16
+	Action   uint8
+	IsUnix   uint8
+	Go       uint8
+	Opening  uint8
 }
 
 type FentryConnection struct {
@@ -42,7 +44,7 @@ type FentryConnection struct {
 	Direction     uint8
 	Identified    uint8
 	Closed        uint8
-	Pad           uint8
+	IsUnix        uint8
 }
 
 type FentryProcess struct {
@@ -88,6 +90,12 @@ type FentryScratch struct {
 	_    [4]byte
 }
 
+type FentryUnixStream struct {
+	_       structs.HostLayout
+	Written uint64
+	Read    uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -98,6 +106,7 @@ const (
 	FentryMapLosses               = "losses"
 	FentryMapProcesses            = "processes"
 	FentryMapScratches            = "scratches"
+	FentryMapUnixStreams          = "unix_streams"
 	FentryProgInetAcceptEnter     = "inet_accept_enter"
 	FentryProgInetAcceptExit      = "inet_accept_exit"
 	FentryProgInetStreamConnect   = "inet_stream_connect"
@@ -116,6 +125,7 @@ const (
 	FentryVarRecvmsgArguments     = "recvmsg_arguments"
 	FentryVarScratchRooms         = "scratch_rooms"
 	FentryVarTraceAll             = "trace_all"
+	FentryVarUnixSalt             = "unix_salt"
 	FentryVarWakeupBytes          = "wakeup_bytes"
 )
 
@@ -187,6 +197,7 @@ type FentryMapSpecs struct {
 	Losses      *ebpf.MapSpec `ebpf:"losses"`
 	Processes   *ebpf.MapSpec `ebpf:"processes"`
 	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
+	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
 // FentryVariableSpecs contains global variables before they are loaded into the kernel.
@@ -197,6 +208,7 @@ type FentryVariableSpecs struct {
 	RecvmsgArguments *ebpf.VariableSpec `ebpf:"recvmsg_arguments"`
 	ScratchRooms     *ebpf.VariableSpec `ebpf:"scratch_rooms"`
 	TraceAll         *ebpf.VariableSpec `ebpf:"trace_all"`
+	UnixSalt         *ebpf.VariableSpec `ebpf:"unix_salt"`
 	WakeupBytes      *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -226,6 +238,7 @@ type FentryMaps struct {
 	Losses      *ebpf.Map `ebpf:"losses"`
 	Processes   *ebpf.Map `ebpf:"processes"`
 	Scratches   *ebpf.Map `ebpf:"scratches"`
+	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
 }
 
 func (m *FentryMaps) Close() error {
@@ -236,6 +249,7 @@ func (m *FentryMaps) Close() error {
 		m.Losses,
 		m.Processes,
 		m.Scratches,
+		m.UnixStreams,
 	)
 }
 
@@ -247,6 +261,7 @@ type FentryVariables struct {
 	RecvmsgArguments *ebpf.Variable `ebpf:"recvmsg_arguments"`
 	ScratchRooms     *ebpf.Variable `ebpf:"scratch_rooms"`
 	TraceAll         *ebpf.Variable `ebpf:"trace_all"`
+	UnixSalt         *ebpf.Variable `ebpf:"unix_salt"`
 	WakeupBytes      *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 

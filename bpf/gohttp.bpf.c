@@ -53,7 +53,7 @@ int round_trip(struct registers *ctx)
 	if (!p || !process_traced(p))
 		return 0;
 	int fd = go_conn_fd(receiver + p->conn_offset);
-	if (!tcp_sock_of(file_of(fd), &socket))
+	if (!stream_sock_of(file_of(fd), &socket))
 		return 0;
 	struct event *e = event_reserve(EVENT_ROUND_TRIP);
 	if (!e)

@@ -22,7 +22,7 @@ type GoHTTPConnection struct {
 	Direction     uint8
 	Identified    uint8
 	Closed        uint8
-	Pad           uint8
+	IsUnix        uint8
 }
 
 type GoHTTPProcess struct {
@@ -35,6 +35,12 @@ type GoHTTPProcess struct {
 	Pad          uint16
 }
 
+type GoHTTPUnixStream struct {
+	_       structs.HostLayout
+	Written uint64
+	Read    uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -43,8 +49,10 @@ const (
 	GoHTTPMapEvents      = "events"
 	GoHTTPMapLosses      = "losses"
 	GoHTTPMapProcesses   = "processes"
+	GoHTTPMapUnixStreams = "unix_streams"
 	GoHTTPProgRoundTrip  = "round_trip"
 	GoHTTPVarTraceAll    = "trace_all"
+	GoHTTPVarUnixSalt    = "unix_salt"
 	GoHTTPVarWakeupBytes = "wakeup_bytes"
 )
 
@@ -101,6 +109,7 @@ type GoHTTPMapSpecs struct {
 	Events      *ebpf.MapSpec `ebpf:"events"`
 	Losses      *ebpf.MapSpec `ebpf:"losses"`
 	Processes   *ebpf.MapSpec `ebpf:"processes"`
+	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
 // GoHTTPVariableSpecs contains global variables before they are loaded into the kernel.
@@ -108,6 +117,7 @@ type GoHTTPMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type GoHTTPVariableSpecs struct {
 	TraceAll    *ebpf.VariableSpec `ebpf:"trace_all"`
+	UnixSalt    *ebpf.VariableSpec `ebpf:"unix_salt"`
 	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -135,6 +145,7 @@ type GoHTTPMaps struct {
 	Events      *ebpf.Map `ebpf:"events"`
 	Losses      *ebpf.Map `ebpf:"losses"`
 	Processes   *ebpf.Map `ebpf:"processes"`
+	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
 }
 
 func (m *GoHTTPMaps) Close() error {
@@ -143,6 +154,7 @@ func (m *GoHTTPMaps) Close() error {
 		m.Events,
 		m.Losses,
 		m.Processes,
+		m.UnixStreams,
 	)
 }
 
@@ -151,6 +163,7 @@ func (m *GoHTTPMaps) Close() error {
 // It can be passed to LoadGoHTTPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type GoHTTPVariables struct {
 	TraceAll    *ebpf.Variable `ebpf:"trace_all"`
+	UnixSalt    *ebpf.Variable `ebpf:"unix_salt"`
 	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 

@@ -29,8 +29,10 @@ type KprobeCall struct {
 	Promised uint32
 	Captured uint32
 	Fd       int32
-	Action   uint16
-	Go       uint16
+	Action   uint8
+	IsUnix   uint8
+	Go       uint8
+	Opening  uint8
 }
 
 type KprobeConnection struct {
@@ -42,7 +44,7 @@ type KprobeConnection struct {
 	Direction     uint8
 	Identified    uint8
 	Closed        uint8
-	Pad           uint8
+	IsUnix        uint8
 }
 
 type KprobeProcess struct {
@@ -88,6 +90,12 @@ type KprobeScratch struct {
 	_    [4]byte
 }
 
+type KprobeUnixStream struct {
+	_       structs.HostLayout
+	Written uint64
+	Read    uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -98,6 +106,7 @@ const (
 	KprobeMapLosses               = "losses"
 	KprobeMapProcesses            = "processes"
 	KprobeMapScratches            = "scratches"
+	KprobeMapUnixStreams          = "unix_streams"
 	KprobeProgInetAcceptEnter     = "inet_accept_enter"
 	KprobeProgInetAcceptExit      = "inet_accept_exit"
 	KprobeProgInetStreamConnect   = "inet_stream_connect"
@@ -116,6 +125,7 @@ const (
 	KprobeVarRecvmsgArguments     = "recvmsg_arguments"
 	KprobeVarScratchRooms         = "scratch_rooms"
 	KprobeVarTraceAll             = "trace_all"
+	KprobeVarUnixSalt             = "unix_salt"
 	KprobeVarWakeupBytes          = "wakeup_bytes"
 )
 
@@ -187,6 +197,7 @@ type KprobeMapSpecs struct {
 	Losses      *ebpf.MapSpec `ebpf:"losses"`
 	Processes   *ebpf.MapSpec `ebpf:"processes"`
 	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
+	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
 // KprobeVariableSpecs contains global variables before they are loaded into the kernel.
@@ -197,6 +208,7 @@ type KprobeVariableSpecs struct {
 	RecvmsgArguments *ebpf.VariableSpec `ebpf:"recvmsg_arguments"`
 	ScratchRooms     *ebpf.VariableSpec `ebpf:"scratch_rooms"`
 	TraceAll         *ebpf.VariableSpec `ebpf:"trace_all"`
+	UnixSalt         *ebpf.VariableSpec `ebpf:"unix_salt"`
 	WakeupBytes      *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -226,6 +238,7 @@ type KprobeMaps struct {
 	Losses      *ebpf.Map `ebpf:"losses"`
 	Processes   *ebpf.Map `ebpf:"processes"`
 	Scratches   *ebpf.Map `ebpf:"scratches"`
+	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
 }
 
 func (m *KprobeMaps) Close() error {
@@ -236,6 +249,7 @@ func (m *KprobeMaps) Close() error {
 		m.Losses,
 		m.Processes,
 		m.Scratches,
+		m.UnixStreams,
 	)
 }
 
@@ -247,6 +261,7 @@ type KprobeVariables struct {
 	RecvmsgArguments *ebpf.Variable `ebpf:"recvmsg_arguments"`
 	ScratchRooms     *ebpf.Variable `ebpf:"scratch_rooms"`
 	TraceAll         *ebpf.Variable `ebpf:"trace_all"`
+	UnixSalt         *ebpf.Variable `ebpf:"unix_salt"`
 	WakeupBytes      *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 

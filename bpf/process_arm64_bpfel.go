@@ -29,8 +29,10 @@ type ProcessCall struct {
 	Promised uint32
 	Captured uint32
 	Fd       int32
-	Action   uint16
-	Go       uint16
+	Action   uint8
+	IsUnix   uint8
+	Go       uint8
+	Opening  uint8
 }
 
 type ProcessProcess struct {

@@ -29,8 +29,10 @@ type TCPCall struct {
 	Promised uint32
 	Captured uint32
 	Fd       int32
-	Action   uint16
-	Go       uint16
+	Action   uint8
+	IsUnix   uint8
+	Go       uint8
+	Opening  uint8
 }
 
 type TCPConnection struct {
@@ -42,7 +44,7 @@ type TCPConnection struct {
 	Direction     uint8
 	Identified    uint8
 	Closed        uint8
-	Pad           uint8
+	IsUnix        uint8
 }
 
 type TCPEvent struct {
@@ -90,6 +92,12 @@ type TCPScratch struct {
 	_     [4]byte
 }
 
+type TCPUnixStream struct {
+	_       structs.HostLayout
+	Written uint64
+	Read    uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -100,6 +108,7 @@ const (
 	TCPMapLosses                = "losses"
 	TCPMapProcesses             = "processes"
 	TCPMapScratches             = "scratches"
+	TCPMapUnixStreams           = "unix_streams"
 	TCPProgInetSockSetState     = "inet_sock_set_state"
 	TCPProgIoUringSubmitReq     = "io_uring_submit_req"
 	TCPProgIoUringSubmitSqe     = "io_uring_submit_sqe"
@@ -109,6 +118,7 @@ const (
 	TCPVarPayloadSize           = "payload_size"
 	TCPVarScratchRooms          = "scratch_rooms"
 	TCPVarTraceAll              = "trace_all"
+	TCPVarUnixSalt              = "unix_salt"
 	TCPVarWakeupBytes           = "wakeup_bytes"
 )
 
@@ -171,6 +181,7 @@ type TCPMapSpecs struct {
 	Losses      *ebpf.MapSpec `ebpf:"losses"`
 	Processes   *ebpf.MapSpec `ebpf:"processes"`
 	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
+	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
 // TCPVariableSpecs contains global variables before they are loaded into the kernel.
@@ -181,6 +192,7 @@ type TCPVariableSpecs struct {
 	PayloadSize           *ebpf.VariableSpec `ebpf:"payload_size"`
 	ScratchRooms          *ebpf.VariableSpec `ebpf:"scratch_rooms"`
 	TraceAll              *ebpf.VariableSpec `ebpf:"trace_all"`
+	UnixSalt              *ebpf.VariableSpec `ebpf:"unix_salt"`
 	WakeupBytes           *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
@@ -210,6 +222,7 @@ type TCPMaps struct {
 	Losses      *ebpf.Map `ebpf:"losses"`
 	Processes   *ebpf.Map `ebpf:"processes"`
 	Scratches   *ebpf.Map `ebpf:"scratches"`
+	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
 }
 
 func (m *TCPMaps) Close() error {
@@ -220,6 +233,7 @@ func (m *TCPMaps) Close() error {
 		m.Losses,
 		m.Processes,
 		m.Scratches,
+		m.UnixStreams,
 	)
 }
 
@@ -231,6 +245,7 @@ type TCPVariables struct {
 	PayloadSize           *ebpf.Variable `ebpf:"payload_size"`
 	ScratchRooms          *ebpf.Variable `ebpf:"scratch_rooms"`
 	TraceAll              *ebpf.Variable `ebpf:"trace_all"`
+	UnixSalt              *ebpf.Variable `ebpf:"unix_salt"`
 	WakeupBytes           *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 

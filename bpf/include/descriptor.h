@@ -8,7 +8,7 @@ static __always_inline int connect_enter(const struct process *p, int fd, __u64 
 {
 	__u64 socket;
 
-	if (!tcp_sock_of(file_of(fd), &socket))
+	if (!stream_sock_of(file_of(fd), &socket))
 		return 0;
 	return connect_begin(p, socket, sa);
 }
@@ -19,7 +19,7 @@ static __always_inline int accept_exit(const struct process *p, __s64 ret)
 
 	if (ret < 0)
 		return 0;
-	return accept_end(p, tcp_sock_of(file_of(ret), &socket), socket);
+	return accept_end(p, stream_sock_of(file_of(ret), &socket), socket);
 }
 
 /* Whether nobody but the caller holds the file. */

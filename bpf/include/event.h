@@ -20,6 +20,7 @@ enum event_kind {
 	EVENT_EXEC,
 	EVENT_EXIT,
 	EVENT_ROUND_TRIP,
+	EVENT_PATH,
 };
 
 #define TAIL_SIZE 8
@@ -41,7 +42,7 @@ struct event {
 	__u16 local_port;
 	__u16 remote_port;
 	__u8 kind;
-	__u8 family; /* 0: no addresses; else AF_INET or AF_INET6 */
+	__u8 family; /* 0: no addresses; else AF_INET, AF_INET6 or AF_UNIX, which has none here */
 	__u8 identified; /* first_sent and first_received are set */
 	__u8 tail_len;
 	__u8 pad[2];

@@ -64,10 +64,10 @@ static __always_inline int also_on_sockets(__u8 operation)
 }
 
 /*
- * Where the request's descriptor can be told, a transfer counts if it is a TCP socket;
+ * Where the request's descriptor can be told, a transfer counts if it is a stream socket;
  * else (a registered file, or a kernel before 6.0), if its operation is one of sockets.
  */
-static __always_inline int is_tcp_transfer(struct io_kiocb *request, __u8 operation)
+static __always_inline int is_stream_transfer(struct io_kiocb *request, __u8 operation)
 {
 	__u64 socket;
 
@@ -76,7 +76,7 @@ static __always_inline int is_tcp_transfer(struct io_kiocb *request, __u8 operat
 	if (!request || !bpf_core_field_exists(request->cqe) ||
 	    BPF_CORE_READ(request, flags) & REQ_F_FIXED_FILE)
 		return only_on_sockets(operation);
-	return tcp_sock_of(file_of(BPF_CORE_READ(request, cqe.fd)), &socket) != NULL;
+	return stream_sock_of(file_of(BPF_CORE_READ(request, cqe.fd)), &socket) != NULL;
 }
 
 static __always_inline int io_uring_submitted(__u64 *ctx)
@@ -97,7 +97,7 @@ static __always_inline int io_uring_submitted(__u64 *ctx)
 		request = (void *)ctx[0];
 		operation = BPF_CORE_READ(request, opcode);
 	}
-	if (is_tcp_transfer(request, operation))
+	if (is_stream_transfer(request, operation))
 		count_loss(LOSS_IO_URING_UNSEEN);
 	return 0;
 }

@@ -29,7 +29,7 @@ static __always_inline int connect_begin(const struct process *p, __u64 socket, 
 		return 0;
 	goroutine_read(e, p);
 	e->socket = socket;
-	sockaddr_read(&to, 8, sa);
+	sockaddr_read(&to, 8, sa); /* a Unix socket's path is told later */
 	if (to.family == AF_INET6)
 		sockaddr_read(&to.v6, sizeof(to.v6), sa + 8);
 	if (to.family == AF_INET6)
@@ -88,6 +88,29 @@ static __always_inline int close_begin(const struct process *p, struct connectio
 	return 0;
 }
 
+/* Whether a process still has a descriptor of the socket. */
+static __always_inline int is_held(struct sock *sk)
+{
+	struct socket *sock = READ(sock, sk, sk_socket);
+	struct file *file = sock ? READ(socket, sock, file) : NULL;
+	struct file___6_13 *counted = (void *)file;
+
+	if (!file)
+		return 0;
+	/* None is left while the last one is being closed. */
+	if (bpf_core_field_exists(counted->f_ref))
+		return READ(file___6_13, counted, f_ref.refcnt.counter) >= 0;
+	return READ(file, file, f_count.counter) > 0;
+}
+
+/* Whether bytes were received that no process has read yet. */
+static __always_inline int has_unread(struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	return READ(tcp_sock, tp, copied_seq) != READ(tcp_sock, tp, rcv_nxt);
+}
+
 /*
  * TCP's own end of a connection: a reset, a timeout, or the end of a close that
  * was reported before. It may run in any task's context, so it names none.
@@ -102,6 +125,9 @@ static __always_inline int state_changed(struct sock *sk, int state)
 		return 0;
 	c = bpf_map_lookup_elem(&connections, &key);
 	if (!c)
+		return 0;
+	/* What was received can still be read, and its reader will see the end. */
+	if (is_held(sk) && has_unread(sk))
 		return 0;
 	if (!c->closed) {
 		e = event_reserve(EVENT_CLOSE);

@@ -21,6 +21,7 @@ static __always_inline int receive_begin(__u64 id, const struct process *p, stru
 	call->messages = messages;
 	call->sk = (__u64)sk;
 	call->socket = c->socket;
+	call->is_unix = c->is_unix;
 	call->place = receive_place(sk, c);
 	return 0;
 }
@@ -46,7 +47,9 @@ static __always_inline int receive_adopt(struct call *call, __s64 moved)
 	identify(sk, c);
 	call->sk = (__u64)sk;
 	call->socket = c->socket;
-	call->place = receive_place(sk, c) - moved;
+	call->is_unix = c->is_unix;
+	/* The counter of a Unix socket has not moved yet. */
+	call->place = receive_place(sk, c) - (c->is_unix ? 0 : moved);
 	return 1;
 }
 
@@ -61,6 +64,9 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 		return 0;
 
 	__u64 key = call->sk;
+
+	if (call->is_unix)
+		unix_received((struct sock *)key, moved);
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
 	struct scratch *s = scratch_get(room);
 	if (!c || c->socket != call->socket || !s)

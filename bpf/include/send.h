@@ -2,7 +2,7 @@
 /* Calls that send, from their entry to their exit. */
 #pragma once
 
-#include "call.h"
+#include "opening.h"
 
 static __always_inline int send_begin(__u32 room, __u64 id, const struct process *p, struct sock *sk,
 				      struct connection *c, struct buffers b, __u64 messages)
@@ -10,7 +10,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 	struct scratch *s = scratch_get(room);
 	struct call *call;
 
-	if (!c || !s || READ(sock, sk, __sk_common.skc_state) == TCP_SYN_SENT)
+	if (!c || !s)
 		return 0;
 	call = call_of(id);
 	if (!call)
@@ -22,8 +22,12 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 	call->messages = messages;
 	call->sk = (__u64)sk;
 	call->socket = c->socket;
-	call->place = send_place(sk, c);
+	call->is_unix = c->is_unix;
+	call->opening = send_opens(sk, c);
+	call->place = call->opening ? bpf_ktime_get_ns() : send_place(sk, c);
 	call->promised = 0;
+	if (call->opening)
+		return 0;
 
 	int turn = turn_to(c, DIRECTION_SENT);
 	__u32 want = buffers_size(&b, turn_budget(c));
@@ -48,6 +52,10 @@ static __always_inline int send_end(__u32 room, __u64 id, struct call *call, __s
 	__u64 moved = bytes_moved(call, ret);
 	__u64 key = call->sk;
 
+	if (call->is_unix)
+		unix_sent((struct sock *)key, moved);
+	if (call->opening)
+		return opening_end(room, id, call, moved);
 	if (moved == call->promised && (ret >= 0 || ret == -EAGAIN))
 		return 0;
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* From a file descriptor to the TCP connection behind it, and its identity. */
+/* From a file descriptor to the connection behind it, and its identity. */
 #pragma once
 
 #include "event.h"
+#include "path.h"
+#include "unix.h"
 
 enum direction {
 	DIRECTION_NONE,
@@ -22,7 +24,7 @@ struct connection {
 	__u8 direction; /* of this turn */
 	__u8 identified;
 	__u8 closed; /* a close was reported */
-	__u8 pad;
+	__u8 is_unix; /* else TCP */
 };
 
 struct {
@@ -70,15 +72,33 @@ static __always_inline int is_tcp(struct sock *sk)
 	       READ(sock, sk, sk_type) == SOCK_STREAM && READ(sock, sk, sk_protocol) == IPPROTO_TCP;
 }
 
-/* Returns the TCP socket behind file and its inode number, NULL where it is something else. */
-static __always_inline struct sock *tcp_sock_of(struct file *file, __u64 *socket)
+/* Returns the stream socket behind file and its inode number, NULL where it is something else. */
+static __always_inline struct sock *stream_sock_of(struct file *file, __u64 *socket)
 {
 	struct sock *sk = sock_of(file, socket);
 
-	return sk && is_tcp(sk) ? sk : NULL;
+	return sk && (is_tcp(sk) || is_unix_stream(sk)) ? sk : NULL;
 }
 
-/* Returns what is remembered of the TCP connection sk with an inode number; NULL where it is something else. */
+/* Begins to follow a Unix socket; returns whether it is a connected one of streams. */
+static __always_inline int unix_begin(struct sock *sk, struct connection *c)
+{
+	struct sock *peer;
+
+	if (!is_unix_stream(sk))
+		return 0;
+	peer = unix_peer(sk);
+	if (!peer)
+		return 0;
+	c->is_unix = 1;
+	c->identified = 1;
+	c->first_sent = unix_number(sk);
+	c->first_received = unix_number(peer);
+	path_report(sk, peer, c->socket);
+	return 1;
+}
+
+/* Returns what is remembered of the connection sk with an inode number; NULL where it is something else. */
 static __always_inline struct connection *connection_named(struct sock *sk, __u64 socket)
 {
 	struct connection fresh = {.socket = socket};
@@ -90,14 +110,14 @@ static __always_inline struct connection *connection_named(struct sock *sk, __u6
 	c = bpf_map_lookup_elem(&connections, &key);
 	if (c && c->socket == socket)
 		return c;
-	if (!is_tcp(sk))
+	if (!is_tcp(sk) && !unix_begin(sk, &fresh))
 		return NULL;
 	bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&connections, &key);
 }
 
 /*
- * Returns what is remembered of the TCP connection behind a descriptor, and its
+ * Returns what is remembered of the connection behind a descriptor, and its
  * socket; NULL where it is something else.
  */
 static __always_inline struct connection *connection_of(struct file *file, struct sock **sk)
@@ -144,8 +164,11 @@ static __always_inline void identify(struct sock *sk, struct connection *c)
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 	__u8 state = READ(sock, sk, __sk_common.skc_state);
 
-	/* In other states a SYN or FIN of our own is among the numbers. */
-	if (c->identified || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT))
+	/*
+	 * In other states a SYN or FIN of our own is among the numbers. A socket that a
+	 * process has is in SYN_RECV where data came with the SYN (TCP Fast Open).
+	 */
+	if (c->identified || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT && state != TCP_SYN_RECV))
 		return;
 #pragma unroll
 	for (int i = 0; i < 3; i++) {
@@ -169,6 +192,9 @@ static __always_inline __u64 place_near(__u64 near, __u32 low)
 static __always_inline __u64 send_place(struct sock *sk, const struct connection *c)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	if (c->is_unix)
+		return unix_send_place(sk, c->direction != DIRECTION_SENT);
 	__u64 near = READ(tcp_sock, tp, bytes_sent) - READ(tcp_sock, tp, bytes_retrans);
 
 	return place_near(near, READ(tcp_sock, tp, write_seq) - c->first_sent);
@@ -179,12 +205,16 @@ static __always_inline __u64 receive_place(struct sock *sk, const struct connect
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
+	if (c->is_unix)
+		return unix_receive_place(sk);
 	return place_near(READ(tcp_sock, tp, bytes_received), READ(tcp_sock, tp, copied_seq) - c->first_received);
 }
 
 static __always_inline void addresses_read(struct event *e, struct sock *sk)
 {
 	e->family = READ(sock, sk, __sk_common.skc_family);
+	if (e->family == AF_UNIX)
+		return;
 	e->local_port = READ(sock, sk, __sk_common.skc_num);
 	e->remote_port = bpf_ntohs(READ(sock, sk, __sk_common.skc_dport));
 	if (e->family == AF_INET) {

@@ -20,12 +20,14 @@ struct call {
 	__u64 messages; /* address of the mmsghdr array, 0 for a single message */
 	__u64 sk; /* 0: the call began before its process was traced, user space told of it */
 	__u64 socket;
-	__u64 place;    /* of the first byte, at entry: at exit the socket has moved */
+	__u64 place;    /* of the first byte, at entry: at exit the socket has moved. The time, where it opens */
 	__u32 promised; /* sends: bytes that the event at entry announced */
 	__u32 captured; /* sends: the turn's captured bytes before this call */
 	__s32 fd;       /* where sk is 0 */
-	__u16 action;   /* enum action, ACTION_NONE when no exit is waited for */
-	__u16 go;       /* the process has goroutines */
+	__u8 action;    /* enum action, ACTION_NONE when no exit is waited for */
+	__u8 is_unix;   /* the socket is a Unix one */
+	__u8 go;        /* the process has goroutines */
+	__u8 opening;   /* sends: the connection is opened in the call */
 };
 
 /*

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ const (
 
 	tailSize = 8
 
+	afUnix  = 1
 	afInet  = 2
 	afInet6 = 10
 )
@@ -80,9 +82,30 @@ func decode(record []byte, e *Event) error {
 			FirstReceived: le.Uint32(record[offFirstReceived:]),
 		}
 	}
+	e.Unix = record[offFamily] == afUnix
+	if kind == Path {
+		e.setPath(record[offChild] != 0)
+		return nil
+	}
 	e.Local = address(record[offFamily], record[offLocalAddr:], le.Uint16(record[offLocalPort:]))
 	e.Remote = address(record[offFamily], record[offRemoteAddr:], le.Uint16(record[offRemotePort:]))
 	return nil
+}
+
+// setPath makes the path of what came as data.
+func (e *Event) setPath(remote bool) {
+	path := e.Data
+	e.Data, e.Child = nil, 0
+	if len(path) > 0 && path[0] == 0 {
+		path[0] = '@'
+	} else {
+		path, _, _ = bytes.Cut(path, []byte{0})
+	}
+	if remote {
+		e.RemotePath = path
+	} else {
+		e.LocalPath = path
+	}
 }
 
 // address returns the zero AddrPort where family is neither IPv4 nor IPv6. An

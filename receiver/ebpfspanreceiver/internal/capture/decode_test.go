@@ -77,6 +77,30 @@ func TestDecode(t *testing.T) {
 	}, e)
 }
 
+func TestDecodePaths(t *testing.T) {
+	for _, tt := range []struct {
+		data                  string
+		isRemote              byte
+		wantLocal, wantRemote string
+	}{
+		{"/run/a.sock\x00", 1, "", "/run/a.sock"},
+		{"/run/a.sock", 0, "/run/a.sock", ""},
+		{"\x00abstract\x00name", 0, "@abstract\x00name", ""},
+		{"", 0, "", ""},
+	} {
+		r := sample(tt.data)
+		r[offKind], r[offFamily], r[offChild], r[offTailLen] = byte(Path), afUnix, tt.isRemote, 0
+		var e Event
+		require.NoError(t, decode(r, &e))
+		assert.True(t, e.Unix)
+		assert.Equal(t, tt.wantLocal, string(e.LocalPath))
+		assert.Equal(t, tt.wantRemote, string(e.RemotePath))
+		assert.Empty(t, e.Data)
+		assert.Zero(t, e.Child)
+		assert.False(t, e.Remote.IsValid())
+	}
+}
+
 func TestDecodeUnmapsIPv4(t *testing.T) {
 	r := sample("")
 	r[offFamily] = afInet6

@@ -13,17 +13,17 @@ type Kind uint8
 
 // The kinds of events.
 const (
-	// Send is the entry of a system call that writes to a TCP socket. It announces
+	// Send is the entry of a system call that writes to a stream socket, TCP's or Unix. It announces
 	// only the bytes that it carries: Size is len(Data).
 	Send Kind = iota + 1
 	// Sent is the exit of a system call that wrote another number of bytes than
 	// its Send announced, or that had none. Size is what the kernel took of the
 	// whole call, Errno why it took no more (0 for a short write).
 	Sent
-	// Receive is the exit of a system call that read from a TCP socket.
+	// Receive is the exit of a system call that read from a stream socket.
 	// Size 0 with Errno 0 is the end of the peer's stream.
 	Receive
-	// Connect is the entry of connect(2) on a TCP socket.
+	// Connect is the entry of connect(2) on a stream socket.
 	Connect
 	// Accept is the exit of accept(2) or accept4(2): Socket is the new socket.
 	Accept
@@ -39,6 +39,9 @@ const (
 	// RoundTrip says that the goroutine in Task asked the connection Socket of
 	// Go's net/http client for an exchange; another goroutine will write it.
 	RoundTrip
+	// Path says that Socket is a Unix socket, and the path it was connected to
+	// (RemotePath) or accepted at (LocalPath), where it has one.
+	Path
 	// ProcessFound carries the facts about a process that is traced from now on.
 	ProcessFound
 )
@@ -56,11 +59,19 @@ type Task struct {
 	ParentGoroutine uint64
 }
 
-// Identity names a TCP connection by what both of its ends hold: the first
-// sequence number of each direction (see docs/architecture.md, "Identity").
-// One end's FirstSent is the other's FirstReceived.
+// Identity names a connection by what both of its ends hold: the first sequence
+// number of each direction, for Unix sockets a number of the kernel side's own (see
+// docs/architecture.md, "Identity").
+// One end's FirstSent is the other's FirstReceived. FirstReceived is 0 as long as the
+// peer has not answered: TCP Fast Open sends before.
 type Identity struct {
 	FirstSent, FirstReceived uint32
+}
+
+// Agrees tells whether i and o may be the same connection's.
+func (i Identity) Agrees(o Identity) bool {
+	return i.FirstSent == o.FirstSent &&
+		(i.FirstReceived == o.FirstReceived || i.FirstReceived == 0 || o.FirstReceived == 0)
 }
 
 // Event is one thing that the kernel saw. Which fields are set depends on Kind.
@@ -76,12 +87,19 @@ type Event struct {
 	Socket uint64
 	// Identity is set for Send, Sent and Receive; zero where it could not be read.
 	Identity Identity
+	// Unix is true for Path, and for events of Unix sockets that would have addresses
+	// otherwise.
+	Unix bool
+	// LocalPath and RemotePath are set for Path, at most one of them. An abstract
+	// name (unix(7)) begins with an @. They are valid only until the handler returns.
+	LocalPath, RemotePath []byte
 	// Local and Remote are the socket's own and its peer's address as this end
 	// sees them, set where Data may be carried and for Connect and Accept.
 	Local, Remote netip.AddrPort
 
-	// Offset is the place of the first byte in its direction, in bytes since the
-	// connection began.
+	// Offset is the place of the first byte in its direction: in bytes since the
+	// connection began, for Unix sockets since a time of the kernel side's choice that
+	// is the same for both ends.
 	Offset uint64
 	// Size is the number of bytes sent or received.
 	Size uint32

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"strings"
 
@@ -159,6 +160,7 @@ func configure(spec *ebpf.CollectionSpec, options KernelOptions, types kernelTyp
 		"scratch_rooms":            uint32(rooms),
 		"recvmsg_arguments":        uint32(types.parameters("tcp_recvmsg")),
 		"io_uring_opcode_argument": opcode,
+		"unix_salt":                rand.Uint64(),
 	} {
 		if v := spec.Variables[name]; v != nil {
 			if err := v.Set(value); err != nil {

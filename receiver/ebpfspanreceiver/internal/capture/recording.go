@@ -43,6 +43,9 @@ type recorded struct {
 	Socket          uint64   `json:"socket,omitempty"`
 	FirstSent       uint32   `json:"first_sent,omitempty"`
 	FirstReceived   uint32   `json:"first_received,omitempty"`
+	Unix            bool     `json:"unix,omitempty"`
+	LocalPath       string   `json:"local_path,omitempty"`
+	RemotePath      string   `json:"remote_path,omitempty"`
 	Local           string   `json:"local,omitempty"`
 	Remote          string   `json:"remote,omitempty"`
 	Offset          uint64   `json:"offset,omitempty"`
@@ -92,6 +95,7 @@ func (r *Recorder) Write(e *Event) error {
 		Kind: e.Kind, Time: e.Time, PID: e.Task.PID, TID: e.Task.TID,
 		Goroutine: e.Task.Goroutine, ParentGoroutine: e.Task.ParentGoroutine,
 		Socket: e.Socket, FirstSent: e.Identity.FirstSent, FirstReceived: e.Identity.FirstReceived,
+		Unix: e.Unix, LocalPath: string(e.LocalPath), RemotePath: string(e.RemotePath),
 		Local: addressText(e.Local), Remote: addressText(e.Remote),
 		Offset: e.Offset, Size: e.Size, Errno: e.Errno, Child: e.Child, Process: e.Process,
 	}
@@ -190,8 +194,15 @@ func (l *recorded) event(e *Event) bool {
 		Task:     Task{l.PID, l.TID, l.Goroutine, l.ParentGoroutine},
 		Socket:   l.Socket,
 		Identity: Identity{l.FirstSent, l.FirstReceived},
+		Unix:     l.Unix,
 		Offset:   l.Offset, Size: l.Size, Errno: l.Errno, Child: l.Child,
 		Data: l.Data64, Tail: l.Tail64, Process: l.Process,
+	}
+	if l.LocalPath != "" {
+		e.LocalPath = []byte(l.LocalPath)
+	}
+	if l.RemotePath != "" {
+		e.RemotePath = []byte(l.RemotePath)
 	}
 	if l.Data != "" {
 		e.Data = []byte(l.Data)

@@ -28,7 +28,7 @@ type Origin struct {
 	Task capture.Task
 }
 
-// Conn is one end of a TCP connection. Both ends of a connection inside one host
+// Conn is one end of a connection, TCP's or of Unix stream sockets. Both ends of a connection inside one host
 // are two Conns.
 type Conn struct {
 	// Socket is the socket's inode number.
@@ -39,6 +39,11 @@ type Conn struct {
 	Identity capture.Identity
 	// Local and Remote are this end's and the peer's address, as seen here.
 	Local, Remote netip.AddrPort
+	// Unix is true for Unix sockets, which have no addresses but a path: RemotePath where
+	// this end connected to it, LocalPath where it was accepted at it. An abstract name
+	// (unix(7)) begins with an @; there may be none.
+	Unix                  bool
+	LocalPath, RemotePath string
 	// Connected is who called connect on this socket, nil where nobody was seen to.
 	// The first request takes it.
 	Connected *Origin

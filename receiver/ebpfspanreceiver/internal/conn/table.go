@@ -2,6 +2,7 @@ package conn
 
 import (
 	"container/list"
+	"strings"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
@@ -51,6 +52,9 @@ func (t *Table) Event(e *capture.Event) {
 		t.handler.Connect(c)
 	case capture.Accept:
 		t.conn(e)
+	case capture.Path:
+		c := t.conn(e)
+		c.LocalPath, c.RemotePath = pathText(e.LocalPath), pathText(e.RemotePath)
 	case capture.RoundTrip:
 		t.conn(e).Asked = &Origin{e.Time, e.Task}
 	case capture.Close:
@@ -152,7 +156,7 @@ func (t *Table) exited(e *capture.Event) {
 func (t *Table) conn(e *capture.Event) *Conn {
 	c := t.bySocket[e.Socket]
 	known := e.Identity != (capture.Identity{})
-	if c != nil && known && c.Identity != (capture.Identity{}) && c.Identity != e.Identity {
+	if c != nil && known && c.Identity != (capture.Identity{}) && !c.Identity.Agrees(e.Identity) {
 		t.end(c, Forgotten, Origin{e.Time, e.Task})
 		c = nil
 	}
@@ -160,8 +164,11 @@ func (t *Table) conn(e *capture.Event) *Conn {
 		c = t.add(e)
 	}
 	t.recent.MoveToFront(c.use)
-	if known {
+	if known && (c.Identity == capture.Identity{} || e.Identity.FirstReceived != 0) {
 		c.Identity = e.Identity
+	}
+	if e.Unix {
+		c.Unix = true
 	}
 	if e.Task.PID != 0 {
 		c.PID = e.Task.PID
@@ -174,6 +181,9 @@ func (t *Table) conn(e *capture.Event) *Conn {
 	}
 	return c
 }
+
+// pathText makes a path fit for an attribute: the file system's may hold any bytes.
+func pathText(path []byte) string { return strings.ToValidUTF8(string(path), "\uFFFD") }
 
 func (t *Table) add(e *capture.Event) *Conn {
 	if len(t.bySocket) >= t.limit {

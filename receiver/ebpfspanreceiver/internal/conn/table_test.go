@@ -119,6 +119,47 @@ func TestSendThatWouldBlock(t *testing.T) {
 	assert.Equal(t, 1, table.Len())
 }
 
+// A request that goes with the SYN is sent before the peer's first number is known.
+func TestIdentityIsCompletedByTheAnswer(t *testing.T) {
+	first := moved(capture.Send, 0, "abc")
+	first.Identity = capture.Identity{FirstSent: identity.FirstSent}
+	s, table := run(first)
+	require.Len(t, s.segments, 1)
+	assert.Equal(t, first.Identity, s.segments[0].Conn.Identity)
+	answer := moved(capture.Receive, 0, "def")
+	late := moved(capture.Send, 3, "ghi")
+	late.Identity = first.Identity
+	for _, e := range []*capture.Event{answer, late} {
+		table.Event(e)
+		assert.Equal(t, identity, s.segments[0].Conn.Identity)
+	}
+	assert.Empty(t, s.ends)
+	other := moved(capture.Send, 6, "jkl")
+	other.Identity.FirstSent++
+	table.Event(other)
+	assert.Equal(t, []ended{{5, Received, Forgotten}, {5, Sent, Forgotten}}, s.ends)
+}
+
+func TestPathsOfUnixSockets(t *testing.T) {
+	for name, tt := range map[string]struct {
+		local, remote         []byte
+		wantLocal, wantRemote string
+	}{
+		"client": {nil, []byte("/run/app.sock"), "", "/run/app.sock"},
+		"server": {[]byte("@app"), nil, "@app", ""},
+		"pair":   {nil, nil, "", ""},
+		"bytes":  {[]byte("/run/\xff"), nil, "/run/\uFFFD", ""},
+	} {
+		path := &capture.Event{Kind: capture.Path, Task: task, Socket: 5, Unix: true, LocalPath: tt.local, RemotePath: tt.remote}
+		s, _ := run(path, moved(capture.Send, 1<<50, "abc"))
+		require.Len(t, s.segments, 1, name)
+		c := s.segments[0].Conn
+		assert.True(t, c.Unix, name)
+		assert.Equal(t, tt.wantLocal, c.LocalPath, name)
+		assert.Equal(t, tt.wantRemote, c.RemotePath, name)
+	}
+}
+
 func TestGapLeavesAHole(t *testing.T) {
 	s, _ := run(moved(capture.Receive, 0, "abc"), moved(capture.Receive, 10, "xyz"))
 	require.Len(t, s.segments, 2)

@@ -151,7 +151,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.EbpfSpanConnections, err = builder.meter.Int64ObservableGauge(
 		"otelcol_ebpf_span_connections",
-		metric.WithDescription("TCP connections that are followed at the moment. [Development]"),
+		metric.WithDescription("Connections that are followed at the moment. [Development]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) receiver.Settings {
 func AssertEqualEbpfSpanConnections(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_ebpf_span_connections",
-		Description: "TCP connections that are followed at the moment. [Development]",
+		Description: "Connections that are followed at the moment. [Development]",
 		Unit:        "{connection}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,

@@ -17,6 +17,9 @@ func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribut
 	a.addString(semconv.NetworkProtocolNameKey, "http")
 	a.addString(semconv.NetworkProtocolVersionKey, e.version)
 	a.addString(semconv.UserAgentOriginalKey, e.agent)
+	if e.Conn.Unix {
+		a.addString(semconv.NetworkTransportKey, semconv.NetworkTransportUnix.Value.AsString())
+	}
 	a.addAddresses(e)
 	if e.status > 0 {
 		a.addInt(semconv.HTTPResponseStatusCodeKey, int64(e.status))
@@ -54,12 +57,17 @@ func (a *attributes) addMethod(method, original string) {
 func (a *attributes) addAddresses(e *exchange) {
 	if e.server.address != "" {
 		a.addString(semconv.ServerAddressKey, e.server.address)
+	}
+	if e.server.port != 0 {
 		a.addInt(semconv.ServerPortKey, e.server.port)
 	}
 	if e.peer == "" {
 		return
 	}
 	a.addString(semconv.NetworkPeerAddressKey, e.peer)
+	if e.Conn.Unix {
+		return
+	}
 	a.addInt(semconv.NetworkPeerPortKey, int64(e.peerPort))
 	if e.Side == protocol.Server {
 		a.addString(semconv.ClientAddressKey, e.peer)

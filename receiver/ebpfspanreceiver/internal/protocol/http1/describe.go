@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"cmp"
 	"net/netip"
 	"strconv"
 
@@ -71,6 +72,7 @@ func (n *names) serverOf(host []byte) server {
 // describeEnd notes what is known at the end only, or from the connection.
 func (n *names) describeEnd(e *exchange) {
 	remote := e.Conn.Remote
+	n.peer = cmp.Or(n.peer, e.Conn.RemotePath)
 	if n.peer == "" && remote.IsValid() {
 		n.peer = remote.Addr().Unmap().String()
 	}
@@ -92,9 +94,12 @@ func isFailure(side protocol.Side, status int) bool {
 // serverByAddress returns the server's end of the connection, for requests that
 // name none.
 func serverByAddress(e *exchange) server {
-	at := e.Conn.Remote
+	at, path := e.Conn.Remote, e.Conn.RemotePath
 	if e.Side == protocol.Server {
-		at = e.Conn.Local
+		at, path = e.Conn.Local, e.Conn.LocalPath
+	}
+	if e.Conn.Unix {
+		return server{address: path}
 	}
 	return serverAt(at)
 }
