@@ -111,7 +111,7 @@ func newKernel(t *testing.T, losses *loss.Counts) *Kernel {
 	k, err := NewKernel(KernelOptions{
 		PayloadSize: 1024, RingBufferSize: 1 << 20, Losses: losses, Logger: zap.NewNop(),
 	})
-	require.NoError(t, err, "these tests need root, BTF and tracefs")
+	require.NoError(t, err, "these tests need root and BTF")
 	return k
 }
 
