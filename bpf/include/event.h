@@ -20,6 +20,7 @@ enum event_kind {
 	EVENT_EXEC,
 	EVENT_EXIT,
 	EVENT_ROUND_TRIP,
+	EVENT_LISTEN,
 };
 
 #define TAIL_SIZE 8

@@ -39,6 +39,9 @@ const (
 	// RoundTrip says that the goroutine in Task asked the connection Socket of
 	// Go's net/http client for an exchange; another goroutine will write it.
 	RoundTrip
+	// Listen says that Task.PID, traced or not, begins to listen for connections at
+	// the port of Local. It is asked for by KernelOptions.Listens.
+	Listen
 	// ProcessFound carries the facts about a process that is traced from now on.
 	ProcessFound
 )
