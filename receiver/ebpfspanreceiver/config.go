@@ -14,7 +14,6 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/seqlink/seqlink/internal/confdecode"
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
 )
 
 const (
@@ -66,18 +65,6 @@ type Config struct {
 	FlushInterval time.Duration `mapstructure:"flush_interval"`
 }
 
-// ProcessesConfig selects processes: with All everything, otherwise what has any
-// of the variables in Env, or one of the Names, or one of the PIDs. Exclusions
-// win. Where nothing is selected, processes that name their service are.
-type ProcessesConfig struct {
-	All          bool     `mapstructure:"all"`
-	Env          []string `mapstructure:"env"`
-	ExcludeEnv   []string `mapstructure:"exclude_env"`
-	Names        []string `mapstructure:"names"`
-	ExcludeNames []string `mapstructure:"exclude_names"`
-	PIDs         []int64  `mapstructure:"pids"`
-}
-
 // CausalityConfig bounds the decision about a call's parent.
 type CausalityConfig struct {
 	// MaxWait is how long an ended call may wait for evidence that comes after it.
@@ -119,44 +106,6 @@ func (c *Config) Validate() error {
 		oneOf("http::query", c.HTTP.Query, queryRedact, queryKeep, queryDrop),
 		atLeastMillisecond("flush_interval", c.FlushInterval),
 	)
-}
-
-func (p *ProcessesConfig) validate() error {
-	var errs []error
-	for key, names := range map[string][]string{
-		"env": p.Env, "exclude_env": p.ExcludeEnv, "names": p.Names, "exclude_names": p.ExcludeNames,
-	} {
-		for _, name := range names {
-			if name == "" || strings.ContainsAny(name, "=/\x00") {
-				errs = append(errs, fmt.Errorf(
-					"processes::%s: %q cannot be a name: give it without '=' and '/', not empty", key, name))
-			}
-		}
-	}
-	for _, pid := range p.PIDs {
-		if pid < 1 || pid > 1<<22 {
-			errs = append(errs, fmt.Errorf("processes::pids: %d is no process id: give 1 to %d", pid, 1<<22))
-		}
-	}
-	if p.All && len(p.Env)+len(p.Names)+len(p.PIDs) > 0 {
-		errs = append(errs, errors.New(
-			"processes::all: true selects everything: remove env, names and pids, or set all to false"))
-	}
-	return errors.Join(errs...)
-}
-
-// selection returns what is selected, with the default where nothing is.
-func (p *ProcessesConfig) selection() discover.Selection {
-	s := discover.Selection{
-		All: p.All, Env: p.Env, ExcludeEnv: p.ExcludeEnv, Names: p.Names, ExcludeNames: p.ExcludeNames,
-	}
-	for _, pid := range p.PIDs {
-		s.PIDs = append(s.PIDs, uint32(pid))
-	}
-	if !s.All && len(s.Env)+len(s.Names)+len(s.PIDs) == 0 {
-		s.Env = []string{"SEQLINK_SERVICE", "OTEL_SERVICE_NAME", "DD_SERVICE", "DK_BPFTRACE_SERVICE"}
-	}
-	return s
 }
 
 func (c *Config) validateRingBuffer() error {
