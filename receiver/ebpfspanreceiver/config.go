@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/seqlink/seqlink/internal/confdecode"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
 )
 
 const (
@@ -39,6 +40,15 @@ const (
 	queryKeep   = "keep"
 	queryDrop   = "drop"
 )
+
+// secretParameters are hidden in queries that are kept: those that the semantic
+// conventions name for url.query, and usual names of credentials.
+var secretParameters = []string{
+	"AWSAccessKeyId", "Signature", "sig", "X-Goog-Signature",
+	"X-Amz-Credential", "X-Amz-Security-Token", "X-Amz-Signature", "X-Goog-Credential",
+	"access_key", "access_token", "api_key", "apikey", "auth", "authorization", "client_secret", "code", "credential", "id_token",
+	"jwt", "key", "passwd", "password", "private_key", "pwd", "refresh_token", "secret", "session", "session_id", "token",
+}
 
 // Config is the receiver's configuration.
 type Config struct {
@@ -76,8 +86,12 @@ type CausalityConfig struct {
 
 // HTTPConfig says what of an HTTP message may leave.
 type HTTPConfig struct {
-	// Query is "redact" (keep the keys), "keep" or "drop".
+	// Query is "redact" (keep the names and hide the values), "keep" or "drop".
 	Query string `mapstructure:"query"`
+	// QueryShow names parameters whose values are shown where query is "redact".
+	QueryShow []string `mapstructure:"query_show"`
+	// QueryHide names parameters whose values are hidden where query is "keep".
+	QueryHide []string `mapstructure:"query_hide"`
 }
 
 func createDefaultConfig() component.Config {
@@ -86,7 +100,7 @@ func createDefaultConfig() component.Config {
 		RingBufferSize: 16 << 20,
 		ErrorMode:      errorModePropagate,
 		Causality:      CausalityConfig{MaxWait: 5 * time.Second, MinConfidence: 0.9},
-		HTTP:           HTTPConfig{Query: queryRedact},
+		HTTP:           HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
 		FlushInterval:  200 * time.Millisecond,
 	}
 }
@@ -103,7 +117,7 @@ func (c *Config) Validate() error {
 		c.validateFiles(),
 		oneOf("error_mode", c.ErrorMode, errorModePropagate, errorModeIgnore),
 		c.Causality.validate(),
-		oneOf("http::query", c.HTTP.Query, queryRedact, queryKeep, queryDrop),
+		c.HTTP.validate(),
 		atLeastMillisecond("flush_interval", c.FlushInterval),
 	)
 }
@@ -163,6 +177,26 @@ func unwrapPath(err error) error {
 		return pathError.Err
 	}
 	return err
+}
+
+func (h *HTTPConfig) validate() error {
+	errs := []error{oneOf("http::query", h.Query, queryRedact, queryKeep, queryDrop)}
+	for key, names := range map[string][]string{"query_show": h.QueryShow, "query_hide": h.QueryHide} {
+		for _, name := range names {
+			if name == "" || strings.ContainsAny(name, "=&?") {
+				errs = append(errs, fmt.Errorf("http::%s: %q is no parameter's name: give it without '=', '&' and '?', not empty", key, name))
+			}
+		}
+	}
+	if len(h.QueryShow) > 0 && h.Query != queryRedact {
+		errs = append(errs, fmt.Errorf("http::query_show: %q has no effect with query: %s: set query to redact, or remove query_show",
+			h.QueryShow, h.Query))
+	}
+	return errors.Join(errs...)
+}
+
+func (h *HTTPConfig) query() http1.Query {
+	return http1.NewQuery(http1.QueryMode(h.Query), h.QueryShow, h.QueryHide)
 }
 
 func (c *CausalityConfig) validate() error {
