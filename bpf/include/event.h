@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_EXIT,
 	EVENT_ROUND_TRIP,
 	EVENT_PATH,
+	EVENT_LISTEN,
 };
 
 #define TAIL_SIZE 8

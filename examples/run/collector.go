@@ -25,8 +25,9 @@ type CollectorConfig struct {
 	Window string
 	// Stdout takes what the collector prints. Its log goes to a file in Dir.
 	Stdout io.Writer
-	// Unprivileged is Command's.
-	Unprivileged bool
+	// Wrapper is a program that becomes the collector: it is given the collector's
+	// command line as its arguments. Without it the collector is started itself.
+	Wrapper string
 }
 
 // Collector is a running collector.
@@ -52,10 +53,11 @@ func StartCollector(ctx context.Context, c CollectorConfig) (*Collector, error) 
 	if err := c.write(path, addresses[0], addresses[1]); err != nil {
 		return nil, err
 	}
-	process, err := Command{
-		Name: "otelcol-seqlink", Path: binary, Args: []string{"--config", path}, Dir: c.Dir, Stdout: c.Stdout,
-		Unprivileged: c.Unprivileged,
-	}.Start()
+	command := Command{Name: "otelcol-seqlink", Path: binary, Args: []string{"--config", path}, Dir: c.Dir, Stdout: c.Stdout}
+	if c.Wrapper != "" {
+		command.Path, command.Args = c.Wrapper, append([]string{binary}, command.Args...)
+	}
+	process, err := command.Start()
 	if err != nil {
 		return nil, err
 	}

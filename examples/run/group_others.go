@@ -4,6 +4,6 @@ package run
 
 import "syscall"
 
-func attributes(bool) *syscall.SysProcAttr {
+func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

@@ -2,7 +2,6 @@ package run
 
 import (
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -14,13 +13,10 @@ import (
 func Missing() []string {
 	var missing []string
 	if !hasCapability(unix.CAP_SYS_ADMIN) && (!hasCapability(unix.CAP_BPF) || !hasCapability(unix.CAP_PERFMON)) {
-		missing = append(missing, "the privilege to load BPF programs: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE")
+		missing = append(missing, "the privilege to load BPF programs: run as root, or with CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
 	}
 	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
 		missing = append(missing, "BTF: this kernel has no /sys/kernel/btf/vmlinux; use one built with CONFIG_DEBUG_INFO_BTF (5.10 or later of any distribution)")
-	}
-	if !hasTracefs() {
-		missing = append(missing, "tracefs: run `mount -t tracefs nodev /sys/kernel/tracing` as root")
 	}
 	return missing
 }
@@ -38,16 +34,4 @@ func hasCapability(number int) bool {
 		}
 	}
 	return false
-}
-
-// hasTracefs also accepts a machine where it can be mounted, which the receiver
-// does by itself.
-func hasTracefs() bool {
-	for _, dir := range []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"} {
-		if _, err := os.Stat(filepath.Join(dir, "events")); err == nil {
-			return true
-		}
-	}
-	kinds, err := os.ReadFile("/proc/filesystems")
-	return err == nil && hasCapability(unix.CAP_SYS_ADMIN) && strings.Contains(string(kinds), "\ttracefs\n")
 }

@@ -30,9 +30,6 @@ type Command struct {
 	Dir string
 	// Stdout takes the standard output instead of the log.
 	Stdout io.Writer
-	// Unprivileged runs it as nobody, with no more than the collector's documented
-	// capabilities. Linux only.
-	Unprivileged bool
 }
 
 // Process is a started Command.
@@ -60,7 +57,7 @@ func (c Command) Start() (*Process, error) {
 	if c.Stdout != nil {
 		cmd.Stdout = c.Stdout
 	}
-	cmd.SysProcAttr = attributes(c.Unprivileged)
+	cmd.SysProcAttr = attributes()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/seqlink/seqlink/internal/confdecode"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
 )
 
 const (
@@ -41,6 +41,15 @@ const (
 	queryKeep   = "keep"
 	queryDrop   = "drop"
 )
+
+// secretParameters are hidden in queries that are kept: those that the semantic
+// conventions name for url.query, and usual names of credentials.
+var secretParameters = []string{
+	"AWSAccessKeyId", "Signature", "sig", "X-Goog-Signature",
+	"X-Amz-Credential", "X-Amz-Security-Token", "X-Amz-Signature", "X-Goog-Credential",
+	"access_key", "access_token", "api_key", "apikey", "auth", "authorization", "client_secret", "code", "credential", "id_token",
+	"jwt", "key", "passwd", "password", "private_key", "pwd", "refresh_token", "secret", "session", "session_id", "token",
+}
 
 // Config is the receiver's configuration.
 type Config struct {
@@ -69,18 +78,6 @@ type Config struct {
 	FlushInterval time.Duration `mapstructure:"flush_interval"`
 }
 
-// ProcessesConfig selects processes: with All everything, otherwise what has any
-// of the variables in Env, or one of the Names, or one of the PIDs. Exclusions
-// win. Where nothing is selected, processes that name their service are.
-type ProcessesConfig struct {
-	All          bool     `mapstructure:"all"`
-	Env          []string `mapstructure:"env"`
-	ExcludeEnv   []string `mapstructure:"exclude_env"`
-	Names        []string `mapstructure:"names"`
-	ExcludeNames []string `mapstructure:"exclude_names"`
-	PIDs         []int64  `mapstructure:"pids"`
-}
-
 // CaptureConfig says how the kernel is watched.
 type CaptureConfig struct {
 	// Strategy is "fentry", "kprobe", "tracepoint", or "auto": the first of them that works.
@@ -98,8 +95,12 @@ type CausalityConfig struct {
 
 // HTTPConfig says what of an HTTP message may leave.
 type HTTPConfig struct {
-	// Query is "redact" (keep the keys), "keep" or "drop".
+	// Query is "redact" (keep the names and hide the values), "keep" or "drop".
 	Query string `mapstructure:"query"`
+	// QueryShow names parameters whose values are shown where query is "redact".
+	QueryShow []string `mapstructure:"query_show"`
+	// QueryHide names parameters whose values are hidden where query is "keep".
+	QueryHide []string `mapstructure:"query_hide"`
 }
 
 func createDefaultConfig() component.Config {
@@ -109,7 +110,7 @@ func createDefaultConfig() component.Config {
 		RingBufferSize: 16 << 20,
 		ErrorMode:      errorModePropagate,
 		Causality:      CausalityConfig{MaxWait: 5 * time.Second, MinConfidence: 0.9},
-		HTTP:           HTTPConfig{Query: queryRedact},
+		HTTP:           HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
 		FlushInterval:  200 * time.Millisecond,
 	}
 }
@@ -127,47 +128,9 @@ func (c *Config) Validate() error {
 		c.validateFiles(),
 		oneOf("error_mode", c.ErrorMode, errorModePropagate, errorModeIgnore),
 		c.Causality.validate(),
-		oneOf("http::query", c.HTTP.Query, queryRedact, queryKeep, queryDrop),
+		c.HTTP.validate(),
 		atLeastMillisecond("flush_interval", c.FlushInterval),
 	)
-}
-
-func (p *ProcessesConfig) validate() error {
-	var errs []error
-	for key, names := range map[string][]string{
-		"env": p.Env, "exclude_env": p.ExcludeEnv, "names": p.Names, "exclude_names": p.ExcludeNames,
-	} {
-		for _, name := range names {
-			if name == "" || strings.ContainsAny(name, "=/\x00") {
-				errs = append(errs, fmt.Errorf(
-					"processes::%s: %q cannot be a name: give it without '=' and '/', not empty", key, name))
-			}
-		}
-	}
-	for _, pid := range p.PIDs {
-		if pid < 1 || pid > 1<<22 {
-			errs = append(errs, fmt.Errorf("processes::pids: %d is no process id: give 1 to %d", pid, 1<<22))
-		}
-	}
-	if p.All && len(p.Env)+len(p.Names)+len(p.PIDs) > 0 {
-		errs = append(errs, errors.New(
-			"processes::all: true selects everything: remove env, names and pids, or set all to false"))
-	}
-	return errors.Join(errs...)
-}
-
-// selection returns what is selected, with the default where nothing is.
-func (p *ProcessesConfig) selection() discover.Selection {
-	s := discover.Selection{
-		All: p.All, Env: p.Env, ExcludeEnv: p.ExcludeEnv, Names: p.Names, ExcludeNames: p.ExcludeNames,
-	}
-	for _, pid := range p.PIDs {
-		s.PIDs = append(s.PIDs, uint32(pid))
-	}
-	if !s.All && len(s.Env)+len(s.Names)+len(s.PIDs) == 0 {
-		s.Env = []string{"SEQLINK_SERVICE", "OTEL_SERVICE_NAME", "DD_SERVICE", "DK_BPFTRACE_SERVICE"}
-	}
-	return s
 }
 
 func (c *Config) validateRingBuffer() error {
@@ -225,6 +188,26 @@ func unwrapPath(err error) error {
 		return pathError.Err
 	}
 	return err
+}
+
+func (h *HTTPConfig) validate() error {
+	errs := []error{oneOf("http::query", h.Query, queryRedact, queryKeep, queryDrop)}
+	for key, names := range map[string][]string{"query_show": h.QueryShow, "query_hide": h.QueryHide} {
+		for _, name := range names {
+			if name == "" || strings.ContainsAny(name, "=&?") {
+				errs = append(errs, fmt.Errorf("http::%s: %q is no parameter's name: give it without '=', '&' and '?', not empty", key, name))
+			}
+		}
+	}
+	if len(h.QueryShow) > 0 && h.Query != queryRedact {
+		errs = append(errs, fmt.Errorf("http::query_show: %q has no effect with query: %s: set query to redact, or remove query_show",
+			h.QueryShow, h.Query))
+	}
+	return errors.Join(errs...)
+}
+
+func (h *HTTPConfig) query() http1.Query {
+	return http1.NewQuery(http1.QueryMode(h.Query), h.QueryShow, h.QueryHide)
 }
 
 func (c *CausalityConfig) validate() error {

@@ -10,8 +10,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/confmap"
-
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
 )
 
 func TestDefaultConfigIsValid(t *testing.T) {
@@ -25,26 +23,21 @@ func TestConfigErrorsNameKeyValueAndCure(t *testing.T) {
 		mutate func(*Config)
 		want   []string
 	}{
-		"payload too large": {func(c *Config) { c.PayloadSize = 20000 }, []string{"payload_size", "20000", "0 to 16384"}},
-		"payload negative":  {func(c *Config) { c.PayloadSize = -1 }, []string{"payload_size", "-1", "0 to 16384"}},
-		"ring too small":    {func(c *Config) { c.RingBufferSize = 1024 }, []string{"ring_buffer_size", "1024", "65536"}},
-		"ring odd":          {func(c *Config) { c.RingBufferSize = 100000 }, []string{"ring_buffer_size", "100000", "power of two"}},
-		"strategy":          {func(c *Config) { c.Capture.Strategy = "ptrace" }, []string{"capture::strategy", `"ptrace"`, "auto, fentry, kprobe, tracepoint"}},
-		"error mode":        {func(c *Config) { c.ErrorMode = "shrug" }, []string{"error_mode", `"shrug"`, "propagate, ignore"}},
-		"query":             {func(c *Config) { c.HTTP.Query = "hide" }, []string{"http::query", `"hide"`, "redact, keep, drop"}},
-		"flush":             {func(c *Config) { c.FlushInterval = 0 }, []string{"flush_interval", "0s", "200ms"}},
-		"wait zero":         {func(c *Config) { c.Causality.MaxWait = 0 }, []string{"causality::max_wait", "0s", "1m0s"}},
-		"wait long":         {func(c *Config) { c.Causality.MaxWait = time.Hour }, []string{"causality::max_wait", "1h0m0s", "1m0s"}},
-		"confidence":        {func(c *Config) { c.Causality.MinConfidence = 1.5 }, []string{"causality::min_confidence", "1.5", "0 to 1"}},
-		"confidence NaN":    {func(c *Config) { c.Causality.MinConfidence = math.NaN() }, []string{"causality::min_confidence", "NaN", "0 to 1"}},
-		"empty variable":    {func(c *Config) { c.Processes.Env = []string{""} }, []string{"processes::env", `""`}},
-		"assignment":        {func(c *Config) { c.Processes.ExcludeEnv = []string{"A=1"} }, []string{"processes::exclude_env", `"A=1"`, "'='"}},
-		"path as name":      {func(c *Config) { c.Processes.Names = []string{"/bin/sh"} }, []string{"processes::names", `"/bin/sh"`, "'/'"}},
-		"pid zero":          {func(c *Config) { c.Processes.PIDs = []int64{0} }, []string{"processes::pids", "0", "1 to"}},
-		"all and names": {
-			func(c *Config) { c.Processes.All, c.Processes.Names = true, []string{"nginx"} },
-			[]string{"processes::all", "true", "remove"},
-		},
+		"payload too large":   {func(c *Config) { c.PayloadSize = 20000 }, []string{"payload_size", "20000", "0 to 16384"}},
+		"payload negative":    {func(c *Config) { c.PayloadSize = -1 }, []string{"payload_size", "-1", "0 to 16384"}},
+		"ring too small":      {func(c *Config) { c.RingBufferSize = 1024 }, []string{"ring_buffer_size", "1024", "65536"}},
+		"ring odd":            {func(c *Config) { c.RingBufferSize = 100000 }, []string{"ring_buffer_size", "100000", "power of two"}},
+		"error mode":          {func(c *Config) { c.ErrorMode = "shrug" }, []string{"error_mode", `"shrug"`, "propagate, ignore"}},
+		"query":               {func(c *Config) { c.HTTP.Query = "hide" }, []string{"http::query", `"hide"`, "redact, keep, drop"}},
+		"shown parameter":     {func(c *Config) { c.HTTP.QueryShow = []string{"a=b"} }, []string{"http::query_show", `"a=b"`, "without '='"}},
+		"hidden parameter":    {func(c *Config) { c.HTTP.QueryHide = []string{""} }, []string{"http::query_hide", `""`, "not empty"}},
+		"shown for nothing":   {func(c *Config) { c.HTTP.Query, c.HTTP.QueryShow = "keep", []string{"id"} }, []string{"http::query_show", "keep", "remove query_show"}},
+		"flush":               {func(c *Config) { c.FlushInterval = 0 }, []string{"flush_interval", "0s", "200ms"}},
+		"wait zero":           {func(c *Config) { c.Causality.MaxWait = 0 }, []string{"causality::max_wait", "0s", "1m0s"}},
+		"wait long":           {func(c *Config) { c.Causality.MaxWait = time.Hour }, []string{"causality::max_wait", "1h0m0s", "1m0s"}},
+		"confidence":          {func(c *Config) { c.Causality.MinConfidence = 1.5 }, []string{"causality::min_confidence", "1.5", "0 to 1"}},
+		"confidence NaN":      {func(c *Config) { c.Causality.MinConfidence = math.NaN() }, []string{"causality::min_confidence", "NaN", "0 to 1"}},
+		"strategy":            {func(c *Config) { c.Capture.Strategy = "ptrace" }, []string{"capture::strategy", `"ptrace"`, "auto, fentry, kprobe, tracepoint"}},
 		"replay missing":      {func(c *Config) { c.Replay = "/nowhere/r.jsonl" }, []string{"replay", "/nowhere/r.jsonl", "path of a recording"}},
 		"replay folder":       {func(c *Config) { c.Replay = t.TempDir() }, []string{"replay", "not a file"}},
 		"record without dir":  {func(c *Config) { c.Record = "/nowhere/r.jsonl" }, []string{"record", "/nowhere", "create"}},
@@ -61,13 +54,4 @@ func TestConfigErrorsNameKeyValueAndCure(t *testing.T) {
 		}
 		assert.NotContains(t, err.Error(), "\n", name)
 	}
-}
-
-func TestSelectionFallsBackToNamedServices(t *testing.T) {
-	assert.Contains(t, (&ProcessesConfig{}).selection().Env, "OTEL_SERVICE_NAME")
-	assert.Contains(t, (&ProcessesConfig{ExcludeNames: []string{"x"}}).selection().Env, "SEQLINK_SERVICE")
-	for _, p := range []ProcessesConfig{{All: true}, {PIDs: []int64{7}}, {Names: []string{"nginx"}}} {
-		assert.Empty(t, p.selection().Env)
-	}
-	assert.Equal(t, discover.Selection{PIDs: []uint32{7}}, (&ProcessesConfig{PIDs: []int64{7}}).selection())
 }

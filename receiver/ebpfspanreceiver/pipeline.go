@@ -52,7 +52,7 @@ func newPipeline(
 ) *pipeline {
 	builder := span.NewBuilder(options)
 	ladder := causality.NewLadder(builder, config.Causality.MaxWait, &s.losses)
-	protocols := registry.All(registry.Options{HTTP1: http1.Options{Query: http1.Query(config.HTTP.Query)}}, &s.losses)
+	protocols := registry.All(registry.Options{HTTP1: http1.Options{Query: config.HTTP.query()}}, &s.losses)
 	return &pipeline{
 		table:         conn.NewTable(protocol.New(protocols, ladder, &s.losses), &s.losses),
 		ladder:        ladder,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover/pods"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/metadata"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
 )
@@ -52,11 +52,11 @@ func newSpanReceiver(config *Config, settings receiver.Settings, next consumer.T
 }
 
 // Start implements component.Component.
-func (r *spanReceiver) Start(_ context.Context, host component.Host) error {
+func (r *spanReceiver) Start(starting context.Context, host component.Host) error {
 	if err := r.observe(); err != nil {
 		return err
 	}
-	run, err := r.open()
+	run, err := r.open(starting)
 	if err != nil && r.config.ErrorMode == errorModeIgnore {
 		r.settings.Logger.Error("Tracing is off: the receiver cannot start.", zap.Error(err))
 		componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
@@ -84,11 +84,11 @@ type runner func(ctx context.Context) error
 
 // open opens what the receiver works with. When it returns, the processes that run
 // already are traced, so that nothing is missed once the collector says it is ready.
-func (r *spanReceiver) open() (runner, error) {
+func (r *spanReceiver) open(ctx context.Context) (runner, error) {
 	if r.config.Replay != "" {
 		return r.openReplay()
 	}
-	return r.openKernel()
+	return r.openKernel(ctx)
 }
 
 func (r *spanReceiver) openReplay() (runner, error) {
@@ -96,7 +96,7 @@ func (r *spanReceiver) openReplay() (runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
-	p := r.pipeline(nil, "")
+	p := r.pipeline(nil, discover.Host{})
 	return func(ctx context.Context) error {
 		err := recording.Run(ctx, p.event)
 		p.finish()
@@ -104,15 +104,20 @@ func (r *spanReceiver) openReplay() (runner, error) {
 	}, nil
 }
 
-func (r *spanReceiver) openKernel() (_ runner, err error) {
-	host, err := os.Hostname()
+func (r *spanReceiver) openKernel(ctx context.Context) (_ runner, err error) {
+	proc := discover.Proc{}
+	host, err := proc.ReadHost()
 	if err != nil {
-		return nil, fmt.Errorf("read the host's name: %w", err)
+		return nil, err
 	}
-	selection := r.config.Processes.selection()
+	selection, err := r.config.Processes.selection()
+	if err != nil {
+		return nil, err
+	}
 	kernel, err := capture.NewKernel(capture.KernelOptions{
 		Strategy:       r.config.Capture.Strategy,
 		All:            selection.All,
+		Listens:        selection.NeedsPorts(),
 		PayloadSize:    r.config.PayloadSize,
 		RingBufferSize: r.config.RingBufferSize,
 		Losses:         &r.stats.losses,
@@ -121,33 +126,64 @@ func (r *spanReceiver) openKernel() (_ runner, err error) {
 	if err != nil {
 		return nil, err
 	}
-	stage, err := discover.NewStage(selection, discover.Proc{}, kernel, &r.stats.losses, r.settings.Logger)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, kernel.Close())
+		}
+	}()
+	watched, closePods, err := r.watchPods(ctx, &selection)
 	if err != nil {
-		return nil, errors.Join(err, kernel.Close())
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			closePods()
+		}
+	}()
+	stage, err := discover.NewStage(discover.Options{
+		Selection: selection, Proc: proc, Filter: kernel, Pods: watched, Losses: &r.stats.losses, Logger: r.settings.Logger,
+	})
+	if err != nil {
+		return nil, err
 	}
 	var recorder *capture.Recorder
 	if r.config.Record != "" {
 		if recorder, err = capture.NewRecorder(r.config.Record, r.config.RecordPayload); err != nil {
-			return nil, errors.Join(fmt.Errorf("record: %w", err), kernel.Close())
+			return nil, fmt.Errorf("record: %w", err)
 		}
 	}
 	p := r.pipeline(recorder, host)
 	if err := stage.Scan(p.event); err != nil {
 		p.closeRecorder()
-		return nil, errors.Join(fmt.Errorf("find the running processes: %w", err), kernel.Close())
+		return nil, fmt.Errorf("find the running processes: %w", err)
 	}
 	return func(ctx context.Context) error {
 		err := kernel.Run(ctx, func(e *capture.Event) { stage.Event(e, p.event) })
 		p.finish()
+		closePods()
 		return errors.Join(err, kernel.Close())
 	}, nil
 }
 
-func (r *spanReceiver) pipeline(recorder *capture.Recorder, host string) *pipeline {
+// watchPods begins to watch the node's pods where processes are selected by them.
+func (r *spanReceiver) watchPods(ctx context.Context, selection *discover.Selection) (_ discover.Pods, closePods func(), err error) {
+	if !selection.NeedsPods() {
+		return nil, func() {}, nil
+	}
+	kubernetes := r.config.Processes.Kubernetes
+	w, err := pods.Start(ctx, pods.Options{Node: kubernetes.Node, Kubeconfig: kubernetes.Kubeconfig, Logger: r.settings.Logger})
+	if err != nil {
+		return nil, nil, fmt.Errorf("processes::kubernetes: %w", err)
+	}
+	return w, w.Close, nil
+}
+
+func (r *spanReceiver) pipeline(recorder *capture.Recorder, host discover.Host) *pipeline {
 	return newPipeline(r.config, span.Options{
 		ScopeName:     metadata.ScopeName,
 		ScopeVersion:  r.settings.BuildInfo.Version,
-		HostName:      host,
+		HostName:      host.Name,
+		HostID:        host.ID,
 		MinConfidence: r.config.Causality.MinConfidence,
 	}, recorder, &r.stats, r.settings.Logger, func(batch ptrace.Traces) { r.batches <- batch })
 }

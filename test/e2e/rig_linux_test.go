@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,6 +41,10 @@ func seconds() int {
 var buildDir string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(confineVariable) != "" {
+		fmt.Fprintln(os.Stderr, confine(os.Args[1:]))
+		os.Exit(1)
+	}
 	dir, err := os.MkdirTemp("", "seqlink-e2e-")
 	if err != nil {
 		panic(err)

@@ -42,6 +42,9 @@ const (
 	// Path says that Socket is a Unix socket, and the path it was connected to
 	// (RemotePath) or accepted at (LocalPath), where it has one.
 	Path
+	// Listen says that Task.PID, traced or not, begins to listen for connections at
+	// the port of Local. It is asked for by KernelOptions.Listens.
+	Listen
 	// ProcessFound carries the facts about a process that is traced from now on.
 	ProcessFound
 )
@@ -117,6 +120,9 @@ type Event struct {
 	Process *Process
 }
 
+// RuntimeGo is the name of Go's runtime in a Process.
+const RuntimeGo = "go"
+
 // Process holds the facts about a traced process that spans are described with.
 type Process struct {
 	PID uint32 `json:"pid"`
@@ -126,8 +132,13 @@ type Process struct {
 	Executable string `json:"executable"`
 	// ContainerID is the 64-digit id from the process's cgroup, or empty.
 	ContainerID string `json:"container_id,omitempty"`
-	// Runtime is "go" where the program was built by the Go toolchain, else empty.
+	// PodUID is the uid of the Kubernetes pod from the process's cgroup, or empty.
+	PodUID string `json:"pod_uid,omitempty"`
+	// Runtime is RuntimeGo where the program was built by the Go toolchain; what else
+	// it may be, discover/runtimes knows. Empty where it is not known.
 	Runtime string `json:"runtime,omitempty"`
+	// RuntimeVersion is the runtime's, empty where it is not known.
+	RuntimeVersion string `json:"runtime_version,omitempty"`
 	// Attributes are further resource attributes the process declared in
 	// OTEL_RESOURCE_ATTRIBUTES.
 	Attributes map[string]string `json:"attributes,omitempty"`

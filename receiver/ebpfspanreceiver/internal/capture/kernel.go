@@ -10,6 +10,9 @@ import (
 type KernelOptions struct {
 	// All traces processes that nobody decided about.
 	All bool
+	// Listens has processes reported that begin to listen, those that are not traced
+	// as well.
+	Listens bool
 	// PayloadSize is the number of payload bytes per turn, 0 to 16384.
 	PayloadSize int
 	// Strategy is one of Strategies; empty means StrategyAuto.

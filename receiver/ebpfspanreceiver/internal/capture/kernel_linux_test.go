@@ -122,7 +122,7 @@ func newKernelWith(t *testing.T, losses *loss.Counts, ringBuffer int) *Kernel {
 	k, err := NewKernel(KernelOptions{
 		Strategy: strategy, PayloadSize: 1024, RingBufferSize: ringBuffer, Losses: losses, Logger: zap.NewNop(),
 	})
-	require.NoError(t, err, "these tests need root, BTF and tracefs")
+	require.NoError(t, err, "these tests need root and BTF")
 	if strategy != "" && strategy != StrategyAuto {
 		require.Equal(t, strategy, k.Strategy())
 	}

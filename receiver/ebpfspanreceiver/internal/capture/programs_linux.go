@@ -17,10 +17,7 @@ import (
 	"github.com/seqlink/seqlink/bpf"
 )
 
-const (
-	vmlinuxBTF = "/sys/kernel/btf/vmlinux"
-	tracefs    = "/sys/kernel/tracing"
-)
+const vmlinuxBTF = "/sys/kernel/btf/vmlinux"
 
 // programs are the loaded BPF programs. Maps of equal names are one map.
 type programs struct {
@@ -48,6 +45,14 @@ type attachable struct {
 	program *ebpf.Program
 }
 
+// object is a compiled file of the kernel side, and those of its programs that every
+// strategy needs.
+type object struct {
+	name     string
+	load     func() (*ebpf.CollectionSpec, error)
+	programs []string
+}
+
 func loadPrograms(options KernelOptions) (*programs, error) {
 	if _, err := os.Stat(vmlinuxBTF); errors.Is(err, fs.ErrNotExist) {
 		return nil, &MissingError{
@@ -55,7 +60,7 @@ func loadPrograms(options KernelOptions) (*programs, error) {
 			Cure: "run a kernel built with CONFIG_DEBUG_INFO_BTF=y",
 		}
 	}
-	if err := ensureTracefs(); err != nil {
+	if err := checkPrivileges(); err != nil {
 		return nil, err
 	}
 	if err := rlimit.RemoveMemlock(); err != nil {
@@ -72,36 +77,18 @@ func loadPrograms(options KernelOptions) (*programs, error) {
 	return p, nil
 }
 
-// ensureTracefs mounts tracefs at its usual place where nobody did.
-func ensureTracefs() error {
-	for _, dir := range []string{tracefs, "/sys/kernel/debug/tracing"} {
-		if _, err := os.Stat(dir + "/events/syscalls"); err == nil {
-			return nil
-		} else if errors.Is(err, fs.ErrPermission) {
-			return &MissingError{What: "access to " + dir, Cure: "run as root or add CAP_DAC_READ_SEARCH", Err: err}
-		}
-	}
-	if _, err := os.Stat(tracefs + "/events"); err == nil {
-		return &MissingError{What: "syscall tracepoints", Cure: "run a kernel built with CONFIG_FTRACE_SYSCALLS=y"}
-	}
-	if err := unix.Mount("nodev", tracefs, "tracefs", 0, ""); err != nil {
-		return &MissingError{What: "tracefs", Cure: "mount -t tracefs nodev " + tracefs, Err: err}
-	}
-	return nil
-}
-
-// load loads what every strategy shares: the maps, the programs at processes and at the
-// states of TCP, and the uprobes.
+// load loads what every strategy shares: the maps, the programs at processes, at the states
+// of TCP and at sockets that begin to listen, and the uprobes.
 func (p *programs) load(options KernelOptions) error {
-	for _, object := range []struct {
-		name     string
-		load     func() (*ebpf.CollectionSpec, error)
-		programs []string
-	}{
+	objects := []object{
 		{"process", bpf.LoadProcess, []string{"sched_process_fork", "sched_process_exec", "sched_process_exit"}},
 		{"tcp", bpf.LoadTCP, []string{"inet_sock_set_state"}},
 		{"gohttp", bpf.LoadGoHTTP, []string{roundTrip}},
-	} {
+	}
+	if options.Listens {
+		objects = append(objects, object{"listen", bpf.LoadListen, []string{"inet_sock_listens"}})
+	}
+	for _, object := range objects {
 		spec, err := object.load()
 		if err != nil {
 			return fmt.Errorf("read the BPF object %s: %w", object.name, err)
@@ -235,8 +222,9 @@ func explainLoad(object string, err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return &MissingError{
 			What: "the privilege to load BPF programs",
-			Cure: "run as root, or add CAP_BPF and CAP_PERFMON",
-			Err:  err,
+			Cure: "the capabilities are there, so look at the seccomp profile, at kernel lockdown, and whether" +
+				" this is the initial user namespace",
+			Err: err,
 		}
 	}
 	return fmt.Errorf("load the BPF object %s: %w", object, err)
@@ -279,7 +267,7 @@ func explainAttach(section string, err error) error {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return &MissingError{
 			What: "the privilege to attach to " + section,
-			Cure: "run as root, or add CAP_PERFMON and lower kernel.perf_event_paranoid to 2 or less",
+			Cure: "the capabilities are there, so look at the seccomp profile and at kernel lockdown",
 			Err:  err,
 		}
 	case errors.Is(err, fs.ErrNotExist):

@@ -54,7 +54,7 @@ func NewLadder(sink Sink, maxWait time.Duration, losses *loss.Counts) *Ladder {
 
 // Found tells the stage what kind of program a process runs.
 func (l *Ladder) Found(p *capture.Process) {
-	l.process(p.PID).goRuntime = p.Runtime == "go"
+	l.process(p.PID).goRuntime = p.Runtime == capture.RuntimeGo
 }
 
 // Exited forgets a process.

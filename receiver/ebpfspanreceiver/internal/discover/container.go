@@ -18,21 +18,8 @@ var containerSegment = regexp.MustCompile(`^(?:.*[:-])?([0-9a-f]{64})(?:\.scope)
 // monitor marks the cgroup of conmon, which watches a container from outside.
 const monitor = "conmon-"
 
-// containerID finds the container in the content of /proc/PID/cgroup
-// (hierarchy:controllers:path lines; cgroups(7)). Of nested ones the innermost counts.
-func containerID(text string) string {
-	for line := range strings.Lines(text) {
-		fields := strings.SplitN(strings.TrimRight(line, "\n"), ":", 3)
-		if len(fields) != 3 {
-			continue
-		}
-		if id := containerInPath(fields[2]); id != "" {
-			return id
-		}
-	}
-	return ""
-}
-
+// containerInPath finds the container in a cgroup's path. Of nested ones the innermost
+// counts.
 func containerInPath(path string) string {
 	var id string
 	for segment := range strings.SplitSeq(path, "/") {

@@ -12,27 +12,63 @@ import (
 )
 
 // decide reads the facts about a process, tells the filter, and remembers. It
-// returns nil where the process is not traced or has vanished.
-func (s *Stage) decide(pid uint32) *capture.Process {
+// returns nil where the process is not traced or has vanished; then it is not known.
+func (s *Stage) decide(pid uint32, look *listeners) *capture.Process {
 	delete(s.known, pid)
+	facts := s.read(pid, look)
+	if facts == nil {
+		return nil
+	}
+	return s.settle(facts, s.judge(facts))
+}
+
+// read gathers the facts that the selection needs; nil where the process has vanished
+// or cannot be read.
+func (s *Stage) read(pid uint32, look *listeners) *Facts {
 	facts, err := s.proc.Read(pid)
+	if err == nil && look != nil {
+		facts.Ports, err = look.ports(pid)
+		if errors.Is(err, fs.ErrPermission) {
+			facts.Hidden, err = errors.Join(facts.Hidden, err), nil
+		}
+	}
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.logger.Warn("Could not read the facts about a process; it is not traced.", zap.Uint32("pid", pid), zap.Error(err))
 		}
 		return nil
 	}
+	if s.pods != nil && facts.PodUID != "" {
+		facts.Pod = s.pods.Pod(facts.PodUID)
+	}
 	s.reportHidden(facts)
-	traced, why := Decide(s.selection, facts)
-	s.logger.Debug("Decided about a process.", zap.Uint32("pid", pid), zap.String("name", facts.name()),
+	return facts
+}
+
+// listeners returns a fresh look at who listens; nil where no rule asks.
+func (s *Stage) listeners() *listeners {
+	if !s.selection.NeedsPorts() {
+		return nil
+	}
+	return newListeners(s.proc, s.selection.wantsPort)
+}
+
+func (s *Stage) judge(facts *Facts) bool {
+	traced, why := Decide(&s.selection, facts)
+	s.logger.Debug("Decided about a process.", zap.Uint32("pid", facts.PID), zap.String("name", facts.name()),
 		zap.Bool("traced", traced), zap.String("why", why))
+	return traced
+}
+
+// settle tells the filter of a decision, and remembers it.
+func (s *Stage) settle(facts *Facts, traced bool) *capture.Process {
 	if !traced {
-		s.remember(pid, known{started: facts.Started})
-		s.ignore(pid)
+		s.remember(facts.PID, known{started: facts.Started, pod: facts.PodUID})
+		s.ignore(facts.PID)
 		return nil
 	}
 	process := s.trace(facts)
-	s.remember(pid, known{process: process, started: facts.Started})
+	s.remember(facts.PID, known{process: process, started: facts.Started, pod: facts.PodUID})
 	return process
 }
 
@@ -59,7 +95,10 @@ func (s *Stage) trace(facts *Facts) *capture.Process {
 	}
 	program := s.program(facts.PID)
 	if program != nil {
-		process.Runtime = "go"
+		process.Runtime, process.RuntimeVersion = capture.RuntimeGo, program.Version
+	} else {
+		r := s.runtimes.Of(s.proc.Path(facts.PID, ""), facts.Path)
+		process.Runtime, process.RuntimeVersion = r.Name, r.Version
 	}
 	if err := s.filter.Trace(facts.PID, goRuntime(program)); err != nil {
 		s.logger.Warn("Could not select a process in the kernel; it is not traced.", zap.Uint32("pid", facts.PID), zap.Error(err))

@@ -17,11 +17,23 @@ type Facts struct {
 	// Executable is the base name of the executable file; empty for kernel threads
 	// and where it may not be read.
 	Executable string
+	// Path is that of the executable file as the process's own mount namespace has it;
+	// empty where Executable is.
+	Path string
 	// Env is the environment the program was started with. A program that
 	// overwrites it to show a longer title (nginx, PostgreSQL) loses it.
 	Env map[string]string
+	// Cgroups are the paths in /proc/PID/cgroup, as they show from the collector's own
+	// cgroup namespace, but for root cgroups.
+	Cgroups []string
 	// ContainerID is the 64-digit id of the process's container, or empty.
 	ContainerID string
+	// PodUID is the uid of its Kubernetes pod, or empty.
+	PodUID string
+	// Pod is what is known of that pod, nil where nothing is, or where no rule asks.
+	Pod *Pod
+	// Ports are those TCP ports where it listens that a rule asks for.
+	Ports []uint16
 	// Own is true for the collector itself and its descendants.
 	Own bool
 	// KernelThread is true for threads of the kernel, which run no program.
@@ -57,6 +69,7 @@ func (f *Facts) process() (*capture.Process, error) {
 		Service:     f.service(attributes),
 		Executable:  f.name(),
 		ContainerID: f.ContainerID,
+		PodUID:      f.PodUID,
 	}
 	delete(attributes, serviceAttribute)
 	if len(attributes) > 0 {

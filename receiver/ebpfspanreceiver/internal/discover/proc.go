@@ -76,9 +76,12 @@ func (p Proc) Read(pid uint32) (*Facts, error) {
 		return nil, err
 	}
 	var errs [3]error
-	facts.Executable, errs[0] = p.executable(pid)
+	facts.Path, errs[0] = p.executable(pid)
+	if facts.Path != "" {
+		facts.Executable = filepath.Base(facts.Path)
+	}
 	facts.Env, errs[1] = p.environ(pid)
-	facts.ContainerID, errs[2] = p.container(pid)
+	errs[2] = p.readCgroup(facts)
 	for _, err := range errs {
 		switch {
 		case err == nil:
@@ -149,13 +152,13 @@ func parseStat(text string, facts *Facts) error {
 	return nil
 }
 
-// executable returns the base name of the executable file; empty where there is
-// none (kernel threads, zombies).
+// executable returns the path of the executable file; empty where there is none
+// (kernel threads, zombies).
 func (p Proc) executable(pid uint32) (string, error) {
 	target, err := os.Readlink(p.Path(pid, "exe"))
 	switch {
 	case err == nil:
-		return filepath.Base(strings.TrimSuffix(target, " (deleted)")), nil
+		return strings.TrimSuffix(target, " (deleted)"), nil
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
 	default:
@@ -196,12 +199,14 @@ func parseEnviron(content []byte) map[string]string {
 	}
 }
 
-func (p Proc) container(pid uint32) (string, error) {
-	text, err := os.ReadFile(p.Path(pid, "cgroup"))
+func (p Proc) readCgroup(facts *Facts) error {
+	text, err := os.ReadFile(p.Path(facts.PID, "cgroup"))
 	if err != nil {
-		return "", vanished(err)
+		return vanished(err)
 	}
-	return containerID(string(text)), nil
+	c := parseCgroup(string(text))
+	facts.Cgroups, facts.ContainerID, facts.PodUID = c.paths, c.container, c.pod
+	return nil
 }
 
 // vanished gives the errors of a process that ends while it is read one name.

@@ -75,8 +75,8 @@ func TestProcRead(t *testing.T) {
 	facts, err := proc.Read(7)
 	require.NoError(t, err)
 	assert.Equal(t, &Facts{
-		PID: 7, Parent: 1, Started: 4711, Comm: "a (b) c", Executable: "orders",
-		Env: map[string]string{"A": "1", "B": "x=y"}, ContainerID: id,
+		PID: 7, Parent: 1, Started: 4711, Comm: "a (b) c", Executable: "orders", Path: "/usr/bin/orders",
+		Env: map[string]string{"A": "1", "B": "x=y"}, Cgroups: []string{"/docker/" + id}, ContainerID: id,
 	}, facts)
 }
 

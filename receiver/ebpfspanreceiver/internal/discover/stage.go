@@ -7,6 +7,7 @@ import (
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover/goexe"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover/runtimes"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 )
 
@@ -34,13 +35,26 @@ type Filter interface {
 	Forget(pid uint32)
 }
 
+// Options configure a Stage.
+type Options struct {
+	Selection Selection
+	Proc      Proc
+	Filter    Filter
+	// Pods is asked where the selection needs pods, else nil.
+	Pods   Pods
+	Losses *loss.Counts
+	Logger *zap.Logger
+}
+
 // Stage keeps the filter and the facts up to date while processes come and go. It
 // belongs to the goroutine that delivers the events.
 type Stage struct {
 	selection Selection
 	proc      Proc
 	filter    Filter
+	pods      Pods
 	programs  *goexe.Cache
+	runtimes  *runtimes.Cache
 	losses    *loss.Counts
 	logger    *zap.Logger
 
@@ -53,18 +67,24 @@ type Stage struct {
 }
 
 // NewStage returns a stage that knows no process yet.
-func NewStage(selection Selection, proc Proc, filter Filter, losses *loss.Counts, logger *zap.Logger) (*Stage, error) {
+func NewStage(o Options) (*Stage, error) {
 	programs, err := goexe.NewCache(executables)
 	if err != nil {
 		return nil, err
 	}
+	versions, err := runtimes.NewCache(executables)
+	if err != nil {
+		return nil, err
+	}
 	return &Stage{
-		selection: selection,
-		proc:      proc,
-		filter:    filter,
+		selection: o.Selection,
+		proc:      o.Proc,
+		filter:    o.Filter,
+		pods:      o.Pods,
 		programs:  programs,
-		losses:    losses,
-		logger:    logger,
+		runtimes:  versions,
+		losses:    o.Losses,
+		logger:    o.Logger,
 		known:     make(map[uint32]known),
 		sweepAt:   minimumProcesses,
 		now:       time.Now,
@@ -92,11 +112,12 @@ func (s *Stage) Scan(emit func(*capture.Event)) error {
 // scan decides about those of the processes that are new, and returns how many are traced.
 func (s *Stage) scan(pids []uint32, emit func(*capture.Event)) int {
 	var traced int
+	look := s.listeners()
 	for _, pid := range pids {
 		if _, ok := s.known[pid]; ok {
 			continue
 		}
-		if process := s.decide(pid); process != nil {
+		if process := s.decide(pid, look); process != nil {
 			traced++
 			emit(found(process, s.now().UnixNano()))
 		}
@@ -107,6 +128,9 @@ func (s *Stage) scan(pids []uint32, emit func(*capture.Event)) int {
 // Event passes an event on, after what must be known about its process. Events of
 // processes that are not traced are withheld. A nil event is passed on.
 func (s *Stage) Event(e *capture.Event, emit func(*capture.Event)) {
+	if e == nil {
+		s.podsChanged(emit)
+	}
 	if e == nil || e.Task.PID == 0 {
 		emit(e)
 		return
@@ -118,6 +142,9 @@ func (s *Stage) Event(e *capture.Event, emit func(*capture.Event)) {
 		if !s.exec(e, emit) {
 			return
 		}
+	case capture.Listen:
+		s.listens(e, emit)
+		return
 	case capture.Exit:
 		emit(e)
 		s.forget(e.Task.PID)
@@ -134,15 +161,25 @@ func (s *Stage) Event(e *capture.Event, emit func(*capture.Event)) {
 // forked before the decision was in force did not inherit it, and is looked for.
 // A traced process that becomes one that is not ends for the stages behind.
 func (s *Stage) exec(e *capture.Event, emit func(*capture.Event)) bool {
-	before := s.known[e.Task.PID].process
-	process := s.decide(e.Task.PID)
-	if process == nil {
+	pid := e.Task.PID
+	before := s.known[pid].process
+	process := s.decide(pid, s.listeners())
+	if _, decided := s.known[pid]; !decided && before != nil {
+		process = s.successor(before)
+	}
+	return s.decided(pid, before, process, e.Time, emit)
+}
+
+// decided tells the stages behind of a decision, and reports whether the process is
+// traced. What it forked meanwhile is looked for.
+func (s *Stage) decided(pid uint32, before, now *capture.Process, at int64, emit func(*capture.Event)) bool {
+	if now == nil {
 		if before != nil {
-			emit(&capture.Event{Kind: capture.Exit, Time: e.Time, Task: e.Task})
+			emit(&capture.Event{Kind: capture.Exit, Time: at, Task: capture.Task{PID: pid}})
 		}
 		return false
 	}
-	s.announce(process, e.Time, emit)
+	s.announce(now, at, emit)
 	if pids, err := s.proc.Processes(); err == nil {
 		s.scan(pids, emit)
 	}
@@ -156,12 +193,12 @@ func (s *Stage) fork(e *capture.Event, emit func(*capture.Event)) {
 		return
 	}
 	if parent.process == nil {
-		s.remember(e.Child, known{})
+		s.remember(e.Child, known{pod: parent.pod})
 		return
 	}
 	child := *parent.process
 	child.PID = e.Child
-	s.remember(e.Child, known{process: &child})
+	s.remember(e.Child, known{process: &child, pod: parent.pod})
 	s.announce(&child, e.Time, emit)
 }
 
@@ -171,7 +208,7 @@ func (s *Stage) traced(e *capture.Event, emit func(*capture.Event)) bool {
 	pid := e.Task.PID
 	k, ok := s.known[pid]
 	if !ok {
-		k.process = s.decide(pid)
+		k.process = s.decide(pid, s.listeners())
 		if _, decided := s.known[pid]; !decided {
 			k.process = s.unknown(pid)
 		}

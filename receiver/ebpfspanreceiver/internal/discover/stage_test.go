@@ -60,10 +60,30 @@ func (r *recorder) take() []string {
 	return calls
 }
 
+// fakePods are the pods of a made-up node.
+type fakePods struct {
+	pods    map[string]*Pod
+	changed []string
+}
+
+func (p *fakePods) Pod(uid string) *Pod { return p.pods[uid] }
+
+func (p *fakePods) Changed() []string {
+	changed := p.changed
+	p.changed = nil
+	return changed
+}
+
+func (p *fakePods) put(uid string, pod *Pod) {
+	p.pods[uid] = pod
+	p.changed = append(p.changed, uid)
+}
+
 type bench struct {
 	*Stage
 	recorder
 	proc   fakeProc
+	pods   fakePods
 	losses loss.Counts
 	logs   *observer.ObservedLogs
 }
@@ -71,7 +91,10 @@ type bench struct {
 func newBench(t *testing.T, selection Selection) *bench {
 	b := &bench{proc: newFakeProc(t)}
 	core, logs := observer.New(zap.WarnLevel)
-	stage, err := NewStage(selection, b.proc.Proc, &b.recorder, &b.losses, zap.New(core))
+	b.pods.pods = make(map[string]*Pod)
+	stage, err := NewStage(Options{
+		Selection: selection, Proc: b.proc.Proc, Filter: &b.recorder, Pods: &b.pods, Losses: &b.losses, Logger: zap.New(core),
+	})
 	require.NoError(t, err)
 	stage.now = func() time.Time { return time.Unix(0, 5) }
 	b.Stage, b.logs = stage, logs
@@ -93,7 +116,7 @@ func forked(pid, child uint32) capture.Event {
 	return e
 }
 
-var traceMe = Selection{Env: []string{"TRACE_ME"}}
+var traceMe = Selection{Include: Rules{Env: []string{"TRACE_ME"}}}
 
 func service(name string) fakeProcess {
 	return fakeProcess{comm: name, env: []string{"TRACE_ME=1", "SEQLINK_SERVICE=" + name}}

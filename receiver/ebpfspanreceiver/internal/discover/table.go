@@ -11,6 +11,20 @@ import (
 type known struct {
 	process *capture.Process
 	started uint64
+	// pod is the uid of its Kubernetes pod.
+	pod string
+}
+
+// successor stands in for the facts about a traced process that ran another program and
+// ended before they could be read. It had most of its predecessor's environment.
+func (s *Stage) successor(before *capture.Process) *capture.Process {
+	now := *before
+	if now.Service == now.Executable {
+		now.Service = unknownService
+	}
+	now.Executable, now.Runtime, now.RuntimeVersion = "", "", ""
+	s.remember(now.PID, known{process: &now, pod: now.PodUID})
+	return &now
 }
 
 // unknown stands in for the facts about a process that the kernel traced and that

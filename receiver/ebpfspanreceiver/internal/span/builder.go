@@ -28,8 +28,8 @@ const (
 type Options struct {
 	// ScopeName and ScopeVersion name the instrumentation scope.
 	ScopeName, ScopeVersion string
-	// HostName is host.name, left out where empty.
-	HostName string
+	// HostName is host.name, HostID host.id, each left out where empty.
+	HostName, HostID string
 	// MinConfidence is the confidence below which a parent becomes a span link.
 	MinConfidence float64
 }
@@ -164,7 +164,7 @@ func (b *Builder) scope(pid uint32) ptrace.ScopeSpans {
 	}
 	r := b.traces.ResourceSpans().AppendEmpty()
 	r.SetSchemaUrl(semconv.SchemaURL)
-	b.processes.describe(pid, b.options.HostName, r.Resource().Attributes())
+	b.processes.describe(pid, &b.options, r.Resource().Attributes())
 	s := r.ScopeSpans().AppendEmpty()
 	s.Scope().SetName(b.options.ScopeName)
 	s.Scope().SetVersion(b.options.ScopeVersion)

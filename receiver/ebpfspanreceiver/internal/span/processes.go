@@ -50,7 +50,7 @@ func (b *Builder) Exited(pid uint32, at int64) {
 }
 
 // describe writes the resource attributes of a process.
-func (p *processes) describe(pid uint32, host string, to pcommon.Map) {
+func (p *processes) describe(pid uint32, o *Options, to pcommon.Map) {
 	put := func(key, value string) {
 		if value != "" {
 			to.PutStr(key, value)
@@ -64,9 +64,13 @@ func (p *processes) describe(pid uint32, host string, to pcommon.Map) {
 		put(key, facts.Attributes[key])
 	}
 	put(string(semconv.ServiceNameKey), facts.Service)
-	put(string(semconv.HostNameKey), host)
+	put(string(semconv.HostNameKey), o.HostName)
+	put(string(semconv.HostIDKey), o.HostID)
+	put(string(semconv.OSTypeKey), semconv.OSTypeLinux.Value.AsString())
 	put(string(semconv.ContainerIDKey), facts.ContainerID)
+	put(string(semconv.K8SPodUIDKey), facts.PodUID)
 	put(string(semconv.ProcessExecutableNameKey), facts.Executable)
 	put(string(semconv.ProcessRuntimeNameKey), facts.Runtime)
+	put(string(semconv.ProcessRuntimeVersionKey), facts.RuntimeVersion)
 	to.PutInt(string(semconv.ProcessPIDKey), int64(pid))
 }

@@ -12,12 +12,12 @@ import (
 // Cache remembers the facts about executable files, those that are no Go programs
 // included, so that a file is read once however many processes run it.
 type Cache struct {
-	files *lru.Cache[identity, result]
+	files *lru.Cache[Identity, result]
 }
 
-// identity names one version of one file, whatever path and mount namespace it is
+// Identity names one version of one file, whatever path and mount namespace it is
 // reached through. Time is in nanoseconds since the Unix epoch, size in bytes.
-type identity struct {
+type Identity struct {
 	device, inode    uint64
 	modified, length int64
 }
@@ -29,7 +29,7 @@ type result struct {
 
 // NewCache returns a cache for at most size files.
 func NewCache(size int) (*Cache, error) {
-	files, err := lru.New[identity, result](size)
+	files, err := lru.New[Identity, result](size)
 	if err != nil {
 		return nil, fmt.Errorf("cache of Go programs: %w", err)
 	}
@@ -44,7 +44,7 @@ func (c *Cache) Load(path string) (*Program, error) {
 		return nil, fmt.Errorf("open executable: %w", err)
 	}
 	defer file.Close()
-	id, err := identify(file)
+	id, err := Identify(file)
 	if err != nil {
 		return nil, err
 	}
@@ -56,16 +56,16 @@ func (c *Cache) Load(path string) (*Program, error) {
 	return program, err
 }
 
-func identify(file *os.File) (identity, error) {
+func Identify(file *os.File) (Identity, error) {
 	info, err := file.Stat()
 	if err != nil {
-		return identity{}, fmt.Errorf("stat executable: %w", err)
+		return Identity{}, fmt.Errorf("stat executable: %w", err)
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.Mode().IsRegular() {
-		return identity{}, errors.New("executable is not a regular file")
+		return Identity{}, errors.New("executable is not a regular file")
 	}
-	return identity{
+	return Identity{
 		device:   uint64(stat.Dev), //nolint:unconvert // an int32 on darwin
 		inode:    stat.Ino,
 		modified: info.ModTime().UnixNano(),

@@ -12,11 +12,11 @@ func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribut
 	a := attributes(to)
 	a.addMethod(e.method, e.originalMethod)
 	a.addString(semconv.URLSchemeKey, e.scheme)
-	a.addString(semconv.URLPathKey, e.path)
+	a.addString(semconv.URLPathKey, Credentials(e.path))
 	a.addString(semconv.URLQueryKey, e.query)
 	a.addString(semconv.NetworkProtocolNameKey, "http")
 	a.addString(semconv.NetworkProtocolVersionKey, e.version)
-	a.addString(semconv.UserAgentOriginalKey, e.agent)
+	a.addString(semconv.UserAgentOriginalKey, Credentials(e.agent))
 	if e.Conn.Unix {
 		a.addString(semconv.NetworkTransportKey, semconv.NetworkTransportUnix.Value.AsString())
 	}

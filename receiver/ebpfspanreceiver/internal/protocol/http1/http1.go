@@ -16,8 +16,7 @@ import (
 
 // Options configures the protocol.
 type Options struct {
-	// Query says what becomes of the query part of request targets; the zero
-	// value means QueryRedact.
+	// Query says what becomes of the query part of request targets.
 	Query Query
 }
 

@@ -7,46 +7,6 @@ import (
 	"strings"
 )
 
-// Query says what becomes of the query part of a request target.
-type Query string
-
-// The choices.
-const (
-	// QueryRedact keeps the keys and replaces each value with REDACTED.
-	QueryRedact Query = "redact"
-	// QueryKeep keeps the query as it is.
-	QueryKeep Query = "keep"
-	// QueryDrop leaves the query out.
-	QueryDrop Query = "drop"
-)
-
-// apply returns what may be shown of query.
-func (q Query) apply(query []byte) string {
-	switch {
-	case len(query) == 0 || q == QueryDrop:
-		return ""
-	case q == QueryKeep:
-		return text(query)
-	}
-	return redact(text(query))
-}
-
-func redact(query string) string {
-	var b strings.Builder
-	b.Grow(len(query) + len("REDACTED"))
-	for part := range strings.SplitSeq(query, "&") {
-		if b.Len() > 0 {
-			b.WriteByte('&')
-		}
-		key, _, hasValue := strings.Cut(part, "=")
-		b.WriteString(key)
-		if hasValue {
-			b.WriteString("=REDACTED")
-		}
-	}
-	return b.String()
-}
-
 // target is a request target taken apart: RFC 9112, section 3.2.
 type target struct {
 	// scheme is "http" or "https".

@@ -36,20 +36,6 @@ func TestParseTarget(t *testing.T) {
 	}
 }
 
-func TestQuery(t *testing.T) {
-	const query = "id=7&name=a=b&flag&empty="
-	tests := map[Query]string{
-		"":          "id=REDACTED&name=REDACTED&flag&empty=REDACTED",
-		QueryRedact: "id=REDACTED&name=REDACTED&flag&empty=REDACTED",
-		QueryKeep:   query,
-		QueryDrop:   "",
-	}
-	for mode, want := range tests {
-		assert.Equal(t, want, mode.apply([]byte(query)), mode)
-		assert.Empty(t, mode.apply(nil))
-	}
-}
-
 func TestParseServer(t *testing.T) {
 	valid := map[string]server{
 		"shop.example":      {"shop.example", 80},

@@ -1,0 +1,41 @@
+package capture
+
+import (
+	"io"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seqlink/seqlink/bpf"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+)
+
+// Where a Go program keeps its goroutines is not where the program keeps anything that it
+// becomes.
+func TestExecForgetsTheGoRuntime(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "read go; exec cat")
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	var losses loss.Counts
+	k := newKernel(t, &losses)
+	defer func() { require.NoError(t, k.Close()) }()
+	pid := uint32(cmd.Process.Pid)
+	require.NoError(t, k.Trace(pid, &GoRuntime{GOffset: -8, GoidOffset: 152}))
+	flags := func() uint32 {
+		var p bpf.TCPProcess
+		require.NoError(t, k.programs.processes.Lookup(pid, &p))
+		return p.Flags
+	}
+	assert.EqualValues(t, processTraced|processGo, flags())
+	events := collect(t, k, pid, func() {
+		_, err := io.WriteString(in, "\n")
+		require.NoError(t, err)
+	})
+	assert.Len(t, ofKind(events, Exec), 1)
+	assert.EqualValues(t, processTraced, flags())
+	require.NoError(t, in.Close())
+	require.NoError(t, cmd.Wait())
+}
