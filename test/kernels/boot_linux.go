@@ -27,7 +27,7 @@ func boot(ctx context.Context, image, initramfs, console string) (*report.Report
 	// wrong when an interrupt comes in between, and the kernel's memory is no more what
 	// it was. The processors take turns, so that one may patch what the other runs.
 	machine := exec.CommandContext(ctx, "qemu-system-x86_64",
-		"-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
+		"-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
 		"-nographic", "-no-reboot", "-nic", "none",
 		"-kernel", image, "-initrd", initramfs, "-append", "console=ttyS0 panic=-1 loglevel=5")
 	machine.Stderr = log

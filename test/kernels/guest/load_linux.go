@@ -20,6 +20,7 @@ func loadAll() (all []report.Program, err error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, err
 	}
+	types := btf.NewCache() // reading the kernel's types takes longest
 	for _, object := range []struct {
 		name string
 		load func() (*ebpf.CollectionSpec, error)
@@ -31,7 +32,7 @@ func loadAll() (all []report.Program, err error) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 			p := report.Program{Object: object.name, Name: name, Section: spec.Programs[name].SectionName}
-			p.Processed, err = loadOne(spec.Copy(), name)
+			p.Processed, err = loadOne(spec.Copy(), name, types)
 			if errors.Is(err, btf.ErrNotFound) {
 				p.Absent = true
 			} else if err != nil {
@@ -48,13 +49,21 @@ var processed = regexp.MustCompile(`processed (\d+) insns`)
 
 // loadOne loads one program of spec and returns how many instructions the verifier
 // went through.
-func loadOne(spec *ebpf.CollectionSpec, name string) (int, error) {
+func loadOne(spec *ebpf.CollectionSpec, name string, types *btf.Cache) (int, error) {
 	for other := range spec.Programs {
 		if other != name {
 			delete(spec.Programs, other)
 		}
 	}
-	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats}})
+	if m := spec.Maps["processes"]; m != nil {
+		m.Flags = 0 // kernels before 6.1 would warn
+	}
+	if m := spec.Maps["events"]; m != nil {
+		m.MaxEntries = 64 << 10
+	}
+	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats}, Cache: types,
+	})
 	if err != nil {
 		return 0, err
 	}

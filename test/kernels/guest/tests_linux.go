@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
@@ -15,7 +16,7 @@ var verdict = regexp.MustCompile(`(?m)^--- (PASS|FAIL): (\S+)`)
 
 // runTests runs the tests of the capture stage that use this kernel, with one strategy.
 func runTests(strategy string) (t report.Tests) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, captureTests, "-test.v", "-test.run=^TestKernel")
 	command.Env = append(os.Environ(), "SEQLINK_CAPTURE_TEST_STRATEGY="+strategy)
@@ -31,6 +32,7 @@ func runTests(strategy string) (t report.Tests) {
 		t.Failed = append(t.Failed, err.Error())
 	}
 	if len(t.Failed) > 0 {
+		fmt.Printf("%s\n", out)
 		t.Log = string(bytes.TrimSpace(out[max(0, len(out)-8000):]))
 	}
 	return t
