@@ -33,10 +33,11 @@ func loadAll() (all []report.Program, err error) {
 		for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 			p := report.Program{Object: object.name, Name: name, Section: spec.Programs[name].SectionName}
 			p.Processed, err = loadOne(spec.Copy(), name, types)
-			if errors.Is(err, btf.ErrNotFound) {
+			if errors.Is(err, btf.ErrNotFound) || errors.Is(err, ebpf.ErrNotSupported) {
 				p.Absent = true
 			} else if err != nil {
 				p.Refusal = err.Error()
+				say(name + ": " + p.Refusal)
 			}
 			all = append(all, p)
 		}
@@ -61,6 +62,11 @@ func loadOne(spec *ebpf.CollectionSpec, name string, types *btf.Cache) (int, err
 	if m := spec.Maps["events"]; m != nil {
 		m.MaxEntries = 64 << 10
 	}
+	if v := spec.Variables["recvmsg_arguments"]; v != nil {
+		if err := v.Set(parameters(types, "tcp_recvmsg")); err != nil {
+			return 0, err
+		}
+	}
 	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
 		Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats}, Cache: types,
 	})
@@ -73,4 +79,18 @@ func loadOne(spec *ebpf.CollectionSpec, name string, types *btf.Cache) (int, err
 		return 0, errors.New("loaded, but the verifier tells no figures")
 	}
 	return strconv.Atoi(found[1])
+}
+
+// parameters returns how many a function of the kernel has, as the receiver's loader does.
+func parameters(types *btf.Cache, name string) uint32 {
+	var function *btf.Func
+	spec, err := types.Kernel()
+	if err != nil || spec.TypeByName(name, &function) != nil {
+		return 0
+	}
+	proto, ok := function.Type.(*btf.FuncProto)
+	if !ok {
+		return 0
+	}
+	return uint32(len(proto.Params))
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -20,7 +20,11 @@ func runTests(strategy string) (t report.Tests) {
 	defer cancel()
 	command := exec.CommandContext(ctx, captureTests, "-test.v", "-test.run=^TestKernel")
 	command.Env = append(os.Environ(), "SEQLINK_CAPTURE_TEST_STRATEGY="+strategy)
-	out, err := command.CombinedOutput()
+	var output bytes.Buffer
+	command.Stdout = io.MultiWriter(&output, os.Stdout)
+	command.Stderr = command.Stdout
+	err := command.Run()
+	out := output.Bytes()
 	for _, found := range verdict.FindAllSubmatch(out, -1) {
 		if string(found[1]) == "PASS" {
 			t.Passed++
@@ -32,7 +36,6 @@ func runTests(strategy string) (t report.Tests) {
 		t.Failed = append(t.Failed, err.Error())
 	}
 	if len(t.Failed) > 0 {
-		fmt.Printf("%s\n", out)
 		t.Log = string(bytes.TrimSpace(out[max(0, len(out)-8000):]))
 	}
 	return t
