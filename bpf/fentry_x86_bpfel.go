@@ -110,6 +110,8 @@ const (
 	FentryProgInetAcceptEnter     = "inet_accept_enter"
 	FentryProgInetAcceptExit      = "inet_accept_exit"
 	FentryProgInetStreamConnect   = "inet_stream_connect"
+	FentryProgMptcpAcceptEnter    = "mptcp_accept_enter"
+	FentryProgMptcpAcceptExit     = "mptcp_accept_exit"
 	FentryProgTcpCleanupRbuf      = "tcp_cleanup_rbuf"
 	FentryProgTcpCleanupRbufInner = "tcp_cleanup_rbuf_inner"
 	FentryProgTcpClose            = "tcp_close"
@@ -174,6 +176,8 @@ type FentryProgramSpecs struct {
 	InetAcceptEnter     *ebpf.ProgramSpec `ebpf:"inet_accept_enter"`
 	InetAcceptExit      *ebpf.ProgramSpec `ebpf:"inet_accept_exit"`
 	InetStreamConnect   *ebpf.ProgramSpec `ebpf:"inet_stream_connect"`
+	MptcpAcceptEnter    *ebpf.ProgramSpec `ebpf:"mptcp_accept_enter"`
+	MptcpAcceptExit     *ebpf.ProgramSpec `ebpf:"mptcp_accept_exit"`
 	TcpCleanupRbuf      *ebpf.ProgramSpec `ebpf:"tcp_cleanup_rbuf"`
 	TcpCleanupRbufInner *ebpf.ProgramSpec `ebpf:"tcp_cleanup_rbuf_inner"`
 	TcpClose            *ebpf.ProgramSpec `ebpf:"tcp_close"`
@@ -272,6 +276,8 @@ type FentryPrograms struct {
 	InetAcceptEnter     *ebpf.Program `ebpf:"inet_accept_enter"`
 	InetAcceptExit      *ebpf.Program `ebpf:"inet_accept_exit"`
 	InetStreamConnect   *ebpf.Program `ebpf:"inet_stream_connect"`
+	MptcpAcceptEnter    *ebpf.Program `ebpf:"mptcp_accept_enter"`
+	MptcpAcceptExit     *ebpf.Program `ebpf:"mptcp_accept_exit"`
 	TcpCleanupRbuf      *ebpf.Program `ebpf:"tcp_cleanup_rbuf"`
 	TcpCleanupRbufInner *ebpf.Program `ebpf:"tcp_cleanup_rbuf_inner"`
 	TcpClose            *ebpf.Program `ebpf:"tcp_close"`
@@ -290,6 +296,8 @@ func (p *FentryPrograms) Close() error {
 		p.InetAcceptEnter,
 		p.InetAcceptExit,
 		p.InetStreamConnect,
+		p.MptcpAcceptEnter,
+		p.MptcpAcceptExit,
 		p.TcpCleanupRbuf,
 		p.TcpCleanupRbufInner,
 		p.TcpClose,

@@ -110,6 +110,8 @@ const (
 	KprobeProgInetAcceptEnter     = "inet_accept_enter"
 	KprobeProgInetAcceptExit      = "inet_accept_exit"
 	KprobeProgInetStreamConnect   = "inet_stream_connect"
+	KprobeProgMptcpAcceptEnter    = "mptcp_accept_enter"
+	KprobeProgMptcpAcceptExit     = "mptcp_accept_exit"
 	KprobeProgTcpCleanupRbuf      = "tcp_cleanup_rbuf"
 	KprobeProgTcpCleanupRbufInner = "tcp_cleanup_rbuf_inner"
 	KprobeProgTcpClose            = "tcp_close"
@@ -174,6 +176,8 @@ type KprobeProgramSpecs struct {
 	InetAcceptEnter     *ebpf.ProgramSpec `ebpf:"inet_accept_enter"`
 	InetAcceptExit      *ebpf.ProgramSpec `ebpf:"inet_accept_exit"`
 	InetStreamConnect   *ebpf.ProgramSpec `ebpf:"inet_stream_connect"`
+	MptcpAcceptEnter    *ebpf.ProgramSpec `ebpf:"mptcp_accept_enter"`
+	MptcpAcceptExit     *ebpf.ProgramSpec `ebpf:"mptcp_accept_exit"`
 	TcpCleanupRbuf      *ebpf.ProgramSpec `ebpf:"tcp_cleanup_rbuf"`
 	TcpCleanupRbufInner *ebpf.ProgramSpec `ebpf:"tcp_cleanup_rbuf_inner"`
 	TcpClose            *ebpf.ProgramSpec `ebpf:"tcp_close"`
@@ -272,6 +276,8 @@ type KprobePrograms struct {
 	InetAcceptEnter     *ebpf.Program `ebpf:"inet_accept_enter"`
 	InetAcceptExit      *ebpf.Program `ebpf:"inet_accept_exit"`
 	InetStreamConnect   *ebpf.Program `ebpf:"inet_stream_connect"`
+	MptcpAcceptEnter    *ebpf.Program `ebpf:"mptcp_accept_enter"`
+	MptcpAcceptExit     *ebpf.Program `ebpf:"mptcp_accept_exit"`
 	TcpCleanupRbuf      *ebpf.Program `ebpf:"tcp_cleanup_rbuf"`
 	TcpCleanupRbufInner *ebpf.Program `ebpf:"tcp_cleanup_rbuf_inner"`
 	TcpClose            *ebpf.Program `ebpf:"tcp_close"`
@@ -290,6 +296,8 @@ func (p *KprobePrograms) Close() error {
 		p.InetAcceptEnter,
 		p.InetAcceptExit,
 		p.InetStreamConnect,
+		p.MptcpAcceptEnter,
+		p.MptcpAcceptExit,
 		p.TcpCleanupRbuf,
 		p.TcpCleanupRbufInner,
 		p.TcpClose,

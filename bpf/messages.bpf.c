@@ -213,21 +213,16 @@ int inet_stream_connect(HOOK_CONTEXT *ctx)
 	return connect_begin(p, socket, address);
 }
 
-/*
- * int inet_accept(struct socket *sock, struct socket *newsock, …)
- * The new socket has its file already, and its struct sock if all went well.
- */
-ENTRY(inet_accept)
-int inet_accept_enter(HOOK_CONTEXT *ctx)
+/* Both accepts name the new socket, which has its file already. */
+static __always_inline int accept_enters(__u64 accepted)
 {
-	__u64 accepted = ARGUMENT(ctx, 1);
 	__u64 id = bpf_get_current_pid_tgid();
 
 	return process_traced(process_find(id >> 32)) ? accept_begin(id, accepted) : 0;
 }
 
-EXIT(inet_accept)
-int inet_accept_exit(HOOK_CONTEXT *ctx)
+/* If all went well, it has its struct sock by now. */
+static __always_inline int accept_exits(void)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct call *call = call_ends(id, ACTION_ACCEPT);
@@ -239,6 +234,36 @@ int inet_accept_exit(HOOK_CONTEXT *ctx)
 	if (!sk || !is_tcp(sk))
 		return 0;
 	return accept_end(process_find(id >> 32), sk, number_of(accepted));
+}
+
+/* int inet_accept(struct socket *sock, struct socket *newsock, …) */
+ENTRY(inet_accept)
+int inet_accept_enter(HOOK_CONTEXT *ctx)
+{
+	return accept_enters(ARGUMENT(ctx, 1));
+}
+
+EXIT(inet_accept)
+int inet_accept_exit(HOOK_CONTEXT *ctx)
+{
+	return accept_exits();
+}
+
+/*
+ * int mptcp_stream_accept(struct socket *sock, struct socket *newsock, …)
+ * Go's servers listen for MPTCP where the kernel has it (since 1.24). Who connects by
+ * plain TCP gets a TCP socket all the same.
+ */
+ENTRY(mptcp_stream_accept)
+int mptcp_accept_enter(HOOK_CONTEXT *ctx)
+{
+	return accept_enters(ARGUMENT(ctx, 1));
+}
+
+EXIT(mptcp_stream_accept)
+int mptcp_accept_exit(HOOK_CONTEXT *ctx)
+{
+	return accept_exits();
 }
 
 /* void tcp_close(struct sock *sk, long timeout): nobody holds the socket any longer. */

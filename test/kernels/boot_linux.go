@@ -16,8 +16,9 @@ import (
 )
 
 // boot starts a virtual machine and returns what its guest reports. Everything that the
-// machine prints goes to the file console.
-func boot(ctx context.Context, image, initramfs, console string) (*report.Report, error) {
+// machine prints goes to the file console. only restricts what it does: the kernel hands
+// variables that it does not know to the first program.
+func boot(ctx context.Context, image, initramfs, console, only string) (*report.Report, error) {
 	log, err := os.Create(console)
 	if err != nil {
 		return nil, err
@@ -27,9 +28,9 @@ func boot(ctx context.Context, image, initramfs, console string) (*report.Report
 	// wrong when an interrupt comes in between, and the kernel's memory is no more what
 	// it was. The processors take turns, so that one may patch what the other runs.
 	machine := exec.CommandContext(ctx, "qemu-system-x86_64",
-		"-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
+		"-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
 		"-nographic", "-no-reboot", "-nic", "none",
-		"-kernel", image, "-initrd", initramfs, "-append", "console=ttyS0 panic=-1 loglevel=5")
+		"-kernel", image, "-initrd", initramfs, "-append", "console=ttyS0 panic=-1 loglevel=5 "+report.OnlyVariable+"="+only)
 	machine.Stderr = log
 	out, err := machine.StdoutPipe()
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 
 type options struct {
 	binary, dir, out, docs string
-	kernels                string
+	kernels, only          string
 	timeout                time.Duration
 }
 
@@ -31,7 +31,8 @@ func main() {
 	flag.StringVar(&o.out, "out", "build/kernels.json", "file for the results")
 	flag.StringVar(&o.docs, "docs", "", "page whose table is written anew")
 	flag.StringVar(&o.kernels, "kernels", strings.Join(names(), ","), "kernels to boot")
-	flag.DurationVar(&o.timeout, "timeout", 6*time.Minute, "longest time for one kernel")
+	flag.StringVar(&o.only, "only", "", "what the guests do: load, test or trace; empty is all. The table is not written then")
+	flag.DurationVar(&o.timeout, "timeout", 20*time.Minute, "longest time for one kernel")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -60,16 +61,39 @@ func matrix(ctx context.Context, o options) error {
 		return err
 	}
 	var rows []row
+	var failed []error
 	for _, k := range wanted {
 		began := time.Now()
 		r, err := examine(ctx, o, k, initramfs)
 		if err != nil {
-			return fmt.Errorf("%s: %w", k.name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", k.name, err))
+			progress("%s: %v", k.name, err)
+			continue
 		}
 		rows = append(rows, row{Kernel: k.name, Report: *r})
 		progress("%s: %s (%s)", k.name, summary(r), time.Since(began).Round(time.Second))
 	}
-	return errors.Join(write(o, rows), fault(rows))
+	if o.only != "" {
+		return errors.Join(failed...)
+	}
+	return errors.Join(append(failed, write(o, rows), fault(rows))...)
+}
+
+// complete adds what earlier runs found out about other kernels, and sorts the rows.
+func complete(rows []row, file string) (all []row) {
+	var before []row
+	if text, err := os.ReadFile(file); err == nil {
+		_ = json.Unmarshal(text, &before) // of another version, or damaged: this run counts
+	}
+	for _, name := range names() {
+		for _, r := range append(rows, before...) {
+			if r.Kernel == name {
+				all = append(all, r)
+				break
+			}
+		}
+	}
+	return all
 }
 
 // examine boots one kernel and returns what its guest reports.
@@ -80,11 +104,12 @@ func examine(ctx context.Context, o options, k kernel, initramfs string) (*repor
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	return boot(ctx, image, initramfs, filepath.Join(o.dir, k.name+".console"))
+	return boot(ctx, image, initramfs, filepath.Join(o.dir, k.name+".console"), o.only)
 }
 
-// write puts the results into files and on the screen.
+// write puts the results into files and on the screen, with those of earlier runs.
 func write(o options, rows []row) error {
+	rows = complete(rows, o.out)
 	text, err := json.MarshalIndent(rows, "", "  ")
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ func loadAll() (all []report.Program, err error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, err
 	}
+	types := btf.NewCache() // reading the kernel's types takes longest
 	for _, object := range []struct {
 		name string
 		load func() (*ebpf.CollectionSpec, error)
@@ -31,11 +32,12 @@ func loadAll() (all []report.Program, err error) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 			p := report.Program{Object: object.name, Name: name, Section: spec.Programs[name].SectionName}
-			p.Processed, err = loadOne(spec.Copy(), name)
-			if errors.Is(err, btf.ErrNotFound) {
+			p.Processed, err = loadOne(spec.Copy(), name, types)
+			if errors.Is(err, btf.ErrNotFound) || errors.Is(err, ebpf.ErrNotSupported) {
 				p.Absent = true
 			} else if err != nil {
 				p.Refusal = err.Error()
+				say(name + ": " + p.Refusal)
 			}
 			all = append(all, p)
 		}
@@ -48,13 +50,26 @@ var processed = regexp.MustCompile(`processed (\d+) insns`)
 
 // loadOne loads one program of spec and returns how many instructions the verifier
 // went through.
-func loadOne(spec *ebpf.CollectionSpec, name string) (int, error) {
+func loadOne(spec *ebpf.CollectionSpec, name string, types *btf.Cache) (int, error) {
 	for other := range spec.Programs {
 		if other != name {
 			delete(spec.Programs, other)
 		}
 	}
-	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats}})
+	if m := spec.Maps["processes"]; m != nil {
+		m.Flags = 0 // kernels before 6.1 would warn
+	}
+	if m := spec.Maps["events"]; m != nil {
+		m.MaxEntries = 64 << 10
+	}
+	if v := spec.Variables["recvmsg_arguments"]; v != nil {
+		if err := v.Set(parameters(types, "tcp_recvmsg")); err != nil {
+			return 0, err
+		}
+	}
+	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+		Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats}, Cache: types,
+	})
 	if err != nil {
 		return 0, err
 	}
@@ -64,4 +79,18 @@ func loadOne(spec *ebpf.CollectionSpec, name string) (int, error) {
 		return 0, errors.New("loaded, but the verifier tells no figures")
 	}
 	return strconv.Atoi(found[1])
+}
+
+// parameters returns how many a function of the kernel has, as the receiver's loader does.
+func parameters(types *btf.Cache, name string) uint32 {
+	var function *btf.Func
+	spec, err := types.Kernel()
+	if err != nil || spec.TypeByName(name, &function) != nil {
+		return 0
+	}
+	proto, ok := function.Type.(*btf.FuncProto)
+	if !ok {
+		return 0
+	}
+	return uint32(len(proto.Params))
 }

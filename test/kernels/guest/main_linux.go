@@ -68,20 +68,33 @@ func printReport(r report.Report) {
 func examine() report.Report {
 	r := report.Report{Release: release()}
 	var err error
-	say("loading the programs")
-	if r.Programs, err = loadAll(); err != nil {
-		r.Failure = err.Error()
-		return r
+	if wanted("load") {
+		say("loading the programs")
+		if r.Programs, err = loadAll(); err != nil {
+			r.Failure = err.Error()
+			return r
+		}
 	}
 	r.Auto = chosen()
 	for _, strategy := range []string{"fentry", "kprobe", "tracepoint"} {
-		say("running the tests of the capture stage: " + strategy)
-		s := report.Strategy{Name: strategy, Tests: runTests(strategy)}
-		say("tracing requests: " + strategy)
-		s.Trace = traceRequests(strategy)
+		s := report.Strategy{Name: strategy}
+		if wanted("test") {
+			say("running the tests of the capture stage: " + strategy)
+			s.Tests = runTests(strategy)
+		}
+		if wanted("trace") {
+			say("tracing requests: " + strategy)
+			s.Trace = traceRequests(strategy)
+			say(fmt.Sprintf("%d of %d traced, %d lost. %s", s.Trace.Complete, s.Trace.Requests, s.Trace.Lost, s.Trace.Fault))
+		}
 		r.Strategies = append(r.Strategies, s)
 	}
 	return r
+}
+
+func wanted(task string) bool {
+	only := os.Getenv(report.OnlyVariable)
+	return only == "" || only == task
 }
 
 func say(what string) { fmt.Printf("--- %s\n", what) }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -15,11 +16,15 @@ var verdict = regexp.MustCompile(`(?m)^--- (PASS|FAIL): (\S+)`)
 
 // runTests runs the tests of the capture stage that use this kernel, with one strategy.
 func runTests(strategy string) (t report.Tests) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, captureTests, "-test.v", "-test.run=^TestKernel")
 	command.Env = append(os.Environ(), "SEQLINK_CAPTURE_TEST_STRATEGY="+strategy)
-	out, err := command.CombinedOutput()
+	var output bytes.Buffer
+	command.Stdout = io.MultiWriter(&output, os.Stdout)
+	command.Stderr = command.Stdout
+	err := command.Run()
+	out := output.Bytes()
 	for _, found := range verdict.FindAllSubmatch(out, -1) {
 		if string(found[1]) == "PASS" {
 			t.Passed++

@@ -5,6 +5,10 @@ package report
 // Prefix begins the one line of a guest's console that holds its report, as JSON.
 const Prefix = "SEQLINK-REPORT "
 
+// OnlyVariable is the guest's environment variable that restricts it to one of its tasks:
+// load, test or trace.
+const OnlyVariable = "SEQLINK_ONLY"
+
 // Report is about one kernel.
 type Report struct {
 	// Release is that of uname(2).

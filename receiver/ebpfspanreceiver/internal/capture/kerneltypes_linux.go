@@ -51,3 +51,11 @@ func (k kernelTypes) tracepointParameters(name string) int {
 	}
 	return len(proto.Params) - 1 // the first is the tracepoint's own
 }
+
+// allocatesInPrograms tells whether programs may add to maps that are not allocated in
+// advance: since Linux 6.1 they have an allocator of their own (kernel/bpf/memalloc.c).
+// Kernels before it warn, with a stack trace, when such a program is loaded.
+func (k kernelTypes) allocatesInPrograms() bool {
+	var allocator *btf.Struct
+	return k.spec.TypeByName("bpf_mem_alloc", &allocator) == nil
+}

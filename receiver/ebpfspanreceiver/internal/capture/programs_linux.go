@@ -129,6 +129,9 @@ func configure(spec *ebpf.CollectionSpec, options KernelOptions, types kernelTyp
 	if m := spec.Maps["scratches"]; m != nil {
 		m.MaxEntries = uint32(ebpf.MustPossibleCPU() * rooms)
 	}
+	if m := spec.Maps["processes"]; m != nil && !types.allocatesInPrograms() {
+		m.Flags &^= unix.BPF_F_NO_PREALLOC
+	}
 	all := uint8(0)
 	if options.All {
 		all = 1

@@ -44,6 +44,7 @@ var strategies = []strategy{
 var spare = []string{
 	"tcp_sendpage_enter", "tcp_sendpage_exit", // until Linux 6.4
 	"tcp_cleanup_rbuf_inner", "tcp_cleanup_rbuf", // since 6.2, and before
+	"mptcp_accept_enter", "mptcp_accept_exit", // CONFIG_MPTCP
 	"io_uring_submit_req", "io_uring_submit_sqe", // since 6.4, and before
 }
 
