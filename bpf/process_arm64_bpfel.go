@@ -20,7 +20,7 @@ type ProcessCall struct {
 		Addr  uint64
 		Len   uint64
 		Count uint32
-		_     [4]byte
+		Skip  uint32
 	}
 	Messages uint64
 	Sk       uint64

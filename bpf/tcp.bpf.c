@@ -9,9 +9,8 @@
  * send's entry announces only the bytes it carries; the exit reports the rest, or
  * that the kernel took fewer.
  */
-#include "lifetime.h"
-#include "receive.h"
-#include "send.h"
+#include "descriptor.h"
+#include "iouring.h"
 #include "transfer.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -45,13 +44,13 @@ int sys_enter(__u64 *ctx)
 	case ACTION_SEND:
 		return send_enter(id, p, fd, sent_buffers(nr, second, third), nr == NR_SENDMMSG ? second : 0);
 	case ACTION_RECEIVE:
-		if (receive_flags(nr, third, fourth) & MSG_PEEK)
+		if (receive_flags(nr, third, fourth) & (MSG_PEEK | MSG_ERRQUEUE))
 			return 0;
 		return receive_enter(id, p, fd, received_buffers(nr, second, third), nr == NR_RECVMMSG ? second : 0);
 	case ACTION_CONNECT:
 		return connect_enter(p, fd, second);
 	case ACTION_ACCEPT:
-		return accept_enter(id);
+		return accept_begin(id, 0);
 	case ACTION_CLOSE:
 		return close_enter(p, fd);
 	default:
@@ -83,9 +82,9 @@ int sys_exit(__u64 *ctx)
 		return 0;
 	switch (action) {
 	case ACTION_SEND:
-		return send_exit(id, call, ret);
+		return send_end(ROOM_SENT, id, call, ret);
 	case ACTION_RECEIVE:
-		return receive_exit(id, call, ret);
+		return receive_end(ROOM_RECEIVE, id, call, ret);
 	case ACTION_ACCEPT:
 		return accept_exit(process_find(id >> 32), ret);
 	}
@@ -97,4 +96,18 @@ SEC("tp_btf/inet_sock_set_state")
 int inet_sock_set_state(__u64 *ctx)
 {
 	return state_changed((struct sock *)ctx[0], (int)ctx[2]);
+}
+
+/* TP_PROTO(struct io_kiocb *req) since 6.4 */
+SEC("raw_tracepoint/io_uring_submit_req")
+int io_uring_submit_req(__u64 *ctx)
+{
+	return io_uring_submitted(ctx);
+}
+
+/* Before: see io_uring_opcode_argument. */
+SEC("raw_tracepoint/io_uring_submit_sqe")
+int io_uring_submit_sqe(__u64 *ctx)
+{
+	return io_uring_submitted(ctx);
 }

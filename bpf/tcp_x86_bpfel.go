@@ -20,7 +20,7 @@ type TCPCall struct {
 		Addr  uint64
 		Len   uint64
 		Count uint32
-		_     [4]byte
+		Skip  uint32
 	}
 	Messages uint64
 	Sk       uint64
@@ -102,20 +102,24 @@ type TCPUnixStream struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	TCPMapCalls             = "calls"
-	TCPMapConnections       = "connections"
-	TCPMapEvents            = "events"
-	TCPMapLosses            = "losses"
-	TCPMapProcesses         = "processes"
-	TCPMapScratches         = "scratches"
-	TCPMapUnixStreams       = "unix_streams"
-	TCPProgInetSockSetState = "inet_sock_set_state"
-	TCPProgSysEnter         = "sys_enter"
-	TCPProgSysExit          = "sys_exit"
-	TCPVarPayloadSize       = "payload_size"
-	TCPVarTraceAll          = "trace_all"
-	TCPVarUnixSalt          = "unix_salt"
-	TCPVarWakeupBytes       = "wakeup_bytes"
+	TCPMapCalls                 = "calls"
+	TCPMapConnections           = "connections"
+	TCPMapEvents                = "events"
+	TCPMapLosses                = "losses"
+	TCPMapProcesses             = "processes"
+	TCPMapScratches             = "scratches"
+	TCPMapUnixStreams           = "unix_streams"
+	TCPProgInetSockSetState     = "inet_sock_set_state"
+	TCPProgIoUringSubmitReq     = "io_uring_submit_req"
+	TCPProgIoUringSubmitSqe     = "io_uring_submit_sqe"
+	TCPProgSysEnter             = "sys_enter"
+	TCPProgSysExit              = "sys_exit"
+	TCPVarIoUringOpcodeArgument = "io_uring_opcode_argument"
+	TCPVarPayloadSize           = "payload_size"
+	TCPVarScratchRooms          = "scratch_rooms"
+	TCPVarTraceAll              = "trace_all"
+	TCPVarUnixSalt              = "unix_salt"
+	TCPVarWakeupBytes           = "wakeup_bytes"
 )
 
 // LoadTCP returns the embedded CollectionSpec for TCP.
@@ -161,6 +165,8 @@ type TCPSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type TCPProgramSpecs struct {
 	InetSockSetState *ebpf.ProgramSpec `ebpf:"inet_sock_set_state"`
+	IoUringSubmitReq *ebpf.ProgramSpec `ebpf:"io_uring_submit_req"`
+	IoUringSubmitSqe *ebpf.ProgramSpec `ebpf:"io_uring_submit_sqe"`
 	SysEnter         *ebpf.ProgramSpec `ebpf:"sys_enter"`
 	SysExit          *ebpf.ProgramSpec `ebpf:"sys_exit"`
 }
@@ -182,10 +188,12 @@ type TCPMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TCPVariableSpecs struct {
-	PayloadSize *ebpf.VariableSpec `ebpf:"payload_size"`
-	TraceAll    *ebpf.VariableSpec `ebpf:"trace_all"`
-	UnixSalt    *ebpf.VariableSpec `ebpf:"unix_salt"`
-	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
+	IoUringOpcodeArgument *ebpf.VariableSpec `ebpf:"io_uring_opcode_argument"`
+	PayloadSize           *ebpf.VariableSpec `ebpf:"payload_size"`
+	ScratchRooms          *ebpf.VariableSpec `ebpf:"scratch_rooms"`
+	TraceAll              *ebpf.VariableSpec `ebpf:"trace_all"`
+	UnixSalt              *ebpf.VariableSpec `ebpf:"unix_salt"`
+	WakeupBytes           *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
 
 // TCPObjects contains all objects after they have been loaded into the kernel.
@@ -233,10 +241,12 @@ func (m *TCPMaps) Close() error {
 //
 // It can be passed to LoadTCPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TCPVariables struct {
-	PayloadSize *ebpf.Variable `ebpf:"payload_size"`
-	TraceAll    *ebpf.Variable `ebpf:"trace_all"`
-	UnixSalt    *ebpf.Variable `ebpf:"unix_salt"`
-	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
+	IoUringOpcodeArgument *ebpf.Variable `ebpf:"io_uring_opcode_argument"`
+	PayloadSize           *ebpf.Variable `ebpf:"payload_size"`
+	ScratchRooms          *ebpf.Variable `ebpf:"scratch_rooms"`
+	TraceAll              *ebpf.Variable `ebpf:"trace_all"`
+	UnixSalt              *ebpf.Variable `ebpf:"unix_salt"`
+	WakeupBytes           *ebpf.Variable `ebpf:"wakeup_bytes"`
 }
 
 // TCPPrograms contains all programs after they have been loaded into the kernel.
@@ -244,6 +254,8 @@ type TCPVariables struct {
 // It can be passed to LoadTCPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TCPPrograms struct {
 	InetSockSetState *ebpf.Program `ebpf:"inet_sock_set_state"`
+	IoUringSubmitReq *ebpf.Program `ebpf:"io_uring_submit_req"`
+	IoUringSubmitSqe *ebpf.Program `ebpf:"io_uring_submit_sqe"`
 	SysEnter         *ebpf.Program `ebpf:"sys_enter"`
 	SysExit          *ebpf.Program `ebpf:"sys_exit"`
 }
@@ -251,6 +263,8 @@ type TCPPrograms struct {
 func (p *TCPPrograms) Close() error {
 	return _TCPClose(
 		p.InetSockSetState,
+		p.IoUringSubmitReq,
+		p.IoUringSubmitSqe,
 		p.SysEnter,
 		p.SysExit,
 	)

@@ -12,7 +12,17 @@ struct buffers {
 	__u64 addr;
 	__u64 len; /* of the one buffer */
 	__u32 count;
+	__u32 skip; /* bytes of the first iovec that were moved before */
 };
+
+/*
+ * Vectors that the kernel copied lie in the upper half of the addresses, where no
+ * process has any (Documentation/arch/x86/x86_64/mm.rst, Documentation/arch/arm64/memory.rst).
+ */
+static __always_inline int in_kernel(__u64 addr)
+{
+	return (__s64)addr < 0;
+}
 
 static __always_inline int buffer_at(const struct buffers *b, __u32 i, struct user_iovec *out)
 {
@@ -23,6 +33,18 @@ static __always_inline int buffer_at(const struct buffers *b, __u32 i, struct us
 	}
 	if (i >= b->count)
 		return 0;
+#ifdef FROM_MESSAGES
+	if (in_kernel(b->addr)) {
+		if (bpf_probe_read_kernel(out, sizeof(*out), (void *)(b->addr + i * sizeof(*out))))
+			return 0;
+		__u64 skip = i ? 0 : b->skip;
+		if (skip > out->len)
+			skip = out->len;
+		out->base += skip;
+		out->len -= skip;
+		return 1;
+	}
+#endif
 	return bpf_probe_read_user(out, sizeof(*out), (void *)(b->addr + i * sizeof(*out))) == 0;
 }
 

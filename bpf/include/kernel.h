@@ -24,6 +24,7 @@
 
 #define EAGAIN 11
 #define MSG_PEEK 2
+#define MSG_ERRQUEUE 0x2000
 
 /* include/net/tcp_states.h */
 #define TCP_ESTABLISHED 1
@@ -152,6 +153,43 @@ struct unix_skb_parms {
 	__u32 consumed;
 };
 
+/* include/linux/uio.h */
+enum iter_type {
+	ITER_IOVEC,
+	ITER_UBUF, /* 6.0 */
+};
+
+struct iov_iter {
+	__u8 iter_type;
+	unsigned long iov_offset;
+	unsigned long count;
+	unsigned long nr_segs;
+	const void *__iov;
+	void *ubuf; /* 6.0 */
+};
+
+struct iov_iter___5_13 {
+	unsigned int type; /* ITER_IOVEC or another bit, and the direction */
+};
+
+struct iov_iter___6_3 {
+	const void *iov;
+};
+
+struct msghdr {
+	struct iov_iter msg_iter;
+};
+
+struct io_cqe {
+	int fd;
+};
+
+struct io_kiocb {
+	__u8 opcode;
+	unsigned int flags;
+	struct io_cqe cqe; /* 6.0 */
+};
+
 struct tcp_sock {
 	__u32 snd_nxt;
 	__u32 snd_una;
@@ -166,8 +204,8 @@ struct tcp_sock {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long di, si, dx, r10, r8, r9;
-	unsigned long orig_ax;
+	unsigned long di, si, dx, cx, r10, r8, r9;
+	unsigned long ax, orig_ax;
 };
 #else
 struct pt_regs {

@@ -3,10 +3,19 @@
 #pragma once
 
 #include "call.h"
-#include "syscalls.h"
 
-/* Reports who connects, and to where: sa is the user's struct sockaddr. */
-static __always_inline int connect_enter(const struct process *p, int fd, __u64 sa)
+/* Reads so much of a struct sockaddr as lies at sa, in the kernel's or the process's memory. */
+static __always_inline void sockaddr_read(void *to, __u32 size, __u64 sa)
+{
+#ifdef FROM_MESSAGES
+	bpf_probe_read_kernel(to, size, (void *)sa);
+#else
+	bpf_probe_read_user(to, size, (void *)sa);
+#endif
+}
+
+/* Reports who connects a socket, and to where: to the struct sockaddr at sa. */
+static __always_inline int connect_begin(const struct process *p, __u64 socket, __u64 sa)
 {
 	struct {
 		__u16 family;
@@ -14,19 +23,15 @@ static __always_inline int connect_enter(const struct process *p, int fd, __u64 
 		__u32 v4_or_flow;
 		__u8 v6[16];
 	} to = {};
-	struct event *e;
-	__u64 socket;
+	struct event *e = event_reserve(EVENT_CONNECT);
 
-	if (!stream_sock_of(file_of(fd), &socket))
-		return 0;
-	e = event_reserve(EVENT_CONNECT);
 	if (!e)
 		return 0;
 	goroutine_read(e, p);
 	e->socket = socket;
-	bpf_probe_read_user(&to, 8, (void *)sa); /* a Unix socket's path is told later */
+	sockaddr_read(&to, 8, sa); /* a Unix socket's path is told later */
 	if (to.family == AF_INET6)
-		bpf_probe_read_user(&to.v6, sizeof(to.v6), (void *)(sa + 8));
+		sockaddr_read(&to.v6, sizeof(to.v6), sa + 8);
 	if (to.family == AF_INET6)
 		__builtin_memcpy(e->remote_addr, to.v6, sizeof(to.v6));
 	else
@@ -37,24 +42,23 @@ static __always_inline int connect_enter(const struct process *p, int fd, __u64 
 	return 0;
 }
 
-/* Its exit is waited for. */
-static __always_inline int accept_enter(__u64 id)
+/* The exit of an accept is waited for. Where only its entry names the new socket, that is kept. */
+static __always_inline int accept_begin(__u64 id, __u64 accepted)
 {
 	struct call *call = call_of(id);
 
-	if (call)
-		call->action = ACTION_ACCEPT;
+	if (!call)
+		return 0;
+	call->action = ACTION_ACCEPT;
+	call->sk = accepted;
 	return 0;
 }
 
-static __always_inline int accept_exit(const struct process *p, __s64 ret)
+/* Reports a connection that was accepted. */
+static __always_inline int accept_end(const struct process *p, struct sock *sk, __u64 socket)
 {
 	struct event *e;
-	__u64 socket;
 
-	if (ret < 0)
-		return 0;
-	struct sock *sk = stream_sock_of(file_of(ret), &socket);
 	if (!sk)
 		return 0;
 	e = event_reserve(EVENT_ACCEPT);
@@ -67,14 +71,21 @@ static __always_inline int accept_exit(const struct process *p, __s64 ret)
 	return 0;
 }
 
-/* Whether nobody but the caller holds the file. */
-static __always_inline int last_reference(struct file *file)
+/* Reports that a connection's last descriptor is closed. */
+static __always_inline int close_begin(const struct process *p, struct connection *c)
 {
-	struct file___6_13 *counted = (void *)file;
+	struct event *e;
 
-	if (bpf_core_field_exists(counted->f_ref))
-		return READ(file___6_13, counted, f_ref.refcnt.counter) == 0;
-	return READ(file, file, f_count.counter) == 1;
+	if (c->closed)
+		return 0;
+	c->closed = 1;
+	e = event_reserve(EVENT_CLOSE);
+	if (!e)
+		return 0;
+	goroutine_read(e, p);
+	e->socket = c->socket;
+	bpf_ringbuf_submit(e, event_wakeup());
+	return 0;
 }
 
 /* Whether a process still has a descriptor of the socket. */
@@ -98,28 +109,6 @@ static __always_inline int has_unread(struct sock *sk)
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	return READ(tcp_sock, tp, copied_seq) != READ(tcp_sock, tp, rcv_nxt);
-}
-
-static __always_inline int close_enter(const struct process *p, int fd)
-{
-	struct file *file = file_of(fd);
-	struct event *e;
-	__u64 socket, key;
-
-	key = (__u64)sock_of(file, &socket);
-	if (!key || !last_reference(file))
-		return 0;
-	struct connection *c = bpf_map_lookup_elem(&connections, &key);
-	if (!c || c->socket != socket || c->closed)
-		return 0;
-	c->closed = 1;
-	e = event_reserve(EVENT_CLOSE);
-	if (!e)
-		return 0;
-	goroutine_read(e, p);
-	e->socket = socket;
-	bpf_ringbuf_submit(e, event_wakeup());
-	return 0;
 }
 
 /*

@@ -20,21 +20,39 @@ struct scratch {
 #define WAKEUP_EVERY 64
 
 /*
- * One for each CPU; only the syscall programs use it, and they do not interrupt
- * each other on one CPU. A per-CPU map's values are limited to 32 KiB.
+ * Programs at tracepoints and kprobes do not interrupt each other on one CPU, but those
+ * at fentry may: a task that runs one can be preempted by a task that runs another (the
+ * same one is left out then: kernel/bpf/trampoline.c, __bpf_prog_enter_recur, 5.12). So
+ * each of these has a room of its own.
  */
+enum room {
+	ROOM_SEND,
+	ROOM_SENT,
+	ROOM_RECEIVE,
+	ROOM_PAGE,
+	ROOM_PAGE_SENT,
+	ROOM_SPLICE,
+	ROOMS,
+};
+
+/* How many of them a CPU has: 1, or ROOMS for fentry. Set by the loader. */
+const volatile __u32 scratch_rooms = 1;
+
+/* A per-CPU map's values are limited to 32 KiB. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* set by the loader: the possible CPUs */
+	__uint(max_entries, 1); /* set by the loader: the possible CPUs, times scratch_rooms */
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
-static __always_inline struct scratch *scratch_get(void)
+static __always_inline struct scratch *scratch_get(__u32 room)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 i = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&scratches, &cpu);
+	if (scratch_rooms > 1)
+		i = i * ROOMS + room;
+	return bpf_map_lookup_elem(&scratches, &i);
 }
 
 /*
@@ -44,9 +62,9 @@ static __always_inline struct scratch *scratch_get(void)
  */
 
 /* Appends a piece to the scratch payload of done bytes; returns the new length. */
-__noinline int payload_append(__u64 addr, __u64 len, __u32 done, __u32 want)
+__noinline int payload_append(__u32 room, __u64 addr, __u64 len, __u32 done, __u32 want)
 {
-	struct scratch *s = scratch_get();
+	struct scratch *s = scratch_get(room);
 	__u32 n;
 
 	if (!addr || !s || done >= PAYLOAD_MAX || want <= done)
@@ -67,9 +85,9 @@ __noinline int payload_append(__u64 addr, __u64 len, __u32 done, __u32 want)
  * Appends what a piece at place at holds of the last TAIL_SIZE of size bytes to
  * the scratch event's tail.
  */
-__noinline int tail_append(__u64 addr, __u64 len, __u64 at, __u64 size)
+__noinline int tail_append(__u32 room, __u64 addr, __u64 len, __u64 at, __u64 size)
 {
-	struct scratch *s = scratch_get();
+	struct scratch *s = scratch_get(room);
 	__u64 from = size > TAIL_SIZE ? size - TAIL_SIZE : 0;
 	__u64 lo = at > from ? at : from;
 	__u64 hi = at + len < size ? at + len : size;
@@ -87,7 +105,7 @@ __noinline int tail_append(__u64 addr, __u64 len, __u64 at, __u64 size)
 }
 
 /* Copies the first want bytes to the scratch payload; returns how many it could read. */
-static __always_inline __u32 payload_head(const struct buffers *b, __u32 want)
+static __always_inline __u32 payload_head(__u32 room, const struct buffers *b, __u32 want)
 {
 	__u32 done = 0;
 
@@ -96,7 +114,7 @@ static __always_inline __u32 payload_head(const struct buffers *b, __u32 want)
 
 		if (!buffer_at(b, i, &v))
 			break;
-		__u32 next = payload_append(v.base, v.len, done, want);
+		__u32 next = payload_append(room, v.base, v.len, done, want);
 		if (next == done && v.len)
 			break;
 		done = next;
@@ -105,7 +123,7 @@ static __always_inline __u32 payload_head(const struct buffers *b, __u32 want)
 }
 
 /* Copies the last (at most TAIL_SIZE) of the size bytes that were moved to the scratch event. */
-static __always_inline void payload_tail(const struct buffers *b, __u64 size)
+static __always_inline void payload_tail(__u32 room, const struct buffers *b, __u64 size)
 {
 	__u64 at = 0;
 
@@ -114,7 +132,7 @@ static __always_inline void payload_tail(const struct buffers *b, __u64 size)
 
 		if (!buffer_at(b, i, &v))
 			break;
-		tail_append(v.base, v.len, at, size);
+		tail_append(room, v.base, v.len, at, size);
 		at += v.len;
 	}
 }

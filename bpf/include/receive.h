@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* System calls that receive. */
+/* Calls that receive, from their entry to their exit. */
 #pragma once
 
 #include "call.h"
-#include "syscalls.h"
 
-static __always_inline int receive_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
+static __always_inline int receive_begin(__u64 id, const struct process *p, struct sock *sk, struct connection *c,
+					 struct buffers b, __u64 messages)
 {
-	struct connection *c;
 	struct call *call;
-	struct sock *sk;
 
-	if (b.count == 0 && b.len == 0)
-		return 0;
-	c = connection_of(file_of(fd), &sk);
 	if (!c)
 		return 0;
 	call = call_of(id);
@@ -58,7 +53,7 @@ static __always_inline int receive_adopt(struct call *call, __s64 moved)
 	return 1;
 }
 
-static __always_inline int receive_exit(__u64 id, struct call *call, __s64 ret)
+static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, __s64 ret)
 {
 	struct buffers b = call->buffers;
 
@@ -73,7 +68,7 @@ static __always_inline int receive_exit(__u64 id, struct call *call, __s64 ret)
 	if (call->is_unix)
 		unix_received((struct sock *)key, moved);
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
-	struct scratch *s = scratch_get();
+	struct scratch *s = scratch_get(room);
 	if (!c || c->socket != call->socket || !s)
 		return 0;
 	__u32 payload = 0;
@@ -84,10 +79,10 @@ static __always_inline int receive_exit(__u64 id, struct call *call, __s64 ret)
 		if (turn_to(c, DIRECTION_RECEIVED))
 			addresses_read(&s->event, (struct sock *)key);
 		__u32 budget = turn_budget(c);
-		payload = payload_head(&b, moved < budget ? moved : budget);
+		payload = payload_head(room, &b, moved < budget ? moved : budget);
 		c->captured += payload;
 		if (payload < moved)
-			payload_tail(&b, moved);
+			payload_tail(room, &b, moved);
 	}
 	event_connection(&s->event, c, call->place);
 	scratch_send(s, payload);

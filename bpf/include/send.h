@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* System calls that send. */
+/* Calls that send, from their entry to their exit. */
 #pragma once
 
 #include "opening.h"
-#include "syscalls.h"
 
-static __always_inline int send_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
+static __always_inline int send_begin(__u32 room, __u64 id, const struct process *p, struct sock *sk,
+				      struct connection *c, struct buffers b, __u64 messages)
 {
-	struct sock *sk;
-	struct connection *c = connection_of(file_of(fd), &sk);
-	struct scratch *s = scratch_get();
+	struct scratch *s = scratch_get(room);
 	struct call *call;
 
 	if (!c || !s)
@@ -39,7 +37,7 @@ static __always_inline int send_enter(__u64 id, const struct process *p, int fd,
 		event_connection(&s->event, c, call->place);
 		if (turn)
 			addresses_read(&s->event, sk);
-		__u32 promised = payload_head(&b, want);
+		__u32 promised = payload_head(room, &b, want);
 		call->promised = promised;
 		c->captured += promised;
 		s->event.size = promised;
@@ -48,7 +46,7 @@ static __always_inline int send_enter(__u64 id, const struct process *p, int fd,
 	return 0;
 }
 
-static __always_inline int send_exit(__u64 id, struct call *call, __s64 ret)
+static __always_inline int send_end(__u32 room, __u64 id, struct call *call, __s64 ret)
 {
 	struct buffers b = call->buffers;
 	__u64 moved = bytes_moved(call, ret);
@@ -56,12 +54,10 @@ static __always_inline int send_exit(__u64 id, struct call *call, __s64 ret)
 
 	if (call->is_unix)
 		unix_sent((struct sock *)key, moved);
-	if (call->opening)
-		return opening_exit(id, call, moved);
-	if (moved == call->promised && (ret >= 0 || ret == -EAGAIN))
+	if (moved == call->promised && (ret >= 0 || ret == -EAGAIN || call->opening))
 		return 0;
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
-	struct scratch *s = scratch_get();
+	struct scratch *s = scratch_get(room);
 	if (!c || c->socket != call->socket || !s)
 		return 0;
 	if (moved < call->promised)
@@ -70,8 +66,11 @@ static __always_inline int send_exit(__u64 id, struct call *call, __s64 ret)
 	event_connection(&s->event, c, call->place);
 	s->event.size = moved;
 	s->event.error = ret < 0 ? -ret : 0;
-	if (moved > call->promised)
-		payload_tail(&b, moved);
-	scratch_send(s, 0);
+	__u32 want = call->opening ? opening_end(call, c, &s->event, moved) : 0;
+	__u32 payload = payload_head(room, &b, want);
+	c->captured += payload;
+	if (moved > call->promised + payload)
+		payload_tail(room, &b, moved);
+	scratch_send(s, payload);
 	return 0;
 }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "kernel.h"
+#include "thread.h"
 
 /* arch/x86/entry/syscalls/syscall_64.tbl, and include/uapi/asm-generic/unistd.h. */
 #if defined(__TARGET_ARCH_x86)
@@ -33,16 +33,6 @@ enum syscall_number {
 	NR_SENDMMSG = NR(307, 269),
 	NR_PREADV2 = NR(327, 286),
 	NR_PWRITEV2 = NR(328, 287),
-};
-
-/* What a system call does with a socket. */
-enum action {
-	ACTION_NONE,
-	ACTION_SEND,
-	ACTION_RECEIVE,
-	ACTION_CONNECT,
-	ACTION_ACCEPT,
-	ACTION_CLOSE,
 };
 
 static __always_inline enum action action_of(long nr)

@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a thread's system call was asked to do, from its entry to its exit. */
+/* What a thread's call was asked to do, from its entry to its exit. */
 #pragma once
 
 #include "buffers.h"
 #include "loss.h"
+
+/* What a call does with a socket. */
+enum action {
+	ACTION_NONE,
+	ACTION_SEND,
+	ACTION_RECEIVE,
+	ACTION_CONNECT,
+	ACTION_ACCEPT,
+	ACTION_CLOSE,
+};
 
 struct call {
 	struct buffers buffers;

@@ -2,9 +2,9 @@
 /* Where the arguments of the system calls say that the bytes are. */
 #pragma once
 
-#include "lifetime.h"
 #include "receive.h"
 #include "send.h"
+#include "syscalls.h"
 
 /* sendfile has no buffer: its size is known at its exit. */
 static __always_inline struct buffers sent_buffers(long nr, __u64 second, __u64 third)
@@ -45,6 +45,26 @@ static __always_inline __u64 receive_flags(long nr, __u64 third, __u64 fourth)
 		return third;
 	}
 	return 0;
+}
+
+static __always_inline int send_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
+{
+	struct sock *sk;
+	struct connection *c = connection_of(file_of(fd), &sk);
+
+	return send_begin(ROOM_SEND, id, p, sk, c, b, messages);
+}
+
+static __always_inline int receive_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
+{
+	struct connection *c;
+	struct sock *sk;
+
+	/* A receive of nothing looks like the end of the stream. */
+	if (b.count == 0 && b.len == 0)
+		return 0;
+	c = connection_of(file_of(fd), &sk);
+	return receive_begin(id, p, sk, c, b, messages);
 }
 
 /* splice(fd_in, off_in, fd_out, …): one end is a pipe, the other may be a socket. */

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/seqlink/seqlink/internal/confdecode"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
 )
 
@@ -45,6 +46,8 @@ const (
 type Config struct {
 	// Processes selects what is traced.
 	Processes ProcessesConfig `mapstructure:"processes"`
+	// Capture says how the kernel is watched.
+	Capture CaptureConfig `mapstructure:"capture"`
 	// PayloadSize is how many bytes of a message the kernel side hands over, 0 to 16384.
 	PayloadSize int `mapstructure:"payload_size"`
 	// RingBufferSize is the size of the buffer between kernel and receiver in
@@ -78,6 +81,12 @@ type ProcessesConfig struct {
 	PIDs         []int64  `mapstructure:"pids"`
 }
 
+// CaptureConfig says how the kernel is watched.
+type CaptureConfig struct {
+	// Strategy is "fentry", "kprobe", "tracepoint", or "auto": the first of them that works.
+	Strategy string `mapstructure:"strategy"`
+}
+
 // CausalityConfig bounds the decision about a call's parent.
 type CausalityConfig struct {
 	// MaxWait is how long an ended call may wait for evidence that comes after it.
@@ -95,6 +104,7 @@ type HTTPConfig struct {
 
 func createDefaultConfig() component.Config {
 	return &Config{
+		Capture:        CaptureConfig{Strategy: capture.StrategyAuto},
 		PayloadSize:    1024,
 		RingBufferSize: 16 << 20,
 		ErrorMode:      errorModePropagate,
@@ -111,6 +121,7 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error { return confdecode.Decode(
 func (c *Config) Validate() error {
 	return errors.Join(
 		c.Processes.validate(),
+		oneOf("capture::strategy", c.Capture.Strategy, capture.Strategies()...),
 		inRange("payload_size", c.PayloadSize, 0, maxPayloadSize, "bytes"),
 		c.validateRingBuffer(),
 		c.validateFiles(),

@@ -29,6 +29,7 @@ func TestConfigErrorsNameKeyValueAndCure(t *testing.T) {
 		"payload negative":  {func(c *Config) { c.PayloadSize = -1 }, []string{"payload_size", "-1", "0 to 16384"}},
 		"ring too small":    {func(c *Config) { c.RingBufferSize = 1024 }, []string{"ring_buffer_size", "1024", "65536"}},
 		"ring odd":          {func(c *Config) { c.RingBufferSize = 100000 }, []string{"ring_buffer_size", "100000", "power of two"}},
+		"strategy":          {func(c *Config) { c.Capture.Strategy = "ptrace" }, []string{"capture::strategy", `"ptrace"`, "auto, fentry, kprobe, tracepoint"}},
 		"error mode":        {func(c *Config) { c.ErrorMode = "shrug" }, []string{"error_mode", `"shrug"`, "propagate, ignore"}},
 		"query":             {func(c *Config) { c.HTTP.Query = "hide" }, []string{"http::query", `"hide"`, "redact, keep, drop"}},
 		"flush":             {func(c *Config) { c.FlushInterval = 0 }, []string{"flush_interval", "0s", "200ms"}},

@@ -111,6 +111,7 @@ func (r *spanReceiver) openKernel() (_ runner, err error) {
 	}
 	selection := r.config.Processes.selection()
 	kernel, err := capture.NewKernel(capture.KernelOptions{
+		Strategy:       r.config.Capture.Strategy,
 		All:            selection.All,
 		PayloadSize:    r.config.PayloadSize,
 		RingBufferSize: r.config.RingBufferSize,

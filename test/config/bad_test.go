@@ -31,6 +31,7 @@ var badConfigs = []badConfig{
 	{"receiver_pid_zero", "ebpf_span", "processes: {pids: [0]}", []string{"processes::pids", " 0 ", "give 1 to"}},
 	{"receiver_pid_negative", "ebpf_span", "processes: {pids: [-7]}", []string{"processes::pids", "-7", "give 1 to"}},
 	{"receiver_payload_too_large", "ebpf_span", "payload_size: 16385", []string{"payload_size", "16385", "0 to 16384"}},
+	{"receiver_strategy", "ebpf_span", "capture: {strategy: ptrace}", []string{"capture::strategy", "ptrace", "auto, fentry, kprobe, tracepoint"}},
 	{"receiver_payload_negative", "ebpf_span", "payload_size: -1", []string{"payload_size", "-1", "0 to 16384"}},
 	{"receiver_payload_not_number", "ebpf_span", "payload_size: 1KiB", []string{"payload_size", "1KiB", "without a unit"}},
 	{"receiver_ring_no_power_of_two", "ebpf_span", "ring_buffer_size: 1000000", []string{"ring_buffer_size", "1000000", "power of two"}},

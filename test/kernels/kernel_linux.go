@@ -63,33 +63,59 @@ func fetch(ctx context.Context, dir string, k kernel) (image string, err error) 
 	if err := a.run(ctx, "apt-get", "update", "-qq"); err != nil {
 		return "", err
 	}
-	out, err := a.output(ctx, "apt-cache", "depends", metapackage)
+	newest, err := a.dependency(ctx, metapackage, "linux-image-")
 	if err != nil {
 		return "", err
 	}
-	found := regexp.MustCompile(`Depends: (linux-image-\S+)`).FindStringSubmatch(out)
-	if found == nil {
-		return "", fmt.Errorf("%s of %s depends on no kernel: %s", metapackage, k.suite, out)
-	}
-	if err := a.run(ctx, "apt-get", "download", "-qq", found[1]); err != nil {
-		return "", err
-	}
-	packages, err := filepath.Glob(filepath.Join(dir, "linux-image-*.deb"))
-	if err != nil || len(packages) != 1 {
-		return "", errors.Join(err, fmt.Errorf("%d packages in %s where one was fetched", len(packages), dir))
-	}
-	if err := a.run(ctx, "dpkg-deb", "--extract", packages[0], dir); err != nil {
-		return "", err
+	// In newer releases the image is in a package of its own.
+	for _, name := range []string{newest, strings.Replace(newest, "linux-image-", "linux-binary-", 1)} {
+		if err := a.extract(ctx, name); err != nil && name == newest {
+			return "", err
+		}
+		if image, err := imageIn(dir); err == nil {
+			return image, nil
+		}
 	}
 	return imageIn(dir)
 }
 
+// imageIn returns the kernel's image among the files of its package.
 func imageIn(dir string) (string, error) {
-	images, err := filepath.Glob(filepath.Join(dir, "boot", "vmlinuz-*"))
-	if err != nil || len(images) != 1 {
-		return "", errors.Join(err, fmt.Errorf("%d kernels in %s where one was expected", len(images), dir))
+	for _, pattern := range []string{"boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz"} {
+		images, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return "", err
+		}
+		if len(images) == 1 {
+			return images[0], nil
+		}
 	}
-	return images[0], nil
+	return "", fmt.Errorf("not one kernel in %s: remove the folder and run this again", dir)
+}
+
+// dependency returns the package that another one depends on and whose name begins with prefix.
+func (a *apt) dependency(ctx context.Context, of, prefix string) (string, error) {
+	out, err := a.output(ctx, "apt-cache", "depends", of)
+	if err != nil {
+		return "", err
+	}
+	found := regexp.MustCompile(`Depends: (` + prefix + `\S+)`).FindStringSubmatch(out)
+	if found == nil {
+		return "", fmt.Errorf("%s depends on no %s: %s", of, prefix, out)
+	}
+	return found[1], nil
+}
+
+// extract fetches a package and unpacks its files.
+func (a *apt) extract(ctx context.Context, name string) error {
+	if err := a.run(ctx, "apt-get", "download", "-qq", name); err != nil {
+		return err
+	}
+	packages, err := filepath.Glob(filepath.Join(a.dir, name+"_*.deb"))
+	if err != nil || len(packages) != 1 {
+		return errors.Join(err, fmt.Errorf("%d packages in %s where one was fetched", len(packages), a.dir))
+	}
+	return a.run(ctx, "dpkg-deb", "--extract", packages[0], a.dir)
 }
 
 // apt runs Debian's package tools with a configuration of their own, so that this

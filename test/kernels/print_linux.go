@@ -14,31 +14,47 @@ type row struct {
 	report.Report
 }
 
-// markdown draws the results as a table.
+// markdown draws the results as two tables.
 func markdown(rows []row) string {
 	var b strings.Builder
-	b.WriteString("| kernel | release | programs loaded | instructions verified | tests of capture | requests traced |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| kernel | release | fentry | kprobe | tracepoint | auto takes |\n|---|---|---|---|---|---|\n")
 	for i := range rows {
 		r := &rows[i]
-		loaded, instructions := 0, 0
+		fmt.Fprintf(&b, "| %s | %s |", r.Kernel, r.Release)
+		for _, name := range []string{"fentry", "kprobe", "tracepoint"} {
+			fmt.Fprintf(&b, " %s |", cell(r, name))
+		}
+		fmt.Fprintf(&b, " %s |\n", r.Auto)
+	}
+	b.WriteString("\n| kernel | programs loaded | hooks it does not have | instructions verified |\n|---|---|---|---|\n")
+	for i := range rows {
+		r := &rows[i]
+		var loaded, instructions int
+		var absent []string
 		for _, p := range r.Programs {
-			if p.Refusal == "" {
+			switch {
+			case p.Absent:
+				absent = append(absent, p.Section)
+			case p.Refusal == "":
 				loaded++
 				instructions += p.Processed
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %d of %d | %d | %d of %d | %s |\n", r.Kernel, r.Release, loaded, len(r.Programs), instructions,
-			r.Tests.Passed, r.Tests.Passed+len(r.Tests.Failed), traces(r.Traces))
+		fmt.Fprintf(&b, "| %s | %d of %d | %s | %d |\n", r.Kernel, loaded, len(r.Programs)-len(absent),
+			strings.Join(absent, ", "), instructions)
 	}
 	return b.String()
 }
 
-func traces(all []report.Trace) string {
-	var parts []string
-	for _, t := range all {
-		parts = append(parts, fmt.Sprintf("%s: %d of %d", t.Strategy, t.Complete, t.Requests))
+// cell says how one strategy did.
+func cell(r *row, strategy string) string {
+	for _, s := range r.Strategies {
+		if s.Name == strategy {
+			return fmt.Sprintf("%d of %d traced, %d of %d tests",
+				s.Trace.Complete, s.Trace.Requests, s.Tests.Passed, s.Tests.Passed+len(s.Tests.Failed))
+		}
 	}
-	return strings.Join(parts, ", ")
+	return "not tried"
 }
 
 // The marks between which a page's table stands.

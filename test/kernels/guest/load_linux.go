@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/seqlink/seqlink/bpf"
@@ -22,7 +23,7 @@ func loadAll() (all []report.Program, err error) {
 	for _, object := range []struct {
 		name string
 		load func() (*ebpf.CollectionSpec, error)
-	}{{"tcp", bpf.LoadTCP}, {"process", bpf.LoadProcess}, {"gohttp", bpf.LoadGoHTTP}} {
+	}{{"tcp", bpf.LoadTCP}, {"fentry", bpf.LoadFentry}, {"kprobe", bpf.LoadKprobe}, {"process", bpf.LoadProcess}, {"gohttp", bpf.LoadGoHTTP}} {
 		spec, err := object.load()
 		if err != nil {
 			all = append(all, report.Program{Object: object.name, Refusal: err.Error()})
@@ -31,7 +32,9 @@ func loadAll() (all []report.Program, err error) {
 		for _, name := range slices.Sorted(maps.Keys(spec.Programs)) {
 			p := report.Program{Object: object.name, Name: name, Section: spec.Programs[name].SectionName}
 			p.Processed, err = loadOne(spec.Copy(), name)
-			if err != nil {
+			if errors.Is(err, btf.ErrNotFound) {
+				p.Absent = true
+			} else if err != nil {
 				p.Refusal = err.Error()
 			}
 			all = append(all, p)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,41 +21,67 @@ const (
 	captureTests    = "/capture.test"
 )
 
+// The parts that this program plays, by its first argument.
+const (
+	asExaminer = "examine"
+	asService  = "serve"
+)
+
 func main() {
-	if len(os.Args) > 1 {
-		serve(os.Args[1:])
-		return
-	}
-	if os.Getpid() != 1 {
+	switch {
+	case len(os.Args) > 2 && os.Args[1] == asService:
+		serve(os.Args[2:])
+	case len(os.Args) == 2 && os.Args[1] == asExaminer:
+		printReport(examine())
+	case os.Getpid() == 1:
+		boot()
+	default:
 		fmt.Fprintln(os.Stderr, "this is the first program of a virtual machine: run `make kernels`")
 		os.Exit(1)
 	}
-	r := report.Report{Release: release()}
-	if err := examine(&r); err != nil {
-		r.Failure = err.Error()
+}
+
+// boot prepares the machine, has it examined, and switches it off. The examiner is a
+// process of its own: some of its packages look at /proc as soon as it starts.
+func boot() {
+	if err := prepare(); err != nil {
+		printReport(report.Report{Release: release(), Failure: err.Error()})
+	} else {
+		examiner := exec.Command("/proc/self/exe", asExaminer)
+		examiner.Stdout, examiner.Stderr = os.Stdout, os.Stderr
+		if err := examiner.Run(); err != nil {
+			fmt.Println(err)
+		}
 	}
+	time.Sleep(100 * time.Millisecond) // for the console
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+}
+
+func printReport(r report.Report) {
 	line, err := json.Marshal(r)
 	if err != nil {
 		line = []byte(err.Error())
 	}
 	fmt.Printf("\n%s%s\n", report.Prefix, line)
-	time.Sleep(100 * time.Millisecond) // for the console
-	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }
 
-func examine(r *report.Report) (err error) {
-	if err := prepare(); err != nil {
-		return err
-	}
+func examine() report.Report {
+	r := report.Report{Release: release()}
+	var err error
 	say("loading the programs")
 	if r.Programs, err = loadAll(); err != nil {
-		return err
+		r.Failure = err.Error()
+		return r
 	}
-	say("running the tests of the capture stage")
-	r.Tests = runTests()
-	say("tracing requests")
-	r.Traces = []report.Trace{traceRequests("tracepoint")}
-	return nil
+	r.Auto = chosen()
+	for _, strategy := range []string{"fentry", "kprobe", "tracepoint"} {
+		say("running the tests of the capture stage: " + strategy)
+		s := report.Strategy{Name: strategy, Tests: runTests(strategy)}
+		say("tracing requests: " + strategy)
+		s.Trace = traceRequests(strategy)
+		r.Strategies = append(r.Strategies, s)
+	}
+	return r
 }
 
 func say(what string) { fmt.Printf("--- %s\n", what) }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"os"
 	"os/exec"
 	"regexp"
 	"time"
@@ -12,14 +13,12 @@ import (
 
 var verdict = regexp.MustCompile(`(?m)^--- (PASS|FAIL): (\S+)`)
 
-// withoutPython leaves out the test that traces programs in Python: there is none here.
-const withoutPython = "-test.skip=TestKernelAdoptsBlockedReceives"
-
-// runTests runs the tests of the capture stage that use this kernel.
-func runTests() (t report.Tests) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+// runTests runs the tests of the capture stage that use this kernel, with one strategy.
+func runTests(strategy string) (t report.Tests) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	command := exec.CommandContext(ctx, captureTests, "-test.v", "-test.run=^TestKernel", withoutPython)
+	command := exec.CommandContext(ctx, captureTests, "-test.v", "-test.run=^TestKernel")
+	command.Env = append(os.Environ(), "SEQLINK_CAPTURE_TEST_STRATEGY="+strategy)
 	out, err := command.CombinedOutput()
 	for _, found := range verdict.FindAllSubmatch(out, -1) {
 		if string(found[1]) == "PASS" {
@@ -35,4 +34,18 @@ func runTests() (t report.Tests) {
 		t.Log = string(bytes.TrimSpace(out[max(0, len(out)-8000):]))
 	}
 	return t
+}
+
+var choice = regexp.MustCompile(`auto takes (\w+)`)
+
+// chosen returns the strategy that is taken where nobody names one.
+func chosen() string {
+	out, err := exec.Command(captureTests, "-test.v", "-test.run=^TestKernelChoosesAStrategy$").CombinedOutput()
+	if err != nil {
+		return err.Error()
+	}
+	if found := choice.FindSubmatch(out); found != nil {
+		return string(found[1])
+	}
+	return ""
 }

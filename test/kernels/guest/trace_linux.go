@@ -23,15 +23,14 @@ const (
 
 // traceRequests sends requests through three services while the collector watches them,
 // and compares the traces with what was asked.
-func traceRequests(strategy string) report.Trace {
-	t := report.Trace{Strategy: strategy}
-	if err := trace(&t); err != nil {
+func traceRequests(strategy string) (t report.Trace) {
+	if err := trace(strategy, &t); err != nil {
 		t.Fault = err.Error()
 	}
 	return t
 }
 
-func trace(t *report.Trace) (err error) {
+func trace(strategy string, t *report.Trace) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	address, stop, err := startServices("front", "middle", "back")
@@ -50,7 +49,10 @@ func trace(t *report.Trace) (err error) {
 	}
 	collector, err := run.StartCollector(ctx, run.CollectorConfig{
 		Binary: collectorBinary, Dir: dir, Window: "3s",
-		Receiver:  map[string]any{"processes": map[string]any{"env": []string{serviceVariable}}},
+		Receiver: map[string]any{
+			"processes": map[string]any{"env": []string{serviceVariable}},
+			"capture":   map[string]any{"strategy": strategy},
+		},
 		Exporters: map[string]any{"otlp_http": sink.OTLPHTTP()},
 	})
 	if err != nil {
@@ -95,7 +97,7 @@ func startServices(names ...string) (first string, stop func(), err error) {
 		return "", stop, err
 	}
 	for i, name := range names {
-		args := []string{addresses[i]}
+		args := []string{asService, addresses[i]}
 		if i+1 < len(names) {
 			args = append(args, addresses[i+1])
 		}

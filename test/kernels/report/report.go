@@ -11,10 +11,10 @@ type Report struct {
 	Release string `json:"release"`
 	// Programs are all BPF programs, in the order of their objects and names.
 	Programs []Program `json:"programs"`
-	// Tests are the tests of the capture stage.
-	Tests Tests `json:"tests"`
-	// Traces are the runs of the whole collector, one for each strategy.
-	Traces []Trace `json:"traces"`
+	// Strategies are the ways to attach programs, each tried by itself.
+	Strategies []Strategy `json:"strategies"`
+	// Auto is the strategy that the collector chose when it was free to.
+	Auto string `json:"auto"`
 	// Failure is what kept the guest from going on, empty where nothing did.
 	Failure string `json:"failure,omitempty"`
 }
@@ -28,6 +28,18 @@ type Program struct {
 	// refused the program: then Refusal says why.
 	Processed int    `json:"processed"`
 	Refusal   string `json:"refusal,omitempty"`
+	// Absent says that this kernel has no such hook: then nothing was loaded.
+	Absent bool `json:"absent,omitempty"`
+}
+
+// Strategy is how well one way to attach programs works.
+type Strategy struct {
+	// Name is a value of the receiver's capture::strategy.
+	Name string `json:"name"`
+	// Tests are those of the capture stage.
+	Tests Tests `json:"tests"`
+	// Trace is a run of the whole collector.
+	Trace Trace `json:"trace"`
 }
 
 // Tests counts Go tests.
@@ -40,8 +52,6 @@ type Tests struct {
 
 // Trace is one run of real requests through a chain of services.
 type Trace struct {
-	// Strategy is how the programs were attached.
-	Strategy string `json:"strategy"`
 	// Requests were answered, Complete of them are traces without a fault.
 	Requests int `json:"requests"`
 	Complete int `json:"complete"`
@@ -53,14 +63,19 @@ type Trace struct {
 
 // OK tells whether everything works on this kernel.
 func (r *Report) OK() bool {
-	ok := r.Failure == "" && len(r.Programs) > 0 && r.Tests.Passed > 0 && len(r.Tests.Failed) == 0 && len(r.Traces) > 0
+	ok := r.Failure == "" && len(r.Programs) > 0 && len(r.Strategies) > 0
 	for _, p := range r.Programs {
 		ok = ok && p.Refusal == ""
 	}
-	for _, t := range r.Traces {
-		ok = ok && t.OK()
+	for _, s := range r.Strategies {
+		ok = ok && s.OK()
 	}
 	return ok
+}
+
+// OK tells whether all tests passed and every request became a whole trace.
+func (s *Strategy) OK() bool {
+	return s.Tests.Passed > 0 && len(s.Tests.Failed) == 0 && s.Trace.OK()
 }
 
 // OK tells whether every request became a whole trace.

@@ -78,12 +78,12 @@ func (k *Kernel) adoptThread(id uint64, file string) {
 		return
 	}
 	var left bpf.TCPCall
-	if k.programs.calls.Lookup(id, &left) == nil && left.Sk == 0 {
+	if k.programs.calls.Lookup(id, &left) == nil && left.Sk == 0 && left.Action == actionReceive {
 		_ = k.programs.calls.Delete(id)
 	}
 }
 
-// actionReceive is ACTION_RECEIVE of enum action in bpf/include/syscalls.h.
+// actionReceive is ACTION_RECEIVE of enum action in bpf/include/thread.h.
 const actionReceive = 2
 
 // receiveRecord describes a blocked receive to the kernel side; ok is false where

@@ -12,6 +12,8 @@ type KernelOptions struct {
 	All bool
 	// PayloadSize is the number of payload bytes per turn, 0 to 16384.
 	PayloadSize int
+	// Strategy is one of Strategies; empty means StrategyAuto.
+	Strategy string
 	// RingBufferSize is in bytes, a power of two and a multiple of the page size.
 	RingBufferSize int
 	// Losses takes what the kernel side could not deliver.

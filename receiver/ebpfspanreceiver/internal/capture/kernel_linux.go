@@ -38,6 +38,7 @@ var kernelLosses = []loss.Reason{
 	loss.ThreadTableFull,
 	loss.PayloadUnreadable,
 	loss.ProcessTableFull,
+	loss.IOUringUnseen,
 }
 
 // Kernel is the Source that watches this host with BPF programs. Its methods
@@ -51,7 +52,15 @@ type Kernel struct {
 	reader *ringbuf.Reader
 	clock  clock
 	lost   []uint64
+	// strategy is the one that was chosen.
+	strategy string
+	// missed is how often programs were left out, as of the time checked.
+	missed  uint64
+	checked time.Time
 }
+
+// Strategy returns the name of the strategy that was chosen.
+func (k *Kernel) Strategy() string { return k.strategy }
 
 // NewKernel loads and attaches the programs. No process but those that
 // options.All covers is traced until Trace is called. Where the kernel or the
@@ -77,6 +86,10 @@ func NewKernel(options KernelOptions) (*Kernel, error) {
 	if err := p.attach(); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
+	if k.strategy, err = p.choose(options); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	p.types = kernelTypes{} // some megabytes that nobody needs again
 	return k, nil
 }
 
@@ -100,9 +113,11 @@ func (k *Kernel) Run(ctx context.Context, handle func(*Event)) error {
 			return err
 		}
 		k.countLosses()
+		k.countMisses(now)
 		handle(nil)
 	}
 	k.countLosses()
+	k.countMisses(time.Now().Add(missInterval))
 	return nil
 }
 
@@ -141,6 +156,20 @@ func (k *Kernel) countLosses() {
 		}
 		k.options.Losses.Add(reason, int64(total-k.lost[i]))
 		k.lost[i] = total
+	}
+}
+
+// missInterval is the time between two looks at how often programs were left out.
+const missInterval = time.Second
+
+func (k *Kernel) countMisses(now time.Time) {
+	if now.Sub(k.checked) < missInterval {
+		return
+	}
+	k.checked = now
+	if missed := k.programs.missed(); missed > k.missed {
+		k.options.Losses.Add(loss.ProgramMissed, int64(missed-k.missed))
+		k.missed = missed
 	}
 }
 

@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 		traced()
 		return
 	}
+	if os.Getenv(operationVariable) != "" {
+		operated()
+	}
 	os.Exit(m.Run())
 }
 
@@ -107,12 +110,32 @@ func (c *child) stop() {
 	_ = c.cmd.Wait()
 }
 
+// strategyVariable names the strategy under test; without it the best one is.
+const strategyVariable = "SEQLINK_CAPTURE_TEST_STRATEGY"
+
 func newKernel(t *testing.T, losses *loss.Counts) *Kernel {
+	return newKernelWith(t, losses, 1<<20)
+}
+
+func newKernelWith(t *testing.T, losses *loss.Counts, ringBuffer int) *Kernel {
+	strategy := os.Getenv(strategyVariable)
 	k, err := NewKernel(KernelOptions{
-		PayloadSize: 1024, RingBufferSize: 1 << 20, Losses: losses, Logger: zap.NewNop(),
+		Strategy: strategy, PayloadSize: 1024, RingBufferSize: ringBuffer, Losses: losses, Logger: zap.NewNop(),
 	})
 	require.NoError(t, err, "these tests need root, BTF and tracefs")
+	if strategy != "" && strategy != StrategyAuto {
+		require.Equal(t, strategy, k.Strategy())
+	}
 	return k
+}
+
+// What is chosen without being asked for works, and its name is known.
+func TestKernelChoosesAStrategy(t *testing.T) {
+	k, err := NewKernel(KernelOptions{RingBufferSize: 64 << 10, Losses: &loss.Counts{}, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, k.Close()) }()
+	assert.Contains(t, Strategies()[1:], k.Strategy())
+	t.Log("auto takes", k.Strategy())
 }
 
 // collect runs k while during does things, and a moment longer, and returns what
@@ -210,64 +233,6 @@ func TestKernelIdentifiesOlderConnections(t *testing.T) {
 	assert.Equal(t, moves[0].Identity.FirstReceived, moves[1].Identity.FirstSent)
 }
 
-// A thread that waits in a receive since before its process was traced is heard
-// from when that receive returns, not only from the next one on.
-func TestKernelAdoptsBlockedReceives(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	require.NoError(t, err, "install python3")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	receives := map[string]string{
-		"recv":    `s.recv(100)`,
-		"read":    `os.read(s.fileno(), 100)`,
-		"readv":   `os.readv(s.fileno(), [bytearray(2), bytearray(100)])`,
-		"recvmsg": `s.recvmsg(100)`,
-	}
-	for name, receive := range receives {
-		cmd := exec.Command(python, "-c", "import os, socket, sys\n"+
-			"s = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\n"+receive+"\n"+receive+"\ns.sendall(b'done')\n",
-			fmt.Sprint(listener.Addr().(*net.TCPAddr).Port))
-		require.NoError(t, cmd.Start(), name)
-		conn, err := listener.Accept()
-		require.NoError(t, err, name)
-		pid := uint32(cmd.Process.Pid)
-		require.Eventually(t, func() bool { return blockedInReceive(pid) }, 10*time.Second, time.Millisecond, name)
-
-		k := newKernel(t, &loss.Counts{})
-		require.NoError(t, k.Trace(pid, nil), name)
-		moves := ofKind(collect(t, k, pid, func() {
-			for _, text := range []string{"while blocked", "afterwards"} {
-				_, err = conn.Write([]byte(text))
-				require.NoError(t, err, name)
-				time.Sleep(10 * time.Millisecond)
-			}
-			_, _ = io.ReadAll(conn)
-			_ = cmd.Wait()
-		}), Receive)
-		require.NoError(t, k.Close(), name)
-		require.Len(t, moves, 2, name)
-		assert.Equal(t, "while blocked", string(moves[0].Data), name)
-		assert.Equal(t, "afterwards", string(moves[1].Data), name)
-		assert.Zero(t, moves[0].Offset, name)
-		assert.Equal(t, uint64(len("while blocked")), moves[1].Offset, name)
-		assert.Equal(t, moves[1].Identity, moves[0].Identity, name)
-	}
-}
-
-func blockedInReceive(pid uint32) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
-	if err != nil {
-		return false
-	}
-	c, ok := parseSyscall(text)
-	if !ok {
-		return false
-	}
-	_, ok = (&Kernel{}).receiveRecord(uint64(pid), c)
-	return ok && isSocket(pid, c.args[0])
-}
-
 func isSocket(pid uint32, fd uint64) bool {
 	target, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, fd))
 	return err == nil && strings.HasPrefix(target, "socket:")
@@ -298,8 +263,7 @@ func TestKernelReportsCloseAndExit(t *testing.T) {
 func TestKernelCountsWhatTheRingBufferCannotHold(t *testing.T) {
 	c := startChild(t)
 	var losses loss.Counts
-	k, err := NewKernel(KernelOptions{PayloadSize: 1024, RingBufferSize: 64 << 10, Losses: &losses, Logger: zap.NewNop()})
-	require.NoError(t, err)
+	k := newKernelWith(t, &losses, 64<<10)
 	defer func() { require.NoError(t, k.Close()) }()
 	require.NoError(t, k.Trace(c.pid(), nil))
 

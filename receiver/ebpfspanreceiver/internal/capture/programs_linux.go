@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -21,15 +22,24 @@ const (
 	tracefs    = "/sys/kernel/tracing"
 )
 
-// programs are the loaded BPF objects. They share the maps of the first one.
+// programs are the loaded BPF programs. Maps of equal names are one map.
 type programs struct {
+	// types are read once for all programs, which takes longest of all.
+	types                            kernelTypes
+	shared                           map[string]*ebpf.Map
 	events, losses, processes, calls *ebpf.Map
 	// roundTripMulti is nil where the kernel has no uprobe_multi links.
 	roundTrip, roundTripMulti *ebpf.Program
 
 	attachable  []attachable
+	attached    []attached
 	collections []*ebpf.Collection
-	links       []link.Link
+}
+
+// attached is a program that runs.
+type attached struct {
+	program *ebpf.Program
+	link    link.Link
 }
 
 // attachable is a program and where it belongs, as its section name says.
@@ -51,7 +61,11 @@ func loadPrograms(options KernelOptions) (*programs, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, &MissingError{What: "the right to lock memory", Cure: "add CAP_SYS_RESOURCE, or raise RLIMIT_MEMLOCK", Err: err}
 	}
-	p := &programs{}
+	types, err := readKernelTypes()
+	if err != nil {
+		return nil, err
+	}
+	p := &programs{types: types, shared: make(map[string]*ebpf.Map)}
 	if err := p.load(options); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -76,48 +90,77 @@ func ensureTracefs() error {
 	return nil
 }
 
+// load loads what every strategy shares: the maps, the programs at processes and at the
+// states of TCP, and the uprobes.
 func (p *programs) load(options KernelOptions) error {
-	shared := make(map[string]*ebpf.Map)
 	for _, object := range []struct {
-		name string
-		load func() (*ebpf.CollectionSpec, error)
+		name     string
+		load     func() (*ebpf.CollectionSpec, error)
+		programs []string
 	}{
-		{"tcp", bpf.LoadTCP},
-		{"process", bpf.LoadProcess},
-		{"gohttp", bpf.LoadGoHTTP},
+		{"process", bpf.LoadProcess, []string{"sched_process_fork", "sched_process_exec", "sched_process_exit"}},
+		{"tcp", bpf.LoadTCP, []string{"inet_sock_set_state"}},
+		{"gohttp", bpf.LoadGoHTTP, []string{roundTrip}},
 	} {
 		spec, err := object.load()
 		if err != nil {
 			return fmt.Errorf("read the BPF object %s: %w", object.name, err)
 		}
-		if err := configure(spec, options); err != nil {
+		if err := configure(spec, options, p.types, 1); err != nil {
 			return fmt.Errorf("configure the BPF object %s: %w", object.name, err)
 		}
-		if err := p.loadObject(spec, shared); err != nil {
-			return explainLoad(object.name, err)
+		for _, name := range object.programs {
+			if err := p.loadShared(spec, name); err != nil {
+				return explainLoad(name, err)
+			}
 		}
 	}
-	p.events, p.losses = shared["events"], shared["losses"]
-	p.processes, p.calls = shared["processes"], shared["calls"]
+	p.events, p.losses = p.shared["events"], p.shared["losses"]
+	p.processes, p.calls = p.shared["processes"], p.shared["calls"]
 	return nil
 }
 
-func configure(spec *ebpf.CollectionSpec, options KernelOptions) error {
+func (p *programs) loadShared(spec *ebpf.CollectionSpec, name string) error {
+	single := only(spec, name)
+	if name == roundTrip {
+		return p.loadUprobes(single, p.replacements(single))
+	}
+	program, err := p.loadProgram(single, name)
+	if err != nil {
+		return err
+	}
+	p.attachable = append(p.attachable, attachable{spec.Programs[name].SectionName, program})
+	return nil
+}
+
+// configure sets the sizes of maps and the constants of programs. rooms is how many
+// scratch buffers each processor has.
+func configure(spec *ebpf.CollectionSpec, options KernelOptions, types kernelTypes, rooms int) error {
 	if m := spec.Maps["events"]; m != nil {
 		m.MaxEntries = uint32(options.RingBufferSize)
 	}
 	if m := spec.Maps["scratches"]; m != nil {
-		m.MaxEntries = uint32(ebpf.MustPossibleCPU())
+		m.MaxEntries = uint32(ebpf.MustPossibleCPU() * rooms)
 	}
 	all := uint8(0)
 	if options.All {
 		all = 1
 	}
+	opcode := int32(-1) // in struct io_kiocb, the first argument
+	switch types.tracepointParameters("io_uring_submit_sqe") {
+	case 5: // (ctx, opcode, user_data, force_nonblock, sq_thread), until Linux 5.16
+		opcode = 1
+	case 7: // (ctx, req, user_data, opcode, flags, force_nonblock, sq_thread), until 5.19
+		opcode = 3
+	}
 	for name, value := range map[string]any{
-		"trace_all":    all,
-		"payload_size": uint32(options.PayloadSize),
-		"wakeup_bytes": uint64(options.RingBufferSize / 8),
-		"unix_salt":    rand.Uint64(),
+		"trace_all":                all,
+		"payload_size":             uint32(options.PayloadSize),
+		"wakeup_bytes":             uint64(options.RingBufferSize / 8),
+		"scratch_rooms":            uint32(rooms),
+		"recvmsg_arguments":        uint32(types.parameters("tcp_recvmsg")),
+		"io_uring_opcode_argument": opcode,
+		"unix_salt":                rand.Uint64(),
 	} {
 		if v := spec.Variables[name]; v != nil {
 			if err := v.Set(value); err != nil {
@@ -128,31 +171,63 @@ func configure(spec *ebpf.CollectionSpec, options KernelOptions) error {
 	return nil
 }
 
-// loadObject loads one object, whose maps are those of earlier objects where the
-// names are equal.
-func (p *programs) loadObject(spec *ebpf.CollectionSpec, shared map[string]*ebpf.Map) error {
-	replacements := make(map[string]*ebpf.Map)
-	for name := range spec.Maps {
-		if m := shared[name]; m != nil {
-			replacements[name] = m
+// only returns the specification of one program and the maps that it uses, so that
+// programs succeed or fail one by one.
+func only(spec *ebpf.CollectionSpec, name string) *ebpf.CollectionSpec {
+	single := spec.Copy()
+	maps.DeleteFunc(single.Programs, func(other string, _ *ebpf.ProgramSpec) bool { return other != name })
+	used := make(map[string]bool)
+	for _, instruction := range single.Programs[name].Instructions {
+		if instruction.IsLoadFromMap() {
+			used[instruction.Reference()] = true
 		}
 	}
-	if spec.Programs[roundTrip] != nil {
-		return p.loadUprobes(spec, replacements)
+	maps.DeleteFunc(single.Maps, func(m string, _ *ebpf.MapSpec) bool { return !used[m] })
+	maps.DeleteFunc(single.Variables, func(_ string, v *ebpf.VariableSpec) bool { return !used[v.SectionName] })
+	return single
+}
+
+// replacements are the maps of a specification that exist already.
+func (p *programs) replacements(spec *ebpf.CollectionSpec) map[string]*ebpf.Map {
+	found := make(map[string]*ebpf.Map)
+	for name := range spec.Maps {
+		if m := p.shared[name]; m != nil {
+			found[name] = m
+		}
 	}
-	c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: replacements})
+	return found
+}
+
+// loadProgram loads the one program of a specification. Maps that it is the first to use
+// are shared from then on.
+func (p *programs) loadProgram(single *ebpf.CollectionSpec, name string) (*ebpf.Program, error) {
+	c, err := ebpf.NewCollectionWithOptions(single, ebpf.CollectionOptions{
+		MapReplacements: p.replacements(single), Cache: p.types.cache,
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.collections = append(p.collections, c)
 	for name, m := range c.Maps {
-		if _, ok := shared[name]; !ok && !strings.HasPrefix(name, ".") {
-			shared[name] = m
+		if _, ok := p.shared[name]; !ok && !strings.HasPrefix(name, ".") {
+			p.shared[name] = m
 		}
 	}
-	for name, program := range c.Programs {
-		p.attachable = append(p.attachable, attachable{spec.Programs[name].SectionName, program})
+	return c.Programs[name], nil
+}
+
+// add loads and attaches one program.
+func (p *programs) add(spec *ebpf.CollectionSpec, name string) error {
+	section := spec.Programs[name].SectionName
+	program, err := p.loadProgram(only(spec, name), name)
+	if err != nil {
+		return explainLoad(name, err)
 	}
+	l, err := attachSection(section, program)
+	if err != nil {
+		return explainAttach(section, err)
+	}
+	p.keep(program, l)
 	return nil
 }
 
@@ -167,25 +242,33 @@ func explainLoad(object string, err error) error {
 	return fmt.Errorf("load the BPF object %s: %w", object, err)
 }
 
-// attach attaches every program but the uprobes. All links are kept.
+// attach attaches what every strategy shares, but for the uprobes. All links are kept.
 func (p *programs) attach() error {
 	for _, a := range p.attachable {
 		l, err := attachSection(a.section, a.program)
 		if err != nil {
 			return explainAttach(a.section, err)
 		}
-		p.links = append(p.links, l)
+		p.keep(a.program, l)
 	}
 	return nil
 }
 
+func (p *programs) keep(program *ebpf.Program, l link.Link) {
+	p.attached = append(p.attached, attached{program, l})
+}
+
 func attachSection(section string, program *ebpf.Program) (link.Link, error) {
-	parts := strings.Split(section, "/")
-	switch {
-	case parts[0] == "tp_btf" && len(parts) == 2:
+	kind, hook, _ := strings.Cut(section, "/")
+	switch kind {
+	case "tp_btf", "fentry", "fexit":
 		return link.AttachTracing(link.TracingOptions{Program: program})
-	case parts[0] == "raw_tracepoint" && len(parts) == 2:
-		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: parts[1], Program: program})
+	case "raw_tracepoint":
+		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: hook, Program: program})
+	case "kprobe":
+		return link.Kprobe(hook, program, nil)
+	case "kretprobe":
+		return link.Kretprobe(hook, program, kretprobeOptions())
 	default:
 		return nil, fmt.Errorf("unknown section %q", section)
 	}
@@ -206,14 +289,44 @@ func explainAttach(section string, err error) error {
 	}
 }
 
-// Close detaches and frees the programs and maps.
-func (p *programs) Close() error {
+// mark is how many programs there are, for rewind.
+type mark struct{ attached, collections int }
+
+func (p *programs) mark() mark { return mark{len(p.attached), len(p.collections)} }
+
+// rewind detaches and frees what was added since m, and forgets its maps.
+func (p *programs) rewind(m mark) error {
 	var errs []error
-	for _, l := range p.links {
-		errs = append(errs, l.Close())
+	for _, a := range p.attached[m.attached:] {
+		errs = append(errs, a.link.Close())
 	}
-	for _, c := range p.collections {
+	for _, c := range p.collections[m.collections:] {
+		for name, made := range c.Maps {
+			if p.shared[name] == made {
+				delete(p.shared, name)
+			}
+		}
 		c.Close()
 	}
+	p.attached, p.collections = p.attached[:m.attached], p.collections[:m.collections]
 	return errors.Join(errs...)
 }
+
+// missed returns how often a program was left out because it, or another one, ran on
+// the same processor already, or because too many threads were in a function.
+func (p *programs) missed() (total uint64) {
+	for _, a := range p.attached {
+		if stats, err := a.program.Stats(); err == nil {
+			total += stats.RecursionMisses
+		}
+		if info, err := a.link.Info(); err == nil {
+			if kprobe := info.PerfEvent(); kprobe != nil && kprobe.Kprobe() != nil {
+				total += kprobe.Kprobe().Missed
+			}
+		}
+	}
+	return total
+}
+
+// Close detaches and frees the programs and maps.
+func (p *programs) Close() error { return p.rewind(mark{}) }

@@ -1,11 +1,14 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -13,42 +16,66 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 )
 
-// afterGo waits for a byte of the parent's, so that the system calls under test come
-// after tracing began. s is a connection, f a file that holds "0123456789".
-const afterGo = `
-import ctypes, os, socket, sys, tempfile
-libc = ctypes.CDLL(None)
-s = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
-f = tempfile.TemporaryFile(); f.write(b'0123456789'); f.flush()
-sys.stdin.buffer.read(1)
-%s
-`
+// operator is a child that is connected to the test.
+type operator struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	conn net.Conn
+}
 
-// runPython traces a Python program that is connected to peer's other end.
-func runPython(t *testing.T, program string, peer func(net.Conn)) ([]Event, *loss.Counts) {
-	python, err := exec.LookPath("python3")
-	require.NoError(t, err, "install python3")
+func startOperator(t *testing.T, name string, environment ...string) *operator {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	cmd := exec.Command(python, "-c", fmt.Sprintf(afterGo, program), fmt.Sprint(listener.Addr().(*net.TCPAddr).Port))
-	in, err := cmd.StdinPipe()
+	o := &operator{cmd: exec.Command("/proc/self/exe")}
+	o.cmd.Env = append(append(os.Environ(), environment...), operationVariable+"="+name,
+		fmt.Sprintf("%s=%d", portVariable, listener.Addr().(*net.TCPAddr).Port))
+	o.cmd.Stderr = os.Stderr
+	o.in, err = o.cmd.StdinPipe()
 	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	conn, err := listener.Accept()
+	require.NoError(t, o.cmd.Start())
+	o.conn, err = listener.Accept()
 	require.NoError(t, err)
-	defer conn.Close()
+	t.Cleanup(func() { _ = o.conn.Close() })
+	return o
+}
+
+func (o *operator) pid() uint32 { return uint32(o.cmd.Process.Pid) }
+
+// wait ends the test where this kernel does not have the operation.
+func (o *operator) wait(t *testing.T) {
+	err := o.cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == exitUnsupported {
+		t.Skip("this kernel does not let it")
+	}
+	require.NoError(t, err)
+}
+
+// testKernel returns a kernel source for all parts of a test, because making one takes
+// long on an emulated processor.
+func testKernel(t *testing.T) (*Kernel, *loss.Counts) {
 	var losses loss.Counts
 	k := newKernel(t, &losses)
-	defer func() { require.NoError(t, k.Close()) }()
-	pid := uint32(cmd.Process.Pid)
-	require.NoError(t, k.Trace(pid, nil))
-	return collect(t, k, pid, func() {
-		_, err := io.WriteString(in, "x")
+	t.Cleanup(func() { require.NoError(t, k.Close()) })
+	return k, &losses
+}
+
+// runOperations traces a child that does things with a connection to peer's other end.
+func runOperations(t *testing.T, k *Kernel, name string, peer func(net.Conn)) []Event {
+	o := startOperator(t, name)
+	require.NoError(t, k.Trace(o.pid(), nil))
+	events := collect(t, k, o.pid(), func() {
+		_, err := io.WriteString(o.in, "x")
 		require.NoError(t, err)
-		peer(conn)
-		require.NoError(t, cmd.Wait())
-	}), &losses
+		peer(o.conn)
+	})
+	o.wait(t)
+	return events
+}
+
+func assertNoLoss(t *testing.T, losses *loss.Counts) {
+	losses.Each(func(r loss.Reason, n int64) { assert.Zero(t, n, r) })
 }
 
 // sent adds up what the events say of one stream from a place on: where it ends, and what
@@ -64,65 +91,157 @@ func sent(t *testing.T, begin uint64, events []Event) (end uint64, data string) 
 	return end, data
 }
 
-// Whatever system call sends, the bytes have their places.
-func TestEverySendingCall(t *testing.T) {
+// received adds up what the events say of one stream: where it ends, and what is known of
+// its bytes.
+func received(t *testing.T, events []Event) (end uint64, data string) {
+	for _, e := range ofKind(events, Receive) {
+		assert.Equal(t, end, e.Offset)
+		end += uint64(e.Size)
+		data += string(e.Data)
+	}
+	return end, data
+}
+
+// Whatever call sends, the bytes have their places.
+func TestKernelSeesEverySendingCall(t *testing.T) {
+	k, losses := testKernel(t)
 	for name, tt := range map[string]struct {
-		program string
 		// begin and end are the places of the first byte and after the last.
 		begin, end uint64
 		data       string
 	}{
-		"write":     {`os.write(s.fileno(), b'abc')`, 0, 3, "abc"},
-		"writev":    {`os.writev(s.fileno(), [b'ab', b'', b'cde'])`, 0, 5, "abcde"},
-		"pwritev2":  {`b = ctypes.create_string_buffer(b'abcd', 4); v = (ctypes.c_uint64 * 2)(ctypes.addressof(b), 4); libc.pwritev2(s.fileno(), v, 1, ctypes.c_long(-1), 0)`, 0, 4, "abcd"},
-		"send":      {`s.send(b'abc')`, 0, 3, "abc"},
-		"sendmsg":   {`s.sendmsg([b'a', b'bc'])`, 0, 3, "abc"},
-		"sendfile":  {`s.send(b'head:'); os.sendfile(s.fileno(), f.fileno(), 2, 6); s.send(b'tail')`, 0, 15, "head:tail"},
-		"splice":    {`r, w = os.pipe(); os.write(w, b'piped'); libc.splice(r, None, s.fileno(), None, ctypes.c_size_t(5), 0); s.send(b'!')`, 0, 6, "!"},
-		"duplicate": {`d = os.dup(s.fileno()); os.write(d, b'abc'); os.close(d); s.send(b'd')`, 0, 4, "abcd"},
-		"inherited": {"if os.fork() == 0:\n  s.send(b'child'); os._exit(0)\nos.wait(); s.send(b'parent')", 5, 11, "parent"},
+		"write":                 {0, 3, "abc"},
+		"writev":                {0, 5, "abcde"},
+		"pwritev2":              {0, 4, "abcd"},
+		"send":                  {0, 3, "abc"},
+		"sendmsg":               {0, 3, "abc"},
+		"write, sendfile, tail": {0, 13, "abctail"},
+		"splice to, write":      {0, 8, "abc"},
+		"duplicate":             {0, 4, "abcd"},
+		"inherited":             {5, 11, "parent"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, losses := runPython(t, tt.program, func(conn net.Conn) { _, _ = io.ReadAll(conn) })
+			events := runOperations(t, k, name, func(conn net.Conn) { _, _ = io.ReadAll(conn) })
 			end, data := sent(t, tt.begin, events)
 			assert.Equal(t, tt.end, end)
 			assert.Equal(t, tt.data, data)
-			losses.Each(func(r loss.Reason, n int64) { assert.Zero(t, n, r) })
+			assertNoLoss(t, losses)
 		})
 	}
 }
 
-// Whatever system call receives, the bytes have their places; a look at them is no receive.
-func TestEveryReceivingCall(t *testing.T) {
+// Of several messages in one call all are counted; system calls show the bytes of the first.
+func TestKernelSeesSendmmsg(t *testing.T) {
+	k, _ := testKernel(t)
+	events := runOperations(t, k, "sendmmsg, write", func(conn net.Conn) { _, _ = io.ReadAll(conn) })
+	end, data := sent(t, 0, events)
+	assert.EqualValues(t, 8, end)
+	if k.Strategy() == StrategyTracepoint {
+		assert.Equal(t, "ababc", data)
+	} else {
+		assert.Equal(t, "abcdeabc", data)
+	}
+}
+
+func writeAbcdef(t *testing.T) func(net.Conn) {
+	return func(conn net.Conn) {
+		_, err := io.WriteString(conn, "abcdef")
+		require.NoError(t, err)
+		_, _ = io.ReadAll(conn)
+	}
+}
+
+// Whatever call receives, the bytes have their places; a look at them is no receive.
+func TestKernelSeesEveryReceivingCall(t *testing.T) {
+	k, losses := testKernel(t)
 	for name, tt := range map[string]struct {
-		program string
-		end     uint64
-		data    string
+		end  uint64
+		data string
 	}{
-		"read":          {`os.read(s.fileno(), 6)`, 6, "abcdef"},
-		"readv":         {`os.readv(s.fileno(), [bytearray(2), bytearray(4)])`, 6, "abcdef"},
-		"recv":          {`s.recv(6)`, 6, "abcdef"},
-		"recvmsg":       {`s.recvmsg(6)`, 6, "abcdef"},
-		"short":         {`s.recv(2); s.recv(100)`, 6, "abcdef"},
-		"peek":          {`s.recv(6, socket.MSG_PEEK); s.recv(6)`, 6, "abcdef"},
-		"nothing there": {"s.recv(6); s.setblocking(False)\ntry: s.recv(1)\nexcept BlockingIOError: pass", 6, "abcdef"},
-		"splice":        {"r, w = os.pipe(); libc.splice(s.fileno(), None, w, None, ctypes.c_size_t(4), 0); s.recv(2)", 6, "ef"},
+		"read":                  {6, "abcdef"},
+		"readv":                 {6, "abcdef"},
+		"recv":                  {6, "abcdef"},
+		"recvmsg":               {6, "abcdef"},
+		"recvmmsg":              {6, "abcdef"},
+		"read 2, recv":          {6, "abcdef"},
+		"peek, recv":            {6, "abcdef"},
+		"recv, nothing there":   {6, "abcdef"},
+		"splice 4 from, recv":   {6, "ef"},
+		"read 2, splice 4 from": {6, "ab"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events, losses := runPython(t, tt.program+"\ns.send(b'done')", func(conn net.Conn) {
-				_, err := io.WriteString(conn, "abcdef")
-				require.NoError(t, err)
-				_, _ = io.ReadAll(conn)
-			})
-			end, data := uint64(0), ""
-			for _, e := range ofKind(events, Receive) {
-				assert.Equal(t, end, e.Offset)
-				end += uint64(e.Size)
-				data += string(e.Data)
-			}
+			events := runOperations(t, k, name+", done", writeAbcdef(t))
+			end, data := received(t, events)
 			assert.Equal(t, tt.end, end)
 			assert.Equal(t, tt.data, data)
-			losses.Each(func(r loss.Reason, n int64) { assert.Zero(t, n, r) })
+			assertNoLoss(t, losses)
 		})
 	}
+}
+
+// What goes through io_uring is seen where the kernel's functions are watched, and counted
+// where system calls are.
+func TestKernelSeesOrCountsIOUring(t *testing.T) {
+	k, losses := testKernel(t)
+	events := runOperations(t, k, "io_uring recv, io_uring send, tail", writeAbcdef(t))
+	if k.Strategy() == StrategyTracepoint {
+		_, data := sent(t, 4, events)
+		assert.Equal(t, "tail", data)
+		assert.Empty(t, ofKind(events, Receive))
+		assert.EqualValues(t, 2, losses.Get(loss.IOUringUnseen))
+		return
+	}
+	end, data := sent(t, 0, events)
+	assert.EqualValues(t, 8, end)
+	assert.Equal(t, "ringtail", data)
+	end, data = received(t, events)
+	assert.EqualValues(t, 6, end)
+	assert.Equal(t, "abcdef", data)
+	assertNoLoss(t, losses)
+}
+
+// A thread that waits in a receive since before its process was traced is heard
+// from when that receive returns, not only from the next one on.
+func TestKernelAdoptsBlockedReceives(t *testing.T) {
+	operators := make(map[string]*operator)
+	for _, name := range []string{"recv", "read", "readv", "recvmsg"} {
+		o := startOperator(t, name+", tail, "+name+", done", atOnceVariable+"=1")
+		require.Eventually(t, func() bool { return blockedInReceive(o.pid()) }, 20*time.Second, time.Millisecond)
+		operators[name] = o
+	}
+	k, _ := testKernel(t)
+	for name, o := range operators {
+		t.Run(name, func(t *testing.T) {
+			require.NoError(t, k.Trace(o.pid(), nil))
+			moves := ofKind(collect(t, k, o.pid(), func() {
+				_, err := o.conn.Write([]byte("while blocked"))
+				require.NoError(t, err)
+				_, err = io.ReadFull(o.conn, make([]byte, len("tail")))
+				require.NoError(t, err)
+				_, err = o.conn.Write([]byte("afterwards"))
+				require.NoError(t, err)
+				_, _ = io.ReadAll(o.conn)
+			}), Receive)
+			o.wait(t)
+			require.Len(t, moves, 2)
+			assert.Equal(t, "while blocked", string(moves[0].Data))
+			assert.Equal(t, "afterwards", string(moves[1].Data))
+			assert.Zero(t, moves[0].Offset)
+			assert.Equal(t, uint64(len("while blocked")), moves[1].Offset)
+			assert.Equal(t, moves[1].Identity, moves[0].Identity)
+		})
+	}
+}
+
+func blockedInReceive(pid uint32) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+	if err != nil {
+		return false
+	}
+	c, ok := parseSyscall(text)
+	if !ok {
+		return false
+	}
+	_, ok = (&Kernel{}).receiveRecord(uint64(pid), c)
+	return ok && isSocket(pid, c.args[0])
 }

@@ -15,7 +15,7 @@ import (
 func (p *programs) loadUprobes(spec *ebpf.CollectionSpec, replacements map[string]*ebpf.Map) error {
 	multi := spec.Copy()
 	multi.Programs[roundTrip].AttachType = ebpf.AttachTraceUprobeMulti
-	options := ebpf.CollectionOptions{MapReplacements: replacements}
+	options := ebpf.CollectionOptions{MapReplacements: replacements, Cache: p.types.cache}
 	if c, err := ebpf.NewCollectionWithOptions(multi, options); err == nil {
 		p.collections = append(p.collections, c)
 		p.roundTripMulti = c.Programs[roundTrip]

@@ -27,6 +27,12 @@ const (
 	// ProcessTableFull counts processes that could not be put into the kernel's
 	// selection table.
 	ProcessTableFull
+	// IOUringUnseen counts transfers over TCP that went through io_uring where only
+	// system calls are seen.
+	IOUringUnseen
+	// ProgramMissed counts the times a program was left out by the kernel, because one
+	// ran on the same processor already or too many threads were in a function.
+	ProgramMissed
 	// ProbeFailed counts uprobes that could not be attached to a process.
 	ProbeFailed
 	// ConnectionTableFull counts connections forgotten because too many were open.
@@ -60,6 +66,8 @@ var names = [reasons]string{
 	IdentityUnstable:    "identity_unstable",
 	EventMalformed:      "event_malformed",
 	ProcessTableFull:    "process_table_full",
+	IOUringUnseen:       "io_uring_unseen",
+	ProgramMissed:       "program_missed",
 	ProbeFailed:         "probe_failed",
 	ConnectionTableFull: "connection_table_full",
 	StreamGap:           "stream_gap",
