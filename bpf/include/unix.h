@@ -158,11 +158,20 @@ static __always_inline void unix_sent(struct sock *sk, __u64 moved)
 		__sync_fetch_and_add(&stream->written, moved);
 }
 
-static __always_inline void unix_received(struct sock *sk, __u64 moved)
+/*
+ * Counts what sk has read; returns the place of its first byte. It is that at the exit:
+ * the sender may have reconciled the counters while the receiver waited.
+ */
+static __always_inline __u64 unix_received(struct sock *sk, __u64 moved)
 {
 	__u64 key = (__u64)unix_peer(sk);
 	struct unix_stream *stream = bpf_map_lookup_elem(&unix_streams, &key);
+	__u64 place;
 
-	if (stream && moved)
+	if (!stream)
+		return 0;
+	place = stream->read;
+	if (moved)
 		__sync_fetch_and_add(&stream->read, moved);
+	return place;
 }
