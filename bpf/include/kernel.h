@@ -136,6 +136,24 @@ struct socket {
 	struct file *file;
 };
 
+struct sockaddr_un {
+	char sun_path[108];
+};
+
+struct unix_address {
+	int len;
+	struct sockaddr_un name[];
+};
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct sock *peer;
+};
+
+struct unix_skb_parms {
+	__u32 consumed;
+};
+
 /* include/linux/uio.h */
 enum iter_type {
 	ITER_IOVEC,
@@ -171,24 +189,6 @@ struct io_kiocb {
 	__u8 opcode;
 	unsigned int flags;
 	struct io_cqe cqe; /* 6.0 */
-};
-
-struct sockaddr_un {
-	char sun_path[108];
-};
-
-struct unix_address {
-	int len;
-	struct sockaddr_un name[];
-};
-
-struct unix_sock {
-	struct unix_address *addr;
-	struct sock *peer;
-};
-
-struct unix_skb_parms {
-	__u32 consumed;
 };
 
 struct tcp_sock {

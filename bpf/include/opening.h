@@ -33,29 +33,19 @@ static __always_inline int identify_opening(struct sock *sk, struct connection *
 	return 1;
 }
 
-static __always_inline int opening_end(__u32 room, __u64 id, struct call *call, __u64 moved)
+/* Readies what is known of such a send once it has moved bytes, and its event; returns the payload bytes wanted. */
+static __always_inline __u32 opening_end(struct call *call, struct connection *c, struct event *e, __u64 moved)
 {
-	struct buffers b = call->buffers;
-	__u64 key = call->sk;
-	struct connection *c = bpf_map_lookup_elem(&connections, &key);
-	struct scratch *s = scratch_get(room);
-
-	if (!moved || !c || c->socket != call->socket || !s)
-		return 0;
-	int placed = identify_opening((struct sock *)key, c);
+	struct sock *sk = (struct sock *)call->sk;
+	int placed = identify_opening(sk, c);
+	__u32 budget;
 
 	turn_to(c, DIRECTION_SENT);
-	event_begin(&s->event, EVENT_SEND, id, call_process(id, call));
-	s->event.time = call->place; /* of the entry */
-	event_connection(&s->event, c, send_place((struct sock *)key, c) - moved);
-	s->event.identified = placed;
-	addresses_read(&s->event, (struct sock *)key);
-	s->event.size = moved;
-	__u32 budget = turn_budget(c);
-	__u32 payload = payload_head(room, &b, moved < budget ? moved : budget);
-	c->captured += payload;
-	if (payload < moved)
-		payload_tail(room, &b, moved);
-	scratch_send(s, payload);
-	return 0;
+	e->kind = EVENT_SEND;
+	e->time = call->place; /* of the entry */
+	event_connection(e, c, send_place(sk, c) - moved);
+	e->identified = placed;
+	addresses_read(e, sk);
+	budget = turn_budget(c);
+	return moved < budget ? moved : budget;
 }

@@ -48,8 +48,7 @@ static __always_inline int receive_adopt(struct call *call, __s64 moved)
 	call->sk = (__u64)sk;
 	call->socket = c->socket;
 	call->is_unix = c->is_unix;
-	/* The counter of a Unix socket has not moved yet. */
-	call->place = receive_place(sk, c) - (c->is_unix ? 0 : moved);
+	call->place = receive_place(sk, c) - moved;
 	return 1;
 }
 
@@ -66,7 +65,7 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 	__u64 key = call->sk;
 
 	if (call->is_unix)
-		unix_received((struct sock *)key, moved);
+		call->place = unix_received((struct sock *)key, moved);
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
 	struct scratch *s = scratch_get(room);
 	if (!c || c->socket != call->socket || !s)

@@ -54,9 +54,7 @@ static __always_inline int send_end(__u32 room, __u64 id, struct call *call, __s
 
 	if (call->is_unix)
 		unix_sent((struct sock *)key, moved);
-	if (call->opening)
-		return opening_end(room, id, call, moved);
-	if (moved == call->promised && (ret >= 0 || ret == -EAGAIN))
+	if (moved == call->promised && (ret >= 0 || ret == -EAGAIN || call->opening))
 		return 0;
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
 	struct scratch *s = scratch_get(room);
@@ -68,8 +66,11 @@ static __always_inline int send_end(__u32 room, __u64 id, struct call *call, __s
 	event_connection(&s->event, c, call->place);
 	s->event.size = moved;
 	s->event.error = ret < 0 ? -ret : 0;
-	if (moved > call->promised)
+	__u32 want = call->opening ? opening_end(call, c, &s->event, moved) : 0;
+	__u32 payload = payload_head(room, &b, want);
+	c->captured += payload;
+	if (moved > call->promised + payload)
 		payload_tail(room, &b, moved);
-	scratch_send(s, 0);
+	scratch_send(s, payload);
 	return 0;
 }

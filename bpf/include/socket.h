@@ -80,9 +80,14 @@ static __always_inline struct sock *stream_sock_of(struct file *file, __u64 *soc
 	return sk && (is_tcp(sk) || is_unix_stream(sk)) ? sk : NULL;
 }
 
-/* Begins to follow a Unix socket; returns whether it is a connected one of streams. */
-static __always_inline int unix_begin(struct sock *sk, struct connection *c)
+/*
+ * Begins to follow a Unix socket; returns whether it is a connected one of streams. A
+ * global function, as those in unix.h.
+ */
+__noinline int unix_begin(__u64 address, __u64 socket)
 {
+	struct sock *sk = (void *)address;
+	struct connection c = {.socket = socket, .is_unix = 1, .identified = 1};
 	struct sock *peer;
 
 	if (!is_unix_stream(sk))
@@ -90,11 +95,10 @@ static __always_inline int unix_begin(struct sock *sk, struct connection *c)
 	peer = unix_peer(sk);
 	if (!peer)
 		return 0;
-	c->is_unix = 1;
-	c->identified = 1;
-	c->first_sent = unix_number(sk);
-	c->first_received = unix_number(peer);
-	path_report(sk, peer, c->socket);
+	c.first_sent = unix_number(sk);
+	c.first_received = unix_number(peer);
+	path_report(sk, peer, socket);
+	bpf_map_update_elem(&connections, &address, &c, BPF_ANY);
 	return 1;
 }
 
@@ -110,9 +114,10 @@ static __always_inline struct connection *connection_named(struct sock *sk, __u6
 	c = bpf_map_lookup_elem(&connections, &key);
 	if (c && c->socket == socket)
 		return c;
-	if (!is_tcp(sk) && !unix_begin(sk, &fresh))
+	if (is_tcp(sk))
+		bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
+	else if (READ(sock, sk, __sk_common.skc_family) != AF_UNIX || !unix_begin(number(sk), socket))
 		return NULL;
-	bpf_map_update_elem(&connections, &key, &fresh, BPF_ANY);
 	return bpf_map_lookup_elem(&connections, &key);
 }
 
@@ -194,7 +199,7 @@ static __always_inline __u64 send_place(struct sock *sk, const struct connection
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	if (c->is_unix)
-		return unix_send_place(sk, c->direction != DIRECTION_SENT);
+		return unix_send_place(number(sk), c->direction != DIRECTION_SENT);
 	__u64 near = READ(tcp_sock, tp, bytes_sent) - READ(tcp_sock, tp, bytes_retrans);
 
 	return place_near(near, READ(tcp_sock, tp, write_seq) - c->first_sent);
@@ -206,7 +211,7 @@ static __always_inline __u64 receive_place(struct sock *sk, const struct connect
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	if (c->is_unix)
-		return unix_receive_place(sk);
+		return unix_receive_place(number(sk));
 	return place_near(READ(tcp_sock, tp, bytes_received), READ(tcp_sock, tp, copied_seq) - c->first_received);
 }
 

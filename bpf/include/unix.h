@@ -40,15 +40,20 @@ static __always_inline struct sock *unix_peer(struct sock *sk)
 	return READ(unix_sock, sk, peer);
 }
 
+/* Makes a plain number of a pointer, with which the verifier lets nobody calculate. */
+static __always_inline __u64 number(const void *pointer)
+{
+	__u64 address = (__u64)pointer, x = 0;
+
+	bpf_probe_read_kernel(&x, sizeof(x), &address);
+	return x;
+}
+
 /* The number of the direction in which sk sends, never 0. */
 static __always_inline __u32 unix_number(struct sock *sk)
 {
-	__u64 address = (__u64)sk;
-	__u64 x = 0;
+	__u64 x = number(sk) ^ unix_salt;
 
-	/* The verifier lets nobody calculate with a pointer: this makes a number of it. */
-	bpf_probe_read_kernel(&x, sizeof(x), &address);
-	x ^= unix_salt;
 	/* The finaliser of splitmix64. */
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
 	x = (x ^ x >> 27) * 0x94d049bb133111eb;
@@ -116,11 +121,17 @@ static __always_inline void unix_reconcile(struct unix_stream *stream, struct so
 		stream->written = stream->read + unread;
 }
 
+/*
+ * Global functions, which the verifier checks once, on their own: the walk over a queue
+ * must not multiply with the loops over buffers that follow.
+ */
+
 /* The place of the next byte that sk writes. begins: it has not written since it read. */
-static __always_inline __u64 unix_send_place(struct sock *sk, int begins)
+__noinline __u64 unix_send_place(__u64 sk, __u32 begins)
 {
-	struct sock *peer = unix_peer(sk);
-	struct unix_stream *stream = unix_stream_of(sk, peer);
+	struct sock *sender = (void *)sk;
+	struct sock *peer = unix_peer(sender);
+	struct unix_stream *stream = unix_stream_of(sender, peer);
 
 	if (!stream)
 		return 0;
@@ -130,9 +141,10 @@ static __always_inline __u64 unix_send_place(struct sock *sk, int begins)
 }
 
 /* The place of the next byte that sk reads. */
-static __always_inline __u64 unix_receive_place(struct sock *sk)
+__noinline __u64 unix_receive_place(__u64 sk)
 {
-	struct unix_stream *stream = unix_stream_of(unix_peer(sk), sk);
+	struct sock *receiver = (void *)sk;
+	struct unix_stream *stream = unix_stream_of(unix_peer(receiver), receiver);
 
 	return stream ? stream->read : 0;
 }
@@ -146,11 +158,20 @@ static __always_inline void unix_sent(struct sock *sk, __u64 moved)
 		__sync_fetch_and_add(&stream->written, moved);
 }
 
-static __always_inline void unix_received(struct sock *sk, __u64 moved)
+/*
+ * Counts what sk has read; returns the place of its first byte. It is that at the exit:
+ * the sender may have reconciled the counters while the receiver waited.
+ */
+static __always_inline __u64 unix_received(struct sock *sk, __u64 moved)
 {
 	__u64 key = (__u64)unix_peer(sk);
 	struct unix_stream *stream = bpf_map_lookup_elem(&unix_streams, &key);
+	__u64 place;
 
-	if (stream && moved)
+	if (!stream)
+		return 0;
+	place = stream->read;
+	if (moved)
 		__sync_fetch_and_add(&stream->read, moved);
+	return place;
 }

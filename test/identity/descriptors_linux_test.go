@@ -31,7 +31,7 @@ func scenario(t *testing.T, in *namespace, name string, requests int) []seen {
 func TestDescriptors(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"duplicates", "passed", "forked", "half_closed"} {
-		t.Run(name, func(t *testing.T) { scenario(t, nil, name, 200) })
+		t.Run(name, func(t *testing.T) { scenario(t, nil, name, 50) })
 	}
-	t.Run("executed", func(t *testing.T) { scenario(t, nil, "executed", 5) })
+	t.Run("executed", func(t *testing.T) { scenario(t, nil, "executed", 3) })
 }

@@ -170,7 +170,7 @@ func TestFastOpen(t *testing.T) {
 	assert.Equal(t, 50, server.counter("netstat", "TCPFastOpenPassive"), "and the server took it")
 
 	n.client.sysctl("ipv4/tcp_fastopen", fastOpen)
-	scenario(t, n.client, "fast_open", 200)
+	scenario(t, n.client, "fast_open", 40)
 }
 
 func long() bool { return os.Getenv("SEQLINK_IDENTITY_LONG") != "" }

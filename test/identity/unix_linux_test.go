@@ -53,7 +53,7 @@ func TestUnixSocketWatchedLater(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	for _, first := range []string{"client", "server"} {
-		t.Run(first, func(t *testing.T) { scenario(t, nil, "unix_later_"+first, 200) })
+		t.Run(first, func(t *testing.T) { scenario(t, nil, "unix_later_"+first, 50) })
 	}
 }
 
@@ -61,7 +61,7 @@ func TestUnixSocketWatchedLater(t *testing.T) {
 func TestUnixDescriptors(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"unix_pair", "unix_early", "unix_duplicates", "unix_passed", "unix_forked", "unix_half_closed"} {
-		t.Run(name, func(t *testing.T) { scenario(t, nil, name, 200) })
+		t.Run(name, func(t *testing.T) { scenario(t, nil, name, 40) })
 	}
 }
 
@@ -116,7 +116,7 @@ func nginxToGunicorn(t *testing.T, worker, upstream string) {
 	require.Eventually(t, func() bool { return get(url+"0") == nil }, 20*time.Second, 20*time.Millisecond, "nginx and gunicorn do not answer")
 
 	a := startAgent(t, agentOptions{PIDs: append(family(t, nginx), family(t, gunicorn)...)})
-	const first, requests = 1000, 500
+	const first, requests = 1000, 200
 	for n := range requests {
 		require.NoError(t, get(url+strconv.Itoa(first+n)))
 	}
