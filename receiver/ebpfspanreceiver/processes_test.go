@@ -25,8 +25,13 @@ func TestSelectionFallsBackToNamedServices(t *testing.T) {
 		assert.Equal(t, namedServices, selectionOf(t, p).Include.Env)
 	}
 	for _, p := range []ProcessesConfig{
-		{All: true}, {PIDs: []int64{7}}, {Names: []string{"nginx"}}, {Executables: []string{"/usr/bin/*"}}, {Cgroups: []string{"/a"}},
-		{ContainerIDs: []string{"0123456789ab"}}, {Ports: []any{80}},
+		{All: true},
+		{PIDs: []int64{7}},
+		{Names: []string{"nginx"}},
+		{Executables: []string{"/usr/bin/*"}},
+		{Cgroups: []string{"/a"}},
+		{ContainerIDs: []string{"0123456789ab"}},
+		{Ports: []any{80}},
 		{Kubernetes: KubernetesConfig{Pods: []PodsConfig{{Namespaces: []string{"x"}}}}},
 	} {
 		assert.Empty(t, selectionOf(t, p).Include.Env)

@@ -1,9 +1,12 @@
 package capture
 
 import (
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,6 +36,10 @@ func TestExecForgetsTheGoRuntime(t *testing.T) {
 	events := collect(t, k, pid, func() {
 		_, err := io.WriteString(in, "\n")
 		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+			return err == nil && string(comm) == "cat\n"
+		}, 20*time.Second, time.Millisecond)
 	})
 	assert.Len(t, ofKind(events, Exec), 1)
 	assert.EqualValues(t, processTraced, flags())

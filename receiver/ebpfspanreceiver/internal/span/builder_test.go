@@ -177,9 +177,9 @@ func TestSpanNeverEndsBeforeItsStart(t *testing.T) {
 
 func TestResourceDescribesTheProcess(t *testing.T) {
 	client, server := ends(1)
-	b := NewBuilder(Options{HostName: "here"})
+	b := NewBuilder(Options{HostName: "here", HostID: "machine"})
 	b.Found(&capture.Process{
-		PID: 100, Service: "shop", Executable: "shopd", ContainerID: "c0ffee", Runtime: "go",
+		PID: 100, Service: "shop", Executable: "shopd", ContainerID: "c0ffee", PodUID: "beef", Runtime: "go", RuntimeVersion: "go1.26.1",
 		Attributes: map[string]string{"deployment.environment.name": "test", "service.name": "not this"},
 	})
 	b.Exited(100, 0)
@@ -192,10 +192,11 @@ func TestResourceDescribesTheProcess(t *testing.T) {
 	}
 	assert.Equal(t, map[int64]map[string]any{
 		100: {
-			"service.name": "shop", "host.name": "here", "container.id": "c0ffee", "process.pid": int64(100),
-			"process.executable.name": "shopd", "process.runtime.name": "go", "deployment.environment.name": "test",
+			"service.name": "shop", "host.name": "here", "host.id": "machine", "os.type": "linux", "container.id": "c0ffee",
+			"k8s.pod.uid": "beef", "process.pid": int64(100), "process.executable.name": "shopd",
+			"process.runtime.name": "go", "process.runtime.version": "go1.26.1", "deployment.environment.name": "test",
 		},
-		200: {"service.name": "unknown_service", "host.name": "here", "process.pid": int64(200)},
+		200: {"service.name": "unknown_service", "host.name": "here", "host.id": "machine", "os.type": "linux", "process.pid": int64(200)},
 	}, resources)
 	b.Exited(200, keepEnded+1)
 	assert.NotContains(t, b.processes.facts, uint32(100), "facts are not kept for ever")

@@ -13,9 +13,10 @@ import (
 	"go.uber.org/zap"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/metadata"
-	"k8s.io/client-go/metadata/metadatainformer"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
@@ -44,9 +45,10 @@ type Options struct {
 
 // Watch implements discover.Pods.
 type Watch struct {
-	logger  *zap.Logger
-	factory metadatainformer.SharedInformerFactory
-	stop    chan struct{}
+	logger *zap.Logger
+	// stop ends the informer, which runs until running is done.
+	stop    context.CancelFunc
+	running sync.WaitGroup
 
 	mutex   sync.Mutex
 	pods    map[string]*discover.Pod
@@ -65,18 +67,30 @@ func Start(ctx context.Context, o Options) (*Watch, error) {
 	}
 	w := &Watch{
 		logger:  o.Logger,
-		stop:    make(chan struct{}),
 		pods:    make(map[string]*discover.Pod),
 		changed: make(map[string]struct{}),
-		factory: metadatainformer.NewFilteredSharedInformerFactory(client, 0, metav1.NamespaceAll, func(options *metav1.ListOptions) {
-			options.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", o.Node).String()
-		}),
 	}
-	if err := w.watch(ctx); err != nil {
-		w.Close()
+	if err := w.watch(ctx, podsOf(client, o.Node)); err != nil {
 		return nil, err
 	}
 	return w, nil
+}
+
+// podsOf makes the informer of a node's pods. Client-go's own constructor of such ones
+// would bring the types of the whole API along.
+func podsOf(client metadata.Interface, node string) cache.SharedInformer {
+	pods := client.Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"})
+	ofNode := fields.OneTermEqualSelector("spec.nodeName", node).String()
+	return cache.NewSharedInformer(cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			options.FieldSelector = ofNode
+			return pods.List(ctx, options)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.FieldSelector = ofNode
+			return pods.Watch(ctx, options)
+		},
+	}, client), &metav1.PartialObjectMetadata{}, 0)
 }
 
 func restConfig(kubeconfig string) (*rest.Config, error) {
@@ -94,8 +108,7 @@ func restConfig(kubeconfig string) (*rest.Config, error) {
 	return config, nil
 }
 
-func (w *Watch) watch(ctx context.Context) error {
-	informer := w.factory.ForResource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Informer()
+func (w *Watch) watch(ctx context.Context, informer cache.SharedInformer) error {
 	if err := informer.SetTransform(slim); err != nil {
 		return fmt.Errorf("watch pods: %w", err)
 	}
@@ -110,7 +123,10 @@ func (w *Watch) watch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watch pods: %w", err)
 	}
-	w.factory.Start(w.stop)
+	// The context given to the start ends with it.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	w.stop = stop
+	w.running.Go(func() { informer.RunWithContext(running) })
 	waiting, cancel := context.WithTimeout(ctx, firstList)
 	defer cancel()
 	if !cache.WaitForCacheSync(waiting.Done(), handled.HasSynced) {
@@ -199,6 +215,6 @@ func (w *Watch) Changed() []string {
 
 // Close ends the watch.
 func (w *Watch) Close() {
-	close(w.stop)
-	w.factory.Shutdown()
+	w.stop()
+	w.running.Wait()
 }
