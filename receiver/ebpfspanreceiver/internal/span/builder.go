@@ -18,6 +18,9 @@ const (
 	AttributeContextSampled = "seqlink.context.sampled"
 )
 
+// linkAttributes is how many attributes say how a parent was found.
+const linkAttributes = 2
+
 // Span flags by opentelemetry-proto, trace.proto, SpanFlags.
 const (
 	flagHasIsRemote = 0x100
@@ -75,10 +78,10 @@ func (b *Builder) Link(l causality.Link) {
 	s := b.scope(e.Request.First.Task.PID).Spans().AppendEmpty()
 	b.count++
 	s.SetName(e.Name)
-	b.identify(s, l)
 	s.SetStartTimestamp(pcommon.Timestamp(e.Request.First.Time))
 	s.SetEndTimestamp(pcommon.Timestamp(end(e)))
 	b.describe(s, e)
+	b.identify(s, l)
 	contexts(s, e)
 }
 
@@ -119,26 +122,36 @@ func end(e *protocol.Exchange) int64 {
 }
 
 func (b *Builder) describe(s ptrace.Span, e *protocol.Exchange) {
-	b.attributes = b.attributes[:0]
+	list := append(b.attributes[:0], protocol.Attribute{
+		Key: string(semconv.ThreadIDKey), Int: int64(e.Request.First.Task.TID), IsInt: true,
+	})
 	if e.Details != nil {
-		b.attributes = e.Details.AppendAttributes(b.attributes)
+		list = e.Details.AppendAttributes(list)
 	}
-	attributes := s.Attributes()
-	attributes.EnsureCapacity(len(b.attributes) + 4)
-	attributes.PutInt(string(semconv.ThreadIDKey), int64(e.Request.First.Task.TID))
-	for _, a := range b.attributes {
+	if e.ErrorType != "" {
+		list = append(list, protocol.Attribute{Key: string(semconv.ErrorTypeKey), String: e.ErrorType})
+	}
+	b.attributes = list
+	put(s.Attributes(), e.Side, list)
+	if e.Failed {
+		s.Status().SetCode(ptrace.StatusCodeError)
+		s.Status().SetMessage(e.ErrorMessage)
+	}
+}
+
+// put writes list to attributes, with room for those that say how a parent was found.
+func put(attributes pcommon.Map, side protocol.Side, list []protocol.Attribute) {
+	size := len(list)
+	if side == protocol.Client {
+		size += linkAttributes
+	}
+	attributes.EnsureCapacity(size)
+	for _, a := range list {
 		if a.IsInt {
 			attributes.PutInt(a.Key, a.Int)
 		} else {
 			attributes.PutStr(a.Key, a.String)
 		}
-	}
-	if e.ErrorType != "" {
-		attributes.PutStr(string(semconv.ErrorTypeKey), e.ErrorType)
-	}
-	if e.Failed {
-		s.Status().SetCode(ptrace.StatusCodeError)
-		s.Status().SetMessage(e.ErrorMessage)
 	}
 }
 

@@ -26,9 +26,9 @@ func (q Query) apply(query []byte) string {
 	case len(query) == 0 || q == QueryDrop:
 		return ""
 	case q == QueryKeep:
-		return text(query)
+		return text(string(query))
 	}
-	return redact(text(query))
+	return redact(text(string(query)))
 }
 
 func redact(query string) string {
