@@ -18,6 +18,9 @@ const (
 	AttributeContextSampled = "seqlink.context.sampled"
 )
 
+// usualSpans is room for the spans of a process that is not busy.
+const usualSpans = 16
+
 // linkAttributes is how many attributes say how a parent was found.
 const linkAttributes = 2
 
@@ -181,6 +184,7 @@ func (b *Builder) scope(pid uint32) ptrace.ScopeSpans {
 	s := r.ScopeSpans().AppendEmpty()
 	s.Scope().SetName(b.options.ScopeName)
 	s.Scope().SetVersion(b.options.ScopeVersion)
+	s.Spans().EnsureCapacity(usualSpans)
 	b.scopes[pid] = s
 	return s
 }
