@@ -180,7 +180,7 @@ func (b *Builder) scope(pid uint32) ptrace.ScopeSpans {
 	}
 	r := b.traces.ResourceSpans().AppendEmpty()
 	r.SetSchemaUrl(semconv.SchemaURL)
-	b.processes.describe(pid, b.options.HostName, r.Resource().Attributes())
+	b.processes.resource(pid, b.options.HostName).CopyTo(r.Resource().Attributes())
 	s := r.ScopeSpans().AppendEmpty()
 	s.Scope().SetName(b.options.ScopeName)
 	s.Scope().SetVersion(b.options.ScopeVersion)
