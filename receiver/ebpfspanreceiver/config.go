@@ -107,7 +107,7 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		Capture:        CaptureConfig{Strategy: capture.StrategyAuto},
 		PayloadSize:    1024,
-		RingBufferSize: 16 << 20,
+		RingBufferSize: 8 << 20,
 		ErrorMode:      errorModePropagate,
 		Causality:      CausalityConfig{MaxWait: 5 * time.Second, MinConfidence: 0.9},
 		HTTP:           HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
@@ -138,7 +138,7 @@ func (c *Config) validateRingBuffer() error {
 		return err
 	}
 	if c.RingBufferSize&(c.RingBufferSize-1) != 0 {
-		return fmt.Errorf("ring_buffer_size: %d is not a power of two: give 16777216 (16 MiB), for example", c.RingBufferSize)
+		return fmt.Errorf("ring_buffer_size: %d is not a power of two: give 8388608 (8 MiB), for example", c.RingBufferSize)
 	}
 	return nil
 }

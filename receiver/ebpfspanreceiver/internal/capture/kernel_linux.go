@@ -9,7 +9,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
@@ -17,13 +16,18 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 )
 
-// pollInterval bounds how long an event may wait in the ring buffer. Polling
-// costs less than a wake-up per event.
-const pollInterval = 10 * time.Millisecond
-
-// maxDrain bounds the events between two looks at the clock, the losses and the
-// context.
-const maxDrain = 4096
+const (
+	// maxDrain bounds the events between two looks at the clock, the losses and the
+	// context.
+	maxDrain = 4096
+	// releaseEvery is how many events are handled before their room in the ring
+	// buffer is given back.
+	releaseEvery = 32
+	// idleInterval is the time between two calls of the handler without an event.
+	idleInterval = 10 * time.Millisecond
+	// lossInterval is the time between two looks at what the programs lost.
+	lossInterval = 100 * time.Millisecond
+)
 
 // The flags of struct process in bpf/include/process.h.
 const (
@@ -49,7 +53,7 @@ type Kernel struct {
 	// probes keeps the uprobes of each process: a link that is not referenced is
 	// collected, and its program detached.
 	probes map[uint32]link.Link
-	reader *ringbuf.Reader
+	ring   *ring
 	clock  clock
 	lost   []uint64
 	// strategy is the one that was chosen.
@@ -57,6 +61,8 @@ type Kernel struct {
 	// missed is how often programs were left out, as of the time checked.
 	missed  uint64
 	checked time.Time
+	// counted is when the losses were last looked at.
+	counted time.Time
 }
 
 // Strategy returns the name of the strategy that was chosen.
@@ -77,8 +83,8 @@ func NewKernel(options KernelOptions) (*Kernel, error) {
 		clock:    clock{monotonic: monotonic},
 		lost:     make([]uint64, len(kernelLosses)),
 	}
-	if k.reader, err = ringbuf.NewReader(p.events); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the ring buffer: %w", err), k.Close())
+	if k.ring, err = openRing(p.events); err != nil {
+		return nil, errors.Join(err, k.Close())
 	}
 	if err := k.put(uint32(os.Getpid()), bpf.TCPProcess{Flags: processNever}); err != nil {
 		return nil, errors.Join(fmt.Errorf("exclude the collector itself: %w", err), k.Close())
@@ -103,44 +109,61 @@ func monotonic() int64 {
 
 // Run implements Source.
 func (k *Kernel) Run(ctx context.Context, handle func(*Event)) error {
-	var record ringbuf.Record
-	var event Event
+	pace := pacer{pause: pollInterval}
+	var idle time.Time
 	for ctx.Err() == nil {
 		now := time.Now()
-		k.clock.refresh(now)
-		k.reader.SetDeadline(now.Add(pollInterval))
-		if err := k.drain(&record, &event, handle); err != nil {
-			return err
+		k.upkeep(now)
+		if now.Sub(idle) >= idleInterval {
+			idle = now
+			handle(nil)
 		}
-		k.countLosses()
-		k.countMisses(now)
-		handle(nil)
+		found, err := k.drain(handle)
+		if err == nil && found < maxDrain {
+			err = k.ring.wait(pace.next(found))
+		}
+		if err != nil {
+			return fmt.Errorf("read the ring buffer: %w", err)
+		}
 	}
 	k.countLosses()
 	k.countMisses(time.Now().Add(missInterval))
 	return nil
 }
 
-// drain hands over what is in the ring buffer, after at most pollInterval. Where
-// events come faster than they are handled it never runs empty, so the number of
-// events is bounded: the caller has other things to do.
-func (k *Kernel) drain(record *ringbuf.Record, event *Event, handle func(*Event)) error {
-	for range maxDrain {
-		err := k.reader.ReadInto(record)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil
+// upkeep does what is due now and then.
+func (k *Kernel) upkeep(now time.Time) {
+	k.clock.refresh(now)
+	k.countMisses(now)
+	if now.Sub(k.counted) >= lossInterval {
+		k.counted = now
+		k.countLosses()
+	}
+}
+
+// drain hands over what is in the ring buffer, and returns how many events that were.
+// Where events come faster than they are handled it never runs empty, so their number
+// is bounded: the caller has other things to do.
+func (k *Kernel) drain(handle func(*Event)) (found int, err error) {
+	defer k.ring.release()
+	var event Event
+	for found < maxDrain {
+		record, err := k.ring.next()
+		if record == nil || err != nil {
+			return found, err
 		}
-		if err != nil {
-			return fmt.Errorf("read the ring buffer: %w", err)
-		}
-		if decode(record.RawSample, event) != nil {
+		found++
+		if decode(record, &event) != nil {
 			k.options.Losses.Add(loss.EventMalformed, 1)
 			continue
 		}
 		event.Time = k.clock.unix(event.Time)
-		handle(event)
+		handle(&event)
+		if found%releaseEvery == 0 {
+			k.ring.release()
+		}
 	}
-	return nil
+	return found, nil
 }
 
 // countLosses adds what the programs counted since the last call.
@@ -176,8 +199,8 @@ func (k *Kernel) countMisses(now time.Time) {
 // Close detaches and frees everything.
 func (k *Kernel) Close() error {
 	var errs []error
-	if k.reader != nil {
-		errs = append(errs, k.reader.Close())
+	if k.ring != nil {
+		errs = append(errs, k.ring.close())
 	}
 	for pid := range k.probes {
 		k.unprobe(pid)

@@ -116,7 +116,7 @@ var operations = map[string]func(fd int) error{
 		}
 		return write(fd, "parent")
 	},
-	"io_uring send": func(fd int) error { return ring(opSend, fd, []byte("ring")) },
+	"io_uring send": func(fd int) error { return submit(opSend, fd, []byte("ring")) },
 	"tail":          func(fd int) error { return write(fd, "tail") },
 	"done":          func(fd int) error { return write(fd, "done") },
 	"flood":         flood,
@@ -142,7 +142,7 @@ var operations = map[string]func(fd int) error{
 		}
 		return failure(unix.Splice(fd, nil, pipe[1], nil, 4, 0))
 	},
-	"io_uring recv": func(fd int) error { return ring(opRecv, fd, make([]byte, 100)) },
+	"io_uring recv": func(fd int) error { return submit(opRecv, fd, make([]byte, 100)) },
 }
 
 func failure[T any](_ T, err error) error { return err }

@@ -2,77 +2,96 @@ package capture
 
 import (
 	"fmt"
-	"runtime"
-	"sync/atomic"
-	"unsafe"
+	"strings"
+	"testing"
+	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 )
 
-// Operations of include/uapi/linux/io_uring.h.
-const (
-	opSend = 26
-	opRecv = 27
-)
+// Records of different lengths go round a small ring several times: each must come
+// whole, also where it goes round the end, and once.
+func TestRingGoesRound(t *testing.T) {
+	const size, asked = 64 << 10, 600
+	c := startChild(t)
+	var losses loss.Counts
+	k, err := NewKernel(KernelOptions{PayloadSize: 1024, RingBufferSize: size, Losses: &losses, Logger: zap.NewNop()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, k.Close()) }()
+	require.NoError(t, k.Trace(c.pid(), nil))
 
-// ringParameters is struct io_uring_params.
-type ringParameters struct {
-	entries, completions, flags, cpu, idle, features, worker uint32
-	_                                                        [3]uint32
-	submission                                               struct {
-		head, tail, mask, entries, flags, dropped, array, _ uint32
-		_                                                   uint64
+	request := func(i int) string { return fmt.Sprintf("request %d %s", i, strings.Repeat("x", i%509)) }
+	events := collect(t, k, c.pid(), func() {
+		for i := range asked {
+			c.ask(request(i))
+		}
+	})
+	require.Zero(t, losses.Get(loss.RingBufferFull), "the reader keeps up with one request at a time")
+	require.Zero(t, losses.Get(loss.EventMalformed))
+	var sent []string
+	for _, e := range ofKind(events, Send) {
+		if strings.HasPrefix(string(e.Data), "request ") { // the answers are in capitals
+			sent = append(sent, string(e.Data))
+		}
 	}
-	completion struct {
-		head, tail, mask, entries, overflow, entriesAt, flags, _ uint32
-		_                                                        uint64
+	require.Len(t, sent, asked)
+	for i, s := range sent {
+		require.Equal(t, request(i), s)
+	}
+	assert.Greater(t, k.ring.position, uint64(4*size), "it went round")
+	assert.NotEmpty(t, k.ring.joined, "a record went round the end")
+}
+
+func TestRingWaits(t *testing.T) {
+	k := newKernel(t, &loss.Counts{})
+	defer func() { require.NoError(t, k.Close()) }()
+	began := time.Now()
+	require.NoError(t, k.ring.wait(20*time.Millisecond))
+	assert.Less(t, time.Since(began), 10*time.Second)
+	// An exec is reported at once: its wake-up ends the pause.
+	woken := make(chan error)
+	go func() { woken <- k.ring.wait(time.Minute) }()
+	deadline := time.After(30 * time.Second)
+	for {
+		startChild(t).stop()
+		select {
+		case err := <-woken:
+			require.NoError(t, err)
+			return
+		case <-deadline:
+			require.Fail(t, "nothing woke the reader")
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 
-// ringEntry is struct io_uring_sqe, as far as it is used.
-type ringEntry struct {
-	operation, flags uint8
-	_                uint16
-	fd               int32
-	_                uint64
-	address          uint64
-	size             uint32
-	_                [36]byte
-}
-
-// ring does one operation on a socket through a ring of its own.
-func ring(operation uint8, fd int, buffer []byte) error {
-	var p ringParameters
-	r, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&p)), 0)
-	if errno != 0 {
-		return errno
+func TestPacer(t *testing.T) {
+	tests := map[string]struct {
+		perSecond float64
+		low, high time.Duration
+	}{
+		"nothing":      {0, pollInterval, pollInterval},
+		"little":       {1_000, pollInterval, pollInterval},
+		"some":         {40_000, 3 * time.Millisecond, 3500 * time.Microsecond},
+		"much":         {100_000, 1200 * time.Microsecond, 1400 * time.Microsecond},
+		"more than it": {10_000_000, minPollInterval, minPollInterval},
 	}
-	const protection, shared = unix.PROT_READ | unix.PROT_WRITE, unix.MAP_SHARED | unix.MAP_POPULATE
-	// Since 5.4 one mapping has both rings.
-	rings, err := unix.Mmap(int(r), 0, 4096, protection, shared)
-	if err != nil {
-		return fmt.Errorf("map the rings: %w", err)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := pacer{pause: pollInterval}
+			for range 100 {
+				p.next(int(test.perSecond * p.pause.Seconds()))
+			}
+			assert.GreaterOrEqual(t, p.pause, test.low)
+			assert.LessOrEqual(t, p.pause, test.high)
+			for range 100 {
+				p.next(0)
+			}
+			assert.InDelta(t, float64(pollInterval), float64(p.pause), 10, "it rests again")
+		})
 	}
-	entries, err := unix.Mmap(int(r), 0x10000000, int(unsafe.Sizeof(ringEntry{})), protection, shared)
-	if err != nil {
-		return fmt.Errorf("map the entries: %w", err)
-	}
-	at := func(offset uint32) *uint32 { return (*uint32)(unsafe.Pointer(&rings[offset])) }
-	*(*ringEntry)(unsafe.Pointer(&entries[0])) = ringEntry{
-		operation: operation, fd: int32(fd),
-		address: uint64(uintptr(unsafe.Pointer(&buffer[0]))), size: uint32(len(buffer)),
-	}
-	*at(p.submission.array) = 0
-	atomic.AddUint32(at(p.submission.tail), 1)
-	const getEvents = 1
-	_, _, errno = unix.Syscall6(unix.SYS_IO_URING_ENTER, r, 1, 1, getEvents, 0, 0)
-	runtime.KeepAlive(buffer)
-	if errno != 0 {
-		return errno
-	}
-	// struct io_uring_cqe: user_data, res
-	if result := int32(*at(p.completion.entriesAt + 8)); result < 0 {
-		return unix.Errno(-result)
-	}
-	return nil
 }

@@ -28,6 +28,8 @@ type call struct {
 	act
 	// endedAt is the time of its end.
 	endedAt int64
+	// token is that of its response in an event loop.
+	token token
 }
 
 // act is something that a request did: it asked for an exchange, called connect,

@@ -28,8 +28,6 @@ type Ladder struct {
 	maxWait int64
 
 	processes map[uint32]*process
-	requests  map[*protocol.Exchange]*request
-	calls     map[*protocol.Exchange]*call
 	// connects are the connects whose connection has not sent a request yet.
 	connects map[*conn.Origin]*act
 	// waiting are the ended calls that wait for a decision, in the order of their ends.
@@ -46,8 +44,6 @@ func NewLadder(sink Sink, maxWait time.Duration, losses *loss.Counts) *Ladder {
 		losses:    losses,
 		maxWait:   maxWait.Nanoseconds(),
 		processes: make(map[uint32]*process),
-		requests:  make(map[*protocol.Exchange]*request),
-		calls:     make(map[*protocol.Exchange]*call),
 		connects:  make(map[*conn.Origin]*act),
 	}
 }
@@ -97,19 +93,19 @@ func (l *Ladder) Exchange(e *protocol.Exchange, phase protocol.Phase) {
 
 func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 	p := l.process(e.Request.First.Task.PID)
+	r, _ := e.State.(*request)
 	switch phase {
 	case protocol.RequestRead:
-		r := &request{exchange: e, read: e.Request.Last}
-		l.requests[e] = r
+		r = &request{exchange: e, read: e.Request.Last}
+		e.State = r
 		p.learn(r.read.Task)
 		p.opened(r)
 	case protocol.ResponseBegan:
-		if r := l.requests[e]; r != nil {
+		if r != nil {
 			p.responds(r, e.Response.First.Task)
 		}
 	case protocol.Ended:
-		if r := l.requests[e]; r != nil {
-			delete(l.requests, e)
+		if r != nil {
 			r.answered = true
 			p.closed(r)
 		}
@@ -119,7 +115,7 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 
 func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 	p := l.process(e.Request.First.Task.PID)
-	c := l.calls[e]
+	c, _ := e.State.(*call)
 	if c == nil {
 		c = l.began(p, e)
 	}
@@ -127,7 +123,6 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 	case protocol.ResponseBegan:
 		p.reading(c, e.Response.First.Task)
 	case protocol.Ended:
-		delete(l.calls, e)
 		c.endedAt = e.End.Time
 		if e.Response.Complete {
 			p.completed(c, e.Response.Last.Task)
@@ -143,7 +138,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 // began finds the deed behind a new call and decides it as far as can be now.
 func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	c := &call{exchange: e}
-	l.calls[e] = c
+	e.State = c
 	p.learn(e.Request.First.Task)
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
 		delete(l.connects, e.Connected)

@@ -224,8 +224,6 @@ func TestIdleStateIsDropped(t *testing.T) {
 	w.responds(r, onThread(1))
 	w.ladder.Tick(w.now + 2*connectTimeout)
 	assert.Empty(t, w.ladder.connects)
-	assert.Empty(t, w.ladder.requests)
-	assert.Empty(t, w.ladder.calls)
 	assert.Empty(t, w.ladder.process(1).threads)
 	w.ladder.Exited(1)
 	assert.Empty(t, w.ladder.processes)

@@ -78,7 +78,8 @@ func (p *process) completed(c *call, by capture.Task) {
 		return
 	}
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
-		t.loop.ready(&token{call: c})
+		c.token.call = c
+		t.loop.ready(&c.token)
 	}
 }
 

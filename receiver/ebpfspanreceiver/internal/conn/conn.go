@@ -3,7 +3,6 @@
 package conn
 
 import (
-	"container/list"
 	"net/netip"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
@@ -50,13 +49,15 @@ type Conn struct {
 	// Asked is who asked for the next request on this connection where another
 	// task writes it (Go's net/http client), nil otherwise. The next request takes it.
 	Asked *Origin
+	// State is the handler's own: what it knows of the connection, nil at first.
+	State any
 
 	streams [2]stream
 	// turned is true once a segment was seen; direction is then that of the last one.
 	turned    bool
 	direction Direction
-	// use is the connection's element in the table's list of recent use.
-	use *list.Element
+	// use is the connection's place in the table's order of recent use.
+	use neighbours
 }
 
 // First returns the first sequence number of direction d.

@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"container/list"
 	"strings"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
@@ -19,8 +18,7 @@ type Table struct {
 	limit   int
 	// bySocket holds the open connections by their sockets' inode numbers.
 	bySocket map[uint64]*Conn
-	// recent orders them by use, the latest first.
-	recent *list.List
+	recent   recency
 	// segment is what is being delivered.
 	segment Segment
 }
@@ -32,7 +30,6 @@ func NewTable(handler Handler, losses *loss.Counts) *Table {
 		losses:   losses,
 		limit:    maxConnections,
 		bySocket: make(map[uint64]*Conn),
-		recent:   list.New(),
 	}
 }
 
@@ -69,8 +66,8 @@ func (t *Table) Tick(now int64) { t.handler.Tick(now) }
 
 // Flush forgets every connection, the longest idle first.
 func (t *Table) Flush(now int64) {
-	for t.recent.Len() > 0 {
-		t.end(t.recent.Back().Value.(*Conn), Forgotten, Origin{Time: now})
+	for t.recent.oldest != nil {
+		t.end(t.recent.oldest, Forgotten, Origin{Time: now})
 	}
 }
 
@@ -142,12 +139,12 @@ func (t *Table) closed(e *capture.Event) {
 }
 
 func (t *Table) exited(e *capture.Event) {
-	for element := t.recent.Back(); element != nil; {
-		c := element.Value.(*Conn)
-		element = element.Prev()
+	for c := t.recent.oldest; c != nil; {
+		next := c.use.later
 		if c.PID == e.Task.PID {
 			t.end(c, Exited, Origin{e.Time, e.Task})
 		}
+		c = next
 	}
 }
 
@@ -163,7 +160,7 @@ func (t *Table) conn(e *capture.Event) *Conn {
 	if c == nil {
 		c = t.add(e)
 	}
-	t.recent.MoveToFront(c.use)
+	t.recent.touch(c)
 	if known && (c.Identity == capture.Identity{} || e.Identity.FirstReceived != 0) {
 		c.Identity = e.Identity
 	}
@@ -188,17 +185,17 @@ func pathText(path []byte) string { return strings.ToValidUTF8(string(path), "\u
 func (t *Table) add(e *capture.Event) *Conn {
 	if len(t.bySocket) >= t.limit {
 		t.losses.Add(loss.ConnectionTableFull, 1)
-		t.end(t.recent.Back().Value.(*Conn), Forgotten, Origin{e.Time, e.Task})
+		t.end(t.recent.oldest, Forgotten, Origin{e.Time, e.Task})
 	}
 	c := &Conn{Socket: e.Socket}
-	c.use = t.recent.PushFront(c)
+	t.recent.add(c)
 	t.bySocket[e.Socket] = c
 	return c
 }
 
 func (t *Table) end(c *Conn, cause Cause, at Origin) {
 	delete(t.bySocket, c.Socket)
-	t.recent.Remove(c.use)
+	t.recent.remove(c)
 	t.endStream(c, Received, cause, at)
 	t.endStream(c, Sent, cause, at)
 }

@@ -21,7 +21,6 @@ type Demux struct {
 	sink     Sink
 	losses   *loss.Counts
 
-	conns map[*conn.Conn]*connection
 	// parsed holds the connections that have a parser: Tick must go through them
 	// in an order that does not differ from run to run.
 	parsed   []*connection
@@ -51,16 +50,15 @@ func New(registry []Protocol, sink Sink, losses *loss.Counts) *Demux {
 		registry: registry,
 		sink:     sink,
 		losses:   losses,
-		conns:    make(map[*conn.Conn]*connection),
 	}
 }
 
 // Segment implements conn.Handler.
 func (d *Demux) Segment(s *conn.Segment) {
-	c := d.conns[s.Conn]
+	c, _ := s.Conn.State.(*connection)
 	if c == nil {
 		c = &connection{conn: s.Conn}
-		d.conns[s.Conn] = c
+		s.Conn.State = c
 	}
 	switch {
 	case c.parser != nil:
@@ -139,7 +137,7 @@ func (d *Demux) Connect(c *conn.Conn) { d.sink.Connect(c) }
 
 // End implements conn.Handler.
 func (d *Demux) End(cn *conn.Conn, dir conn.Direction, cause conn.Cause, at conn.Origin) {
-	c := d.conns[cn]
+	c, _ := cn.State.(*connection)
 	if c == nil {
 		return
 	}
@@ -155,7 +153,7 @@ func (d *Demux) End(cn *conn.Conn, dir conn.Direction, cause conn.Cause, at conn
 // forget drops c. A connection that ends before it was recognised or given up
 // is a loss, too.
 func (d *Demux) forget(c *connection) {
-	delete(d.conns, c.conn)
+	c.conn.State = nil
 	if c.parser == nil {
 		if !c.givenUp {
 			d.losses.Add(loss.ProtocolUnknown, 1)

@@ -122,7 +122,7 @@ func TestDemuxRecognises(t *testing.T) {
 	assert.Equal(t, "beta messageanswer", string(p.bytes))
 	assert.Equal(t, []conn.Direction{conn.Received, conn.Sent}, p.ends)
 	assert.Zero(t, f.counts.Get(loss.ProtocolUnknown))
-	assert.Empty(t, f.conns)
+	assert.Nil(t, f.conn.State)
 	assert.Empty(t, f.parsed)
 }
 
@@ -173,7 +173,7 @@ func TestDemuxGivesUp(t *testing.T) {
 	assert.Empty(t, f.parsers)
 	f.end()
 	assert.EqualValues(t, 1, f.counts.Get(loss.ProtocolUnknown), "counted once")
-	assert.Empty(t, f.conns)
+	assert.Nil(t, f.conn.State)
 }
 
 func TestDemuxCountsConnectionsThatEndUnrecognised(t *testing.T) {
@@ -189,10 +189,10 @@ func TestDemuxKeepsNoMoreThanItMust(t *testing.T) {
 	f := newDemuxFixture(string(bytes.Repeat([]byte("a"), 2*maxPrefix)))
 	for range 2 * maxPrefix {
 		f.move(conn.Received, "a", 0)
-		assert.LessOrEqual(t, len(f.conns[f.conn].turn.prefix), maxPrefix)
+		assert.LessOrEqual(t, len(f.conn.State.(*connection).turn.prefix), maxPrefix)
 	}
 	assert.Empty(t, f.parsers)
-	assert.Equal(t, 1, f.conns[f.conn].failed)
+	assert.Equal(t, 1, f.conn.State.(*connection).failed)
 }
 
 func TestDemuxTicks(t *testing.T) {

@@ -117,6 +117,9 @@ type Exchange struct {
 	Failed    bool
 	// ErrorMessage describes a failure that has no response (status description).
 	ErrorMessage string
+
+	// State is the sink's own: what it knows of the exchange, nil at first.
+	State any
 }
 
 // Phase is a step in the life of an exchange. Phases come in the order below;

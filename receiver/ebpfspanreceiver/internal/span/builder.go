@@ -18,6 +18,12 @@ const (
 	AttributeContextSampled = "seqlink.context.sampled"
 )
 
+// usualSpans is room for the spans of a process that is not busy.
+const usualSpans = 16
+
+// linkAttributes is how many attributes say how a parent was found.
+const linkAttributes = 2
+
 // Span flags by opentelemetry-proto, trace.proto, SpanFlags.
 const (
 	flagHasIsRemote = 0x100
@@ -75,10 +81,10 @@ func (b *Builder) Link(l causality.Link) {
 	s := b.scope(e.Request.First.Task.PID).Spans().AppendEmpty()
 	b.count++
 	s.SetName(e.Name)
-	b.identify(s, l)
 	s.SetStartTimestamp(pcommon.Timestamp(e.Request.First.Time))
 	s.SetEndTimestamp(pcommon.Timestamp(end(e)))
 	b.describe(s, e)
+	b.identify(s, l)
 	contexts(s, e)
 }
 
@@ -119,26 +125,36 @@ func end(e *protocol.Exchange) int64 {
 }
 
 func (b *Builder) describe(s ptrace.Span, e *protocol.Exchange) {
-	b.attributes = b.attributes[:0]
+	list := append(b.attributes[:0], protocol.Attribute{
+		Key: string(semconv.ThreadIDKey), Int: int64(e.Request.First.Task.TID), IsInt: true,
+	})
 	if e.Details != nil {
-		b.attributes = e.Details.AppendAttributes(b.attributes)
+		list = e.Details.AppendAttributes(list)
 	}
-	attributes := s.Attributes()
-	attributes.EnsureCapacity(len(b.attributes) + 4)
-	attributes.PutInt(string(semconv.ThreadIDKey), int64(e.Request.First.Task.TID))
-	for _, a := range b.attributes {
+	if e.ErrorType != "" {
+		list = append(list, protocol.Attribute{Key: string(semconv.ErrorTypeKey), String: e.ErrorType})
+	}
+	b.attributes = list
+	put(s.Attributes(), e.Side, list)
+	if e.Failed {
+		s.Status().SetCode(ptrace.StatusCodeError)
+		s.Status().SetMessage(e.ErrorMessage)
+	}
+}
+
+// put writes list to attributes, with room for those that say how a parent was found.
+func put(attributes pcommon.Map, side protocol.Side, list []protocol.Attribute) {
+	size := len(list)
+	if side == protocol.Client {
+		size += linkAttributes
+	}
+	attributes.EnsureCapacity(size)
+	for _, a := range list {
 		if a.IsInt {
 			attributes.PutInt(a.Key, a.Int)
 		} else {
 			attributes.PutStr(a.Key, a.String)
 		}
-	}
-	if e.ErrorType != "" {
-		attributes.PutStr(string(semconv.ErrorTypeKey), e.ErrorType)
-	}
-	if e.Failed {
-		s.Status().SetCode(ptrace.StatusCodeError)
-		s.Status().SetMessage(e.ErrorMessage)
 	}
 }
 
@@ -164,10 +180,11 @@ func (b *Builder) scope(pid uint32) ptrace.ScopeSpans {
 	}
 	r := b.traces.ResourceSpans().AppendEmpty()
 	r.SetSchemaUrl(semconv.SchemaURL)
-	b.processes.describe(pid, &b.options, r.Resource().Attributes())
+	b.processes.resource(pid, &b.options).CopyTo(r.Resource().Attributes())
 	s := r.ScopeSpans().AppendEmpty()
 	s.Scope().SetName(b.options.ScopeName)
 	s.Scope().SetVersion(b.options.ScopeVersion)
+	s.Spans().EnsureCapacity(usualSpans)
 	b.scopes[pid] = s
 	return s
 }

@@ -17,6 +17,8 @@ const keepEnded = 60e9
 // processes holds the facts about the traced processes.
 type processes struct {
 	facts map[uint32]*capture.Process
+	// resources are the attributes made of them, as each batch needs them.
+	resources map[uint32]pcommon.Map
 	// ended are the processes that ended, in the order of their ends.
 	ended []endedProcess
 }
@@ -28,12 +30,13 @@ type endedProcess struct {
 }
 
 func newProcesses() processes {
-	return processes{facts: make(map[uint32]*capture.Process)}
+	return processes{facts: make(map[uint32]*capture.Process), resources: make(map[uint32]pcommon.Map)}
 }
 
 // Found takes the facts about a process.
 func (b *Builder) Found(p *capture.Process) {
 	b.processes.facts[p.PID] = p
+	delete(b.processes.resources, p.PID)
 	delete(b.scopes, p.PID)
 }
 
@@ -44,9 +47,23 @@ func (b *Builder) Exited(pid uint32, at int64) {
 	for len(p.ended) > 0 && at-p.ended[0].at > keepEnded {
 		if first := p.ended[0]; p.facts[first.pid] == first.process {
 			delete(p.facts, first.pid)
+			delete(p.resources, first.pid)
 		}
 		p.ended = p.ended[1:]
 	}
+}
+
+// resource returns the resource attributes of a process. They are not to be changed.
+func (p *processes) resource(pid uint32, o *Options) pcommon.Map {
+	known, ok := p.resources[pid]
+	if !ok {
+		known = pcommon.NewMap()
+		p.describe(pid, o, known)
+		if p.facts[pid] != nil {
+			p.resources[pid] = known
+		}
+	}
+	return known
 }
 
 // describe writes the resource attributes of a process.

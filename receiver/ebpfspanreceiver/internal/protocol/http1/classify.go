@@ -6,14 +6,25 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
-// classifyRequest tells whether b begins a request. A whole first line must be a
-// valid one. Of a part of it, a known method and the beginning of a target are
-// enough, as more may never be captured.
+// classifyRequest tells whether b begins a request.
 func classifyRequest(b []byte) protocol.Verdict {
+	_, v := readRequestLine(b)
+	return v
+}
+
+// readRequestLine tells whether b begins a request, and reads its first line where
+// that is whole; it must be a valid one then. Of a part of it, a known method and
+// the beginning of a target are enough, as more may never be captured.
+func readRequestLine(b []byte) (requestLine, protocol.Verdict) {
 	if line, _, whole := firstLine(b); whole {
-		_, ok := parseRequestLine(line)
-		return orNo(ok, protocol.Yes)
+		parsed, ok := parseRequestLine(line)
+		return parsed, orNo(ok, protocol.Yes)
 	}
+	return requestLine{}, classifyPart(b)
+}
+
+// classifyPart judges by a part of a request's first line.
+func classifyPart(b []byte) protocol.Verdict {
 	method, rest, whole := bytes.Cut(b, space)
 	if !whole {
 		return orNo(isMethod(method), protocol.Maybe)

@@ -8,28 +8,44 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
-// names keeps the strings that are the same for most exchanges on a connection.
-type names struct {
-	host   string
-	server server
-	agent  string
-	path   string
-	peer   string
+// vocabulary holds the strings that most exchanges repeat.
+type vocabulary struct {
+	texts *memo[string]
+	hosts *memo[server]
+	// addresses are keyed by their 16 bytes.
+	addresses *memo[string]
+}
+
+func newVocabulary() vocabulary {
+	return vocabulary{texts: newMemo(text), hosts: newMemo(serverOf), addresses: newMemo(addressText)}
+}
+
+func (v *vocabulary) address(at netip.AddrPort) string {
+	b := at.Addr().As16()
+	return v.addresses.of(b[:])
+}
+
+// addressText writes an address of 16 bytes.
+func addressText(b string) string { return netip.AddrFrom16([16]byte([]byte(b))).Unmap().String() }
+
+// serverOf reads a Host field. What is no host names no server.
+func serverOf(host string) server {
+	if s, ok := parseServer(text(host), "http"); ok {
+		return s
+	}
+	return server{}
 }
 
 // describeLine notes what a request's first line says.
-func (n *names) describeLine(e *exchange, line requestLine, query Query) {
+func (p *parser) describeLine(e *exchange, line requestLine) {
 	e.describeMethod(line.method)
 	t := parseTarget(line)
 	e.scheme, e.version = t.scheme, line.version
-	if string(t.path) != n.path {
-		n.path = text(t.path)
-	}
-	e.path = n.path
-	e.query = query.apply(t.query)
+	e.path = p.protocol.vocabulary.texts.of(t.path)
+	e.query = p.protocol.options.Query.apply(t.query)
 	if len(t.authority) > 0 {
 		// The target's authority wins over the Host field: RFC 9112, section 3.2.2.
-		if s, ok := parseServer(text(t.authority), t.scheme); ok {
+		if s, ok := parseServer(text(string(t.authority)), t.scheme); ok {
 			e.server = s
 		}
 	}
@@ -47,38 +63,23 @@ func (e *exchange) describeMethod(method []byte) {
 }
 
 // describeRequest notes what a request's fields say.
-func (n *names) describeRequest(e *exchange, h headers) {
-	if e.server.address == "" && len(h.host) > 0 {
-		e.server = n.serverOf(h.host)
+func (p *parser) describeRequest(e *exchange, h headers) {
+	if e.server.address == "" {
+		e.server = p.protocol.vocabulary.hosts.of(h.host)
 	}
-	if string(h.agent) != n.agent {
-		n.agent = text(h.agent)
-	}
-	e.agent = n.agent
-}
-
-// serverOf reads a Host field. What is no host names no server.
-func (n *names) serverOf(host []byte) server {
-	if string(host) != n.host {
-		n.host = string(host)
-		n.server = server{}
-		if s, ok := parseServer(text(host), "http"); ok {
-			n.server = s
-		}
-	}
-	return n.server
+	e.agent = p.protocol.vocabulary.texts.of(h.agent)
 }
 
 // describeEnd notes what is known at the end only, or from the connection.
-func (n *names) describeEnd(e *exchange) {
+func (p *parser) describeEnd(e *exchange) {
 	remote := e.Conn.Remote
-	n.peer = cmp.Or(n.peer, e.Conn.RemotePath)
-	if n.peer == "" && remote.IsValid() {
-		n.peer = remote.Addr().Unmap().String()
+	p.peer = cmp.Or(p.peer, e.Conn.RemotePath)
+	if p.peer == "" && remote.IsValid() {
+		p.peer = p.protocol.vocabulary.address(remote)
 	}
-	e.peer, e.peerPort = n.peer, remote.Port()
+	e.peer, e.peerPort = p.peer, remote.Port()
 	if e.server.address == "" {
-		e.server = serverByAddress(e)
+		e.server = p.serverByAddress()
 	}
 	if e.ErrorType == "" && isFailure(e.Side, e.status) {
 		e.ErrorType, e.Failed = strconv.Itoa(e.status), true
@@ -93,20 +94,16 @@ func isFailure(side protocol.Side, status int) bool {
 
 // serverByAddress returns the server's end of the connection, for requests that
 // name none.
-func serverByAddress(e *exchange) server {
-	at, path := e.Conn.Remote, e.Conn.RemotePath
-	if e.Side == protocol.Server {
-		at, path = e.Conn.Local, e.Conn.LocalPath
+func (p *parser) serverByAddress() server {
+	at, path := p.conn.Remote, p.conn.RemotePath
+	if p.side == protocol.Server {
+		at, path = p.conn.Local, p.conn.LocalPath
 	}
-	if e.Conn.Unix {
+	if p.conn.Unix {
 		return server{address: path}
 	}
-	return serverAt(at)
-}
-
-func serverAt(at netip.AddrPort) server {
 	if !at.IsValid() {
 		return server{}
 	}
-	return server{address: at.Addr().Unmap().String(), port: int64(at.Port())}
+	return server{address: p.protocol.vocabulary.address(at), port: int64(at.Port())}
 }

@@ -63,6 +63,8 @@ const maxOpen = 64
 // RFC 9112, section 9.3.2.
 type queue struct {
 	open []*exchange
+	// usual is room for the one request that most connections have open.
+	usual [1]*exchange
 	// dropped counts the requests before the first in open, or where there is
 	// none the last ones, that are not kept but will be answered.
 	dropped int
@@ -70,7 +72,12 @@ type queue struct {
 
 func (q *queue) full() bool { return len(q.open) >= maxOpen }
 
-func (q *queue) push(e *exchange) { q.open = append(q.open, e) }
+func (q *queue) push(e *exchange) {
+	if q.open == nil {
+		q.open = q.usual[:0]
+	}
+	q.open = append(q.open, e)
+}
 
 // drop notes a request that found no room.
 func (q *queue) drop() { q.open[len(q.open)-1].dropped++ }

@@ -40,7 +40,11 @@ func headEnd(b []byte, from int) int {
 type fields []byte
 
 // field is one line of a head, taken apart. A line that is none has no name.
-type field struct{ name, value []byte }
+type field struct {
+	name []byte
+	// content is the value with the white space around it: few fields are read.
+	content []byte
+}
 
 func fieldOf(line []byte) field {
 	colon := bytes.IndexByte(line, ':')
@@ -51,10 +55,24 @@ func fieldOf(line []byte) field {
 	for len(name) > 0 && isBlank(name[len(name)-1]) {
 		name = name[:len(name)-1]
 	}
-	return field{name, bytes.Trim(line[colon+1:], " \t\r\n")}
+	return field{name, line[colon+1:]}
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+// value returns the field's value.
+func (f field) value() []byte {
+	v := f.content
+	for len(v) > 0 && isSpace(v[0]) {
+		v = v[1:]
+	}
+	for len(v) > 0 && isSpace(v[len(v)-1]) {
+		v = v[:len(v)-1]
+	}
+	return v
+}
+
+func isSpace(c byte) bool { return isBlank(c) || c == '\r' || c == '\n' }
 
 // next splits f after its first line. A line that begins with white space
 // continues the one before it (obs-fold: RFC 9112, section 5.2).
@@ -80,7 +98,7 @@ func (f contextFields) Values(name string) []string {
 	var values []string
 	for _, field := range f {
 		if is(field.name, name) {
-			values = append(values, text(field.value))
+			values = append(values, text(string(field.value())))
 		}
 	}
 	return values
@@ -91,9 +109,9 @@ func is(name []byte, other string) bool {
 	return len(name) == len(other) && strings.EqualFold(string(name), other)
 }
 
-// text makes a string of b that can be exported: valid UTF-8 in one line.
-func text(b []byte) string {
-	s := strings.ToValidUTF8(string(b), "\uFFFD")
+// text makes a string of s that can be exported: valid UTF-8 in one line.
+func text(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	if strings.ContainsAny(s, "\r\n") {
 		s = strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
 	}

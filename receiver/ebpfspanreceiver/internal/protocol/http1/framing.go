@@ -50,13 +50,13 @@ func readHeaders(f fields, contexts *contextFields) headers {
 func (h *headers) add(f field) bool {
 	switch {
 	case is(f.name, "host"):
-		h.host = f.value
+		h.host = f.value()
 	case is(f.name, "user-agent"):
-		h.agent = f.value
+		h.agent = f.value()
 	case is(f.name, "content-length"):
-		h.addLength(f.value)
+		h.addLength(f.value())
 	case is(f.name, "transfer-encoding"):
-		h.coded, h.chunked = true, endsChunked(f.value)
+		h.coded, h.chunked = true, endsChunked(f.value())
 	default:
 		return false
 	}

@@ -88,35 +88,34 @@ func (st *stream) startHead(all, added []byte) {
 	if len(all)-len(added) > telling && !bytes.Contains(added, newline) {
 		return
 	}
-	switch v := st.recognise(all); {
+	switch line, v := st.recognise(all); {
 	case v == protocol.No:
 		st.headRejected()
 	case v == protocol.Maybe:
-	case st.isRequest():
-		if line, _, whole := firstLine(all); whole {
-			parsed, _ := parseRequestLine(line)
-			st.parser.requestBegins(st, parsed)
-		}
-	default:
+	case !st.isRequest():
 		st.parser.responseBegins(st, statusCode(all))
+	case line.whole():
+		st.parser.requestBegins(st, line)
 	}
 }
 
-// recognise tells whether b begins a message that may come in this direction. The
-// first one that may decides the direction of requests for the connection.
-func (st *stream) recognise(b []byte) protocol.Verdict {
+// recognise tells whether b begins a message that may come in this direction, and
+// reads a request's first line where it is whole. The first message that may come
+// decides the direction of requests for the connection.
+func (st *stream) recognise(b []byte) (requestLine, protocol.Verdict) {
 	p := st.parser
-	if p.sided {
-		if st.isRequest() {
-			return classifyRequest(b)
-		}
-		return classifyResponse(b)
+	if p.sided && st.isRequest() {
+		return readRequestLine(b)
 	}
-	request, response := classifyRequest(b), classifyResponse(b)
+	response := classifyResponse(b)
+	if p.sided {
+		return requestLine{}, response
+	}
+	line, request := readRequestLine(b)
 	if request == protocol.Yes || response == protocol.Yes {
 		p.decideSide(st.direction, request == protocol.Yes)
 	}
-	return max(request, response)
+	return line, max(request, response)
 }
 
 // headEnds follows the last byte of a head.

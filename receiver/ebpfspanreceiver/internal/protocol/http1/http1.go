@@ -22,13 +22,14 @@ type Options struct {
 
 // Protocol is HTTP/1.0 and HTTP/1.1.
 type Protocol struct {
-	options Options
-	losses  *loss.Counts
+	options    Options
+	losses     *loss.Counts
+	vocabulary vocabulary
 }
 
 // New makes the protocol; what its parsers lose is counted in losses.
 func New(o Options, losses *loss.Counts) *Protocol {
-	return &Protocol{options: o, losses: losses}
+	return &Protocol{options: o, losses: losses, vocabulary: newVocabulary()}
 }
 
 // Name implements protocol.Protocol.

@@ -25,7 +25,8 @@ type parser struct {
 	// peerLeft says that the peer ended its stream in good order.
 	peerLeft bool
 
-	names names
+	// peer is the other end's address, empty while it is not known.
+	peer string
 	// contexts is room for the fields of a head that is being read.
 	contexts contextFields
 }
@@ -71,7 +72,7 @@ func (p *parser) requestBegins(st *stream, line requestLine) {
 	e.Request.First = st.head.first
 	move(&e.Request, 0, notBefore(st.at, st.head.first.Time))
 	e.Details = e
-	p.names.describeLine(e, line, p.protocol.options.Query)
+	p.describeLine(e, line)
 	p.queue.push(e)
 	st.exchange = e
 	p.emit(e, protocol.RequestBegan)
@@ -135,7 +136,7 @@ func (p *parser) readRequest(st *stream, f fields) headers {
 		return h
 	}
 	st.move(0)
-	p.names.describeRequest(st.exchange, h)
+	p.describeRequest(st.exchange, h)
 	if len(p.contexts) > 0 {
 		st.exchange.Contexts = propagation.Extract(p.contexts)
 	}

@@ -22,6 +22,9 @@ type requestLine struct {
 	cut bool
 }
 
+// whole tells whether the line was read to its end.
+func (l requestLine) whole() bool { return len(l.target) > 0 && !l.cut }
+
 // parseRequestLine reads line, which has no end of line any more.
 func parseRequestLine(line []byte) (requestLine, bool) {
 	method, rest, _ := bytes.Cut(line, space)
@@ -69,8 +72,11 @@ func statusCode(b []byte) int {
 // firstLine returns the first line of b without its end, and what follows; whole
 // is false where the line does not end in b.
 func firstLine(b []byte) (line, rest []byte, whole bool) {
-	line, rest, whole = bytes.Cut(b, newline)
-	return bytes.TrimSuffix(line, carriage), rest, whole
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		return bytes.TrimSuffix(b, carriage), nil, false
+	}
+	return bytes.TrimSuffix(b[:end], carriage), b[end+1:], true
 }
 
 // isMethod tells whether b is a token (RFC 9110, section 5.6.2) of likely length.
