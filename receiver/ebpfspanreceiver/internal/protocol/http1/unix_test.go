@@ -30,7 +30,8 @@ func TestUnixSocketAttributes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := &exchange{Exchange: protocol.Exchange{Conn: &tt.conn, Side: tt.side}}
-			(&names{}).describeEnd(e)
+			p := &parser{protocol: New(Options{}, nil), conn: &tt.conn, side: tt.side}
+			p.describeEnd(e)
 			got := make(map[string]any)
 			for _, a := range e.AppendAttributes(nil) {
 				switch a.Key {
