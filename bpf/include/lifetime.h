@@ -103,12 +103,12 @@ static __always_inline int is_held(struct sock *sk)
 	return READ(file, file, f_count.counter) > 0;
 }
 
-/* Whether bytes were received that no process has read yet. */
+/* Whether bytes were received that no process has read yet. The peer's FIN takes one number. */
 static __always_inline int has_unread(struct sock *sk)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
-	return READ(tcp_sock, tp, copied_seq) != READ(tcp_sock, tp, rcv_nxt);
+	return (__s32)(READ(tcp_sock, tp, rcv_nxt) - READ(tcp_sock, tp, copied_seq)) > 1;
 }
 
 /*
