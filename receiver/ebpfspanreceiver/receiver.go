@@ -18,6 +18,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/metadata"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
 // pendingBatches is how many finished batches may wait for the next consumer.
@@ -96,7 +97,7 @@ func (r *spanReceiver) openReplay() (runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
-	p := r.pipeline(nil, "")
+	p := r.pipeline(nil, nil, "")
 	return func(ctx context.Context) error {
 		err := recording.Run(ctx, p.event)
 		p.finish()
@@ -130,25 +131,31 @@ func (r *spanReceiver) openKernel() (_ runner, err error) {
 			return nil, errors.Join(fmt.Errorf("record: %w", err), kernel.Close())
 		}
 	}
-	p := r.pipeline(recorder, host)
+	g, err := r.govern(kernel)
+	if err != nil {
+		return nil, errors.Join(err, kernel.Close())
+	}
+	p := r.pipeline(recorder, g.thinner, host)
 	if err := stage.Scan(p.event); err != nil {
 		p.closeRecorder()
 		return nil, errors.Join(fmt.Errorf("find the running processes: %w", err), kernel.Close())
 	}
 	return func(ctx context.Context) error {
+		stop := g.start(ctx)
 		err := kernel.Run(ctx, func(e *capture.Event) { stage.Event(e, p.event) })
+		stop()
 		p.finish()
 		return errors.Join(err, kernel.Close())
 	}, nil
 }
 
-func (r *spanReceiver) pipeline(recorder *capture.Recorder, host string) *pipeline {
+func (r *spanReceiver) pipeline(recorder *capture.Recorder, thinner *thin.Thinner, host string) *pipeline {
 	return newPipeline(r.config, span.Options{
 		ScopeName:     metadata.ScopeName,
 		ScopeVersion:  r.settings.BuildInfo.Version,
 		HostName:      host,
 		MinConfidence: r.config.Causality.MinConfidence,
-	}, recorder, &r.stats, r.settings.Logger, func(batch ptrace.Traces) { r.batches <- batch })
+	}, recorder, thinner, &r.stats, r.settings.Logger, func(batch ptrace.Traces) { r.batches <- batch })
 }
 
 // Shutdown implements component.Component: what is under way is ended and handed

@@ -16,6 +16,7 @@ const (
 	AttributeLinkConfidence = "seqlink.link.confidence"
 	AttributeContext        = "seqlink.context"
 	AttributeContextSampled = "seqlink.context.sampled"
+	AttributeCaptureRatio   = "seqlink.capture.ratio"
 )
 
 // Span flags by opentelemetry-proto, trace.proto, SpanFlags.
@@ -45,6 +46,7 @@ type Builder struct {
 	count  int
 	// attributes is room for those of one exchange.
 	attributes []protocol.Attribute
+	thinned    thinned
 }
 
 // NewBuilder returns a builder without spans.
@@ -72,6 +74,12 @@ func (b *Builder) Take() ptrace.Traces {
 // Link implements causality.Sink.
 func (b *Builder) Link(l causality.Link) {
 	e := l.Exchange
+	if e.Thinning.Out {
+		return
+	}
+	if l.Parent != nil && l.Parent.Thinning.Out {
+		l.Parent = nil // it has no span
+	}
 	s := b.scope(e.Request.First.Task.PID).Spans().AppendEmpty()
 	b.count++
 	s.SetName(e.Name)
@@ -79,12 +87,13 @@ func (b *Builder) Link(l causality.Link) {
 	s.SetStartTimestamp(pcommon.Timestamp(e.Request.First.Time))
 	s.SetEndTimestamp(pcommon.Timestamp(end(e)))
 	b.describe(s, e)
+	b.thinned.describe(s, e)
 	contexts(s, e)
 }
 
 // identify sets the ids, the parent and how it was found.
 func (b *Builder) identify(s ptrace.Span, l causality.Link) {
-	key := RequestKey(l.Exchange)
+	key := l.Exchange.Key()
 	s.SetSpanID(ID(key, l.Exchange.Side))
 	s.SetTraceID(TraceID(s.SpanID()))
 	if l.Exchange.Side == protocol.Server {
@@ -98,7 +107,7 @@ func (b *Builder) identify(s ptrace.Span, l causality.Link) {
 	if l.Parent == nil {
 		return
 	}
-	parent := ID(RequestKey(l.Parent), protocol.Server)
+	parent := ID(l.Parent.Key(), protocol.Server)
 	attributes := s.Attributes()
 	if l.Confidence < b.options.MinConfidence {
 		doubtful := s.Links().AppendEmpty()

@@ -40,6 +40,8 @@ type stream struct {
 	// offset is the place of the next byte, where started is true.
 	offset  uint64
 	started bool
+	// turned is the place of the last turn's first byte.
+	turned uint64
 	// at is the origin of the bytes being read.
 	at conn.Origin
 	// exchange is the one whose message is being read. It is nil for messages
@@ -70,6 +72,7 @@ func (st *stream) segment(s *conn.Segment) {
 		r.drop(st.offset - s.Offset)
 	}
 	if s.Turn {
+		st.turned = s.Offset
 		st.turn(r.data)
 	}
 	st.at = s.Origin

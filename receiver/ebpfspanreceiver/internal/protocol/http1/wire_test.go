@@ -150,6 +150,10 @@ func (s *sink) checkEnded(e *protocol.Exchange) {
 	s.check(e.Request.Size >= 0 && e.Response.Size >= 0, "negative size")
 	s.check(e.Name != "", "no name")
 	s.check(e.Failed == (e.ErrorType != "") || e.ErrorType == captureEnded, "failed without error.type")
+	s.check(e.Thinning.Out == (e.Details == nil), "details of what is left out")
+	if e.Details == nil {
+		return
+	}
 	for _, a := range e.Details.AppendAttributes(nil) {
 		s.check(!a.IsInt || a.Int >= 0, "%s is %d", a.Key, a.Int)
 		s.check(strings.ToValidUTF8(a.String, "") == a.String, "%s is not UTF-8", a.Key)
