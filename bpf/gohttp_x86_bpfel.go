@@ -22,7 +22,12 @@ type GoHTTPConnection struct {
 	Direction     uint8
 	Identified    uint8
 	Closed        uint8
-	Pad           uint8
+	Role          uint8
+	Reader        uint64
+	Hidden        uint8
+	Skipped       uint8
+	Turns         uint8
+	Pad           [5]uint8
 }
 
 type GoHTTPProcess struct {

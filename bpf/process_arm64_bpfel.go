@@ -31,6 +31,8 @@ type ProcessCall struct {
 	Fd       int32
 	Action   uint16
 	Go       uint16
+	Hidden   uint32
+	Pad      uint32
 }
 
 type ProcessProcess struct {

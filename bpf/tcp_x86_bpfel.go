@@ -31,6 +31,8 @@ type TCPCall struct {
 	Fd       int32
 	Action   uint16
 	Go       uint16
+	Hidden   uint32
+	Pad      uint32
 }
 
 type TCPConnection struct {
@@ -42,7 +44,12 @@ type TCPConnection struct {
 	Direction     uint8
 	Identified    uint8
 	Closed        uint8
-	Pad           uint8
+	Role          uint8
+	Reader        uint64
+	Hidden        uint8
+	Skipped       uint8
+	Turns         uint8
+	Pad           [5]uint8
 }
 
 type TCPEvent struct {
@@ -66,7 +73,8 @@ type TCPEvent struct {
 	Family          uint8
 	Identified      uint8
 	TailLen         uint8
-	Pad             [2]uint8
+	Thinning        uint8
+	Hidden          uint8
 	Tail            [8]uint8
 	LocalAddr       [16]uint8
 	RemoteAddr      [16]uint8
@@ -90,6 +98,12 @@ type TCPScratch struct {
 	_     [4]byte
 }
 
+type TCPThinning struct {
+	_         structs.HostLayout
+	Threshold uint64
+	Active    uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -98,8 +112,11 @@ const (
 	TCPMapConnections       = "connections"
 	TCPMapEvents            = "events"
 	TCPMapLosses            = "losses"
+	TCPMapMarks             = "marks"
+	TCPMapOmissions         = "omissions"
 	TCPMapProcesses         = "processes"
 	TCPMapScratches         = "scratches"
+	TCPMapThinnings         = "thinnings"
 	TCPProgInetSockSetState = "inet_sock_set_state"
 	TCPProgSysEnter         = "sys_enter"
 	TCPProgSysExit          = "sys_exit"
@@ -163,8 +180,11 @@ type TCPMapSpecs struct {
 	Connections *ebpf.MapSpec `ebpf:"connections"`
 	Events      *ebpf.MapSpec `ebpf:"events"`
 	Losses      *ebpf.MapSpec `ebpf:"losses"`
+	Marks       *ebpf.MapSpec `ebpf:"marks"`
+	Omissions   *ebpf.MapSpec `ebpf:"omissions"`
 	Processes   *ebpf.MapSpec `ebpf:"processes"`
 	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
+	Thinnings   *ebpf.MapSpec `ebpf:"thinnings"`
 }
 
 // TCPVariableSpecs contains global variables before they are loaded into the kernel.
@@ -200,8 +220,11 @@ type TCPMaps struct {
 	Connections *ebpf.Map `ebpf:"connections"`
 	Events      *ebpf.Map `ebpf:"events"`
 	Losses      *ebpf.Map `ebpf:"losses"`
+	Marks       *ebpf.Map `ebpf:"marks"`
+	Omissions   *ebpf.Map `ebpf:"omissions"`
 	Processes   *ebpf.Map `ebpf:"processes"`
 	Scratches   *ebpf.Map `ebpf:"scratches"`
+	Thinnings   *ebpf.Map `ebpf:"thinnings"`
 }
 
 func (m *TCPMaps) Close() error {
@@ -210,8 +233,11 @@ func (m *TCPMaps) Close() error {
 		m.Connections,
 		m.Events,
 		m.Losses,
+		m.Marks,
+		m.Omissions,
 		m.Processes,
 		m.Scratches,
+		m.Thinnings,
 	)
 }
 

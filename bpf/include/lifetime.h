@@ -4,6 +4,7 @@
 
 #include "call.h"
 #include "syscalls.h"
+#include "thin.h"
 
 /* Reports who connects, and to where: sa is the user's struct sockaddr. */
 static __always_inline int connect_enter(const struct process *p, int fd, __u64 sa)
@@ -33,6 +34,8 @@ static __always_inline int connect_enter(const struct process *p, int fd, __u64 
 		__builtin_memcpy(e->remote_addr, &to.v4_or_flow, sizeof(to.v4_or_flow));
 	e->family = to.family;
 	e->remote_port = bpf_ntohs(to.port);
+	__u64 id = bpf_get_current_pid_tgid();
+	thin_thread(e, bpf_map_lookup_elem(&calls, &id));
 	bpf_ringbuf_submit(e, event_wakeup());
 	return 0;
 }
@@ -90,6 +93,7 @@ static __always_inline int close_enter(const struct process *p, int fd)
 	if (!c || c->socket != socket || c->closed)
 		return 0;
 	c->closed = 1;
+	hidden_answered(c);
 	e = event_reserve(EVENT_CLOSE);
 	if (!e)
 		return 0;
@@ -114,6 +118,7 @@ static __always_inline int state_changed(struct sock *sk, int state)
 	c = bpf_map_lookup_elem(&connections, &key);
 	if (!c)
 		return 0;
+	hidden_answered(c);
 	if (!c->closed) {
 		e = event_reserve(EVENT_CLOSE);
 		if (e) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "call.h"
+#include "thin.h"
 #include "syscalls.h"
 
 static __always_inline int send_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
@@ -13,6 +14,8 @@ static __always_inline int send_enter(__u64 id, const struct process *p, int fd,
 	struct call *call;
 
 	if (!c || !s || READ(sock, sk, __sk_common.skc_state) == TCP_SYN_SENT)
+		return 0;
+	if (c->role == ROLE_NONE)
 		return 0;
 	call = call_of(id);
 	if (!call)
@@ -29,6 +32,12 @@ static __always_inline int send_enter(__u64 id, const struct process *p, int fd,
 
 	int turn = turn_to(c, DIRECTION_SENT);
 	__u32 want = buffers_size(&b, turn_budget(c));
+	if (turn)
+		thin_turn(c, DIRECTION_SENT, call->place, &b, want, id, call);
+	if (thin_hides(c, DIRECTION_SENT)) {
+		call->action = ACTION_NONE;
+		return 0;
+	}
 	call->captured = c->captured;
 	if (want || turn) {
 		event_begin(&s->event, EVENT_SEND, id, p);
@@ -39,6 +48,7 @@ static __always_inline int send_enter(__u64 id, const struct process *p, int fd,
 		call->promised = promised;
 		c->captured += promised;
 		s->event.size = promised;
+		thin_bytes(&s->event, c, DIRECTION_SENT, call);
 		scratch_send(s, promised);
 	}
 	return 0;
@@ -62,6 +72,7 @@ static __always_inline int send_exit(__u64 id, struct call *call, __s64 ret)
 	event_connection(&s->event, c, call->place);
 	s->event.size = moved;
 	s->event.error = ret < 0 ? -ret : 0;
+	thin_bytes(&s->event, c, DIRECTION_SENT, call);
 	if (moved > call->promised)
 		payload_tail(&b, moved);
 	scratch_send(s, 0);

@@ -16,6 +16,8 @@ struct call {
 	__s32 fd;       /* where sk is 0 */
 	__u16 action;   /* enum action, ACTION_NONE when no exit is waited for */
 	__u16 go;       /* the process has goroutines */
+	__u32 hidden;   /* requests that the thread read, and that are left out and unanswered */
+	__u32 pad;
 };
 
 /*

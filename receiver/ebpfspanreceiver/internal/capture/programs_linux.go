@@ -23,6 +23,7 @@ const (
 // programs are the loaded BPF objects. They share the maps of the first one.
 type programs struct {
 	events, losses, processes, calls *ebpf.Map
+	thinnings, marks, omissions      *ebpf.Map
 	// roundTripMulti is nil where the kernel has no uprobe_multi links.
 	roundTrip, roundTripMulti *ebpf.Program
 
@@ -98,6 +99,7 @@ func (p *programs) load(options KernelOptions) error {
 	}
 	p.events, p.losses = shared["events"], shared["losses"]
 	p.processes, p.calls = shared["processes"], shared["calls"]
+	p.thinnings, p.marks, p.omissions = shared["thinnings"], shared["marks"], shared["omissions"]
 	return nil
 }
 

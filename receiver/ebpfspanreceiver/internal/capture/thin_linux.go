@@ -1,19 +1,62 @@
 package capture
 
 import (
+	"fmt"
+
+	"github.com/cilium/ebpf"
 	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
+var _ thin.Kernel = (*Kernel)(nil)
+
+// The places in the map omissions: enum omission in bpf/include/thin.h.
+const (
+	omittedRequests = iota
+	omittedConnections
+)
+
+// thinning is struct thinning in bpf/include/thin.h.
+type thinning struct {
+	Threshold, Active uint64
+}
+
 // Thin implements thin.Kernel.
-func (k *Kernel) Thin(sampling.Threshold, bool) error { return nil }
+func (k *Kernel) Thin(threshold sampling.Threshold, active bool) error {
+	t := thinning{Threshold: threshold.Unsigned()}
+	if active {
+		t.Active = 1
+	}
+	if err := k.programs.thinnings.Put(uint32(0), t); err != nil {
+		return fmt.Errorf("tell the kernel side what to leave out: %w", err)
+	}
+	return nil
+}
 
-// Mark implements thin.Kernel.
-func (k *Kernel) Mark(uint64, thin.Role) error { return nil }
+// Mark implements thin.Kernel. A mark is taken at one of the connection's next turns.
+func (k *Kernel) Mark(socket uint64, role thin.Role) error {
+	if err := k.programs.marks.Put(socket, uint8(role)); err != nil {
+		return fmt.Errorf("tell the kernel side about a connection: %w", err)
+	}
+	return nil
+}
 
-// ThinnedRequests returns how many requests the programs left out.
-func (k *Kernel) ThinnedRequests() int64 { return 0 }
+// ThinnedRequests returns how many requests the programs have left out. It may be
+// called from any goroutine.
+func (k *Kernel) ThinnedRequests() int64 { return k.omitted(omittedRequests) }
 
-// CutConnections returns how many connections the programs deliver nothing of any more.
-func (k *Kernel) CutConnections() int64 { return 0 }
+// CutConnections returns of how many connections the programs have stopped to deliver
+// anything. It may be called from any goroutine.
+func (k *Kernel) CutConnections() int64 { return k.omitted(omittedConnections) }
+
+func (k *Kernel) omitted(what uint32) (total int64) {
+	perCPU := make([]uint64, ebpf.MustPossibleCPU())
+	if k.programs.omissions.Lookup(what, &perCPU) != nil {
+		return 0
+	}
+	for _, n := range perCPU {
+		total += int64(n)
+	}
+	return total
+}

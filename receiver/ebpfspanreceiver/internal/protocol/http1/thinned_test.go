@@ -2,12 +2,14 @@ package http1
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
@@ -81,5 +83,98 @@ func TestBothEndsThinAlike(t *testing.T) {
 	for i, c := range client.sink.exchanges {
 		assert.Equal(t, protocol.Client, c.Side)
 		assert.Equal(t, c.Thinning, server.sink.exchanges[i].Thinning)
+	}
+}
+
+// Exchanges that the kernel side leaves out are no loss, at either end, and those that
+// it delivers are read as if nothing was missing.
+func TestExchangesLeftOutByTheKernelSide(t *testing.T) {
+	const post = "POST /b HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody"
+	for _, requests := range []conn.Direction{conn.Sent, conn.Received} {
+		for name, responses := range map[string]struct {
+			text    string
+			payload int
+		}{
+			"whole":      {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", everything},
+			"long":       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: " + strings.Repeat("x", 100) + "\r\n\r\nok", 64},
+			"lost chunk": {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: " + strings.Repeat("x", 100) + "\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 64},
+		} {
+			f := newFixture(t, responses.payload)
+			const n = 20
+			place := uint64(0)
+			var places []uint64
+			for i := range n {
+				places = append(places, place)
+				f.move(requests, post)
+				f.move(requests.Opposite(), responses.text)
+				place += uint64(len(post))
+				for range i % 3 {
+					f.leave(requests, 60)
+					f.leave(requests.Opposite(), 200)
+					place += 60
+				}
+			}
+			require.Len(t, f.sink.exchanges, n, name)
+			f.close(conn.Forgotten)
+			for i, e := range f.sink.exchanges {
+				assert.Equal(t, places[i], e.Place, name)
+				assert.Equal(t, "/b", value(e, "url.path"), name)
+				assert.Equal(t, "200", value(e, "http.response.status_code"), name)
+				assert.True(t, e.Request.Complete, name)
+				if i < n-1 {
+					assert.Empty(t, e.ErrorType, name)
+				}
+			}
+			lost := f.lost()
+			delete(lost, "head_too_long")
+			assert.Empty(t, lost, name)
+		}
+	}
+}
+
+// A client that sends its next request before it has the whole response makes the
+// kernel side leave out the rest of it: that exchange is ended and counted, and the
+// next one is right.
+func TestAResponseCutByALeftOutRequest(t *testing.T) {
+	f := newFixture(t, everything)
+	f.received(get)
+	f.sent("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nthe first part")
+	f.leave(conn.Received, 50)
+	f.leave(conn.Sent, 986+40)
+	f.received("GET /next HTTP/1.1\r\n\r\n")
+	f.sent(ok)
+	require.Len(t, f.sink.exchanges, 2)
+	require.Zero(t, f.sink.open())
+	first, next := f.sink.exchanges[0], f.sink.exchanges[1]
+	assert.False(t, first.Response.Complete)
+	assert.Equal(t, map[string]int64{"stream_gap": 1}, f.lost())
+	assert.True(t, next.Response.Complete)
+	assert.Equal(t, "/next", value(next, "url.path"))
+	f.close(conn.Closed)
+}
+
+// The kernel side is told of a connection only where each of its turns was a request.
+func TestRegularConnections(t *testing.T) {
+	for name, c := range map[string]struct {
+		play func(f *fixture)
+		want bool
+	}{
+		"one":       {func(f *fixture) { f.received(get) }, false},
+		"kept":      {func(f *fixture) { f.received(get); f.sent(ok); f.received(get) }, true},
+		"pipelined": {func(f *fixture) { f.received(get + get); f.sent(ok + ok); f.received(get) }, false},
+		"overlapping": {func(f *fixture) {
+			f.received(get)
+			f.sent(ok[:20])
+			f.received(get)
+			f.sent(ok[20:] + ok)
+			f.received(get)
+		}, false},
+		"behind a newline": {func(f *fixture) { f.received(get); f.sent(ok); f.received("\r\n" + get) }, false},
+	} {
+		f := newFixture(t, everything)
+		c.play(f)
+		p := f.parser.(*parser)
+		last := f.sink.exchanges[len(f.sink.exchanges)-1]
+		assert.Equal(t, c.want, !p.pipelined && last.Place > 0, name)
 	}
 }
