@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -51,6 +52,8 @@ type Kernel struct {
 	reader *ringbuf.Reader
 	clock  clock
 	lost   []uint64
+	// omissions are the last figures of the map of that name.
+	omissions [omissions]atomic.Int64
 }
 
 // NewKernel loads and attaches the programs. No process but those that

@@ -15,6 +15,7 @@ var _ thin.Kernel = (*Kernel)(nil)
 const (
 	omittedRequests = iota
 	omittedConnections
+	omissions
 )
 
 // thinning is struct thinning in bpf/include/thin.h.
@@ -53,10 +54,11 @@ func (k *Kernel) CutConnections() int64 { return k.omitted(omittedConnections) }
 func (k *Kernel) omitted(what uint32) (total int64) {
 	perCPU := make([]uint64, ebpf.MustPossibleCPU())
 	if k.programs.omissions.Lookup(what, &perCPU) != nil {
-		return 0
+		return k.omissions[what].Load() // after Close
 	}
 	for _, n := range perCPU {
 		total += int64(n)
 	}
+	k.omissions[what].Store(total)
 	return total
 }

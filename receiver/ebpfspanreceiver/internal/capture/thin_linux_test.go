@@ -24,7 +24,7 @@ func TestThinningLayout(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, unsafe.Sizeof(thinning{}), spec.Maps["thinnings"].ValueSize)
 	assert.EqualValues(t, unsafe.Sizeof(thin.None), spec.Maps["marks"].ValueSize)
-	assert.EqualValues(t, omittedConnections+1, spec.Maps["omissions"].MaxEntries)
+	assert.EqualValues(t, omissions, spec.Maps["omissions"].MaxEntries)
 	assert.Equal(t, ebpf.LRUHash, spec.Maps["marks"].Type)
 }
 
