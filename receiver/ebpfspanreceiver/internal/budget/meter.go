@@ -6,12 +6,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// window is how long the kernel measures its BPF programs in each interval. While it
-// does, each of their runs costs some tens of nanoseconds more.
-const window = 50 * time.Millisecond
-
-// weight is that of one window in the average of the programs' run time.
-const weight = 0.3
+const (
+	// window is how long the kernel measures its BPF programs, in one of so many
+	// measurements. While it does, each run of any program on the host costs some
+	// tens of nanoseconds more; to begin and end it costs milliseconds, because the
+	// kernel rewrites its own code (kernel/bpf/syscall.c, bpf_stats_enabled_key).
+	window       = 200 * time.Millisecond
+	measurements = 5
+	// weight is that of one window in the average of the programs' run time.
+	weight = 0.6
+)
 
 // Programs are the BPF programs.
 type Programs interface {
@@ -28,6 +32,7 @@ type ProcessMeter struct {
 	// average is that of the programs' cores.
 	average  float64
 	measured bool
+	calls    int
 
 	last    time.Duration
 	instant time.Time
@@ -60,6 +65,10 @@ func (m *ProcessMeter) Measure() (Use, error) {
 }
 
 func (m *ProcessMeter) measurePrograms() {
+	m.calls++
+	if m.calls%measurements != 1 {
+		return
+	}
 	cores, err := m.programs.RunTime(window)
 	switch {
 	case err == nil && !m.measured:

@@ -35,16 +35,21 @@ func TestProcessMeter(t *testing.T) {
 	assert.Greater(t, use.Resident, float64(1<<20))
 	assert.Less(t, use.Resident, float64(1<<40))
 	p.cores = 0
+	for range measurements - 1 {
+		use, err = m.Measure()
+		require.NoError(t, err)
+		assert.GreaterOrEqual(t, use.Cores, 10.0, "it is not asked each time")
+	}
 	use, err = m.Measure()
 	require.NoError(t, err)
-	assert.Greater(t, use.Cores, 6.9, "it is averaged")
+	assert.GreaterOrEqual(t, use.Cores, 4.0, "it is averaged")
 }
 
 func TestProgramsThatCannotBeMeasuredAreLeftOut(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	m, err := NewProcessMeter(&programs{cores: 10, err: errors.New("not permitted")}, zap.New(core))
 	require.NoError(t, err)
-	for range 3 {
+	for range 2*measurements + 1 {
 		spin(5 * time.Millisecond)
 		use, err := m.Measure()
 		require.NoError(t, err)

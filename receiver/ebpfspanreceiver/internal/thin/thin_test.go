@@ -158,7 +158,7 @@ func TestBothEndsDecideAlikeWhileTheRatioChanges(t *testing.T) {
 func TestTheKernelSideIsNeverStricter(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	w := newWorld()
-	for range 2000 {
+	for range 300 {
 		w.Aim(1 / float64(1+random.IntN(40)))
 		for range random.IntN(400) {
 			w.pass(20 * time.Millisecond)
