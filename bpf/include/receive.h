@@ -17,7 +17,7 @@ static __always_inline int receive_enter(__u64 id, const struct process *p, int 
 	c = connection_of(file_of(fd), &sk);
 	if (!c)
 		return 0;
-	if (c->role == ROLE_NONE)
+	if (c->role == ROLE_NONE || thin_response(c, DIRECTION_RECEIVED))
 		return 0;
 	call = call_of(id);
 	if (!call)

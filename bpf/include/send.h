@@ -15,7 +15,7 @@ static __always_inline int send_enter(__u64 id, const struct process *p, int fd,
 
 	if (!c || !s || READ(sock, sk, __sk_common.skc_state) == TCP_SYN_SENT)
 		return 0;
-	if (c->role == ROLE_NONE)
+	if (c->role == ROLE_NONE || thin_response(c, DIRECTION_SENT))
 		return 0;
 	call = call_of(id);
 	if (!call)

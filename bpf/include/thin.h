@@ -168,6 +168,21 @@ static __always_inline void thin_turn(struct connection *c, __u8 direction, __u6
 	}
 }
 
+/*
+ * Whether a call in a direction can only move a part of a response that is left out,
+ * so that nothing of it is needed. It counts as that response's turn even if it moves no byte.
+ */
+static __always_inline int thin_response(struct connection *c, __u8 direction)
+{
+	if (!c->hidden || direction == (c->role == ROLE_CLIENT ? DIRECTION_SENT : DIRECTION_RECEIVED))
+		return 0;
+	hidden_answered(c);
+	c->direction = direction;
+	c->captured = 0;
+	c->skipped |= direction;
+	return 1;
+}
+
 /* Whether what moves in a direction is left out. */
 static __always_inline int thin_hides(struct connection *c, __u8 direction)
 {
