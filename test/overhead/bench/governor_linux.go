@@ -21,11 +21,13 @@ import (
 // generator are traced, both ends of each request.
 type governorFigures struct {
 	RequestsPerSecond float64 `json:"rps"`
-	// Full is what the agent and its BPF programs use without a bound, in cores, Budget a
-	// fifth of that, and Cores what they use with that budget, in the second half of the time.
-	Full   float64 `json:"full_cores"`
-	Budget float64 `json:"budget_cores"`
-	Cores  float64 `json:"cores"`
+	// Full is what the agent and its BPF programs use without a bound, in cores,
+	// FullPrograms the programs' part of that. Budget is Full divided by the flag -overload, and
+	// Cores what they use with that budget, in the second half of the time.
+	Full         float64 `json:"full_cores"`
+	FullPrograms float64 `json:"full_programs_cores"`
+	Budget       float64 `json:"budget_cores"`
+	Cores        float64 `json:"cores"`
 	// OfBudget is Cores divided by Budget, Programs the BPF programs' part of Cores.
 	OfBudget float64 `json:"cores_of_budget"`
 	Programs float64 `json:"programs_cores"`
@@ -44,12 +46,11 @@ type governorFigures struct {
 
 // Parts of the governor phase.
 const (
-	overload  = 5
 	fullTime  = 12 * time.Second
 	worstTime = 10 * time.Second
 )
 
-// govern finds out what tracing a load costs, and repeats it with a fifth as a budget.
+// govern finds out what tracing a load costs, and repeats it with a part of that as its budget.
 func (o *options) govern(ctx context.Context) (f *governorFigures, err error) {
 	s, err := startServer("nginx")
 	if err != nil {
@@ -62,10 +63,10 @@ func (o *options) govern(ctx context.Context) (f *governorFigures, err error) {
 	}
 	defer stop()
 	f = &governorFigures{}
-	if f.Full, err = o.ungoverned(ctx, s); err != nil {
+	if f.Full, f.FullPrograms, err = o.ungoverned(ctx, s); err != nil {
 		return nil, err
 	}
-	f.Budget = f.Full / overload
+	f.Budget = f.Full / o.overload
 	return f, o.governed(ctx, s, f)
 }
 
@@ -75,20 +76,20 @@ func governedReceiver(s *server, cores float64) string {
 		list(append(s.pids(), os.Getpid())), cores/float64(runtime.NumCPU())*100)
 }
 
-// ungoverned returns the cores that the agent and its programs use under the load.
-func (o *options) ungoverned(ctx context.Context, s *server) (cores float64, err error) {
+// ungoverned returns the cores that the agent and its programs use under the load, and the programs' part.
+func (o *options) ungoverned(ctx context.Context, s *server) (cores, programs float64, err error) {
 	a := &attached{}
 	defer func() { err = errors.Join(err, a.detach()) }()
 	if err := a.startAgent(o.binary, governedReceiver(s, float64(runtime.NumCPU())), "debug: {verbosity: basic}"); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	uses, _, err := o.watch(ctx, s, a, fullTime)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	all := between(uses[len(uses)/4], uses[len(uses)-1])
 	progress("governor: without a bound %.3f cores", all.cores)
-	return all.cores, nil
+	return all.cores, all.programCores, nil
 }
 
 // governed measures the agent with its budget, and looks at its spans.
@@ -264,8 +265,8 @@ func readBatch(from io.Reader) (ptrace.Traces, error) {
 }
 
 func (f *governorFigures) print(w io.Writer) {
-	fmt.Fprintf(w, "\ngovernor: %.0f requests/s, both ends traced: %.3f cores without a bound; budget %.3f, used %.3f (%.2f of it, at most %.2f in 10 s; BPF %.3f), "+
+	fmt.Fprintf(w, "\ngovernor: %.0f requests/s, both ends traced: %.3f cores without a bound (BPF %.3f); budget %.3f, used %.3f (%.2f of it, at most %.2f in 10 s; BPF %.3f), "+
 		"%d of %d requests kept (%.4f at the end), %d with one end only; ends left out: %.0f in the kernel, %.0f in the receiver%s\n",
-		f.RequestsPerSecond, f.Full, f.Budget, f.Cores, f.OfBudget, f.Worst, f.Programs,
+		f.RequestsPerSecond, f.Full, f.FullPrograms, f.Budget, f.Cores, f.OfBudget, f.Worst, f.Programs,
 		f.Kept, f.Requests, f.Ratio, f.Halves, f.InKernel, f.Outside, printLost(f.Lost))
 }

@@ -29,6 +29,7 @@ type options struct {
 	rate           float64
 	steady         time.Duration
 	governor       time.Duration
+	overload       float64
 }
 
 // report is what is written.
@@ -46,7 +47,7 @@ type report struct {
 
 	// Agent is the agent at a steady rate.
 	Agent *steadyFigures `json:"agent,omitempty"`
-	// Governor is the agent with a budget of a fifth of what it would use.
+	// Governor is the agent with a budget of a part of what it would use.
 	Governor *governorFigures `json:"governor,omitempty"`
 	// Unexplained counts requests for which there is neither a span nor a counted loss, and
 	// spans beyond the requests, over all runs.
@@ -65,6 +66,7 @@ func main() {
 	flag.Float64Var(&o.rate, "rate", 20_000, "requests per second of the steady phase; 0 leaves it out")
 	flag.DurationVar(&o.steady, "steady", 20*time.Second, "length of the steady phase")
 	flag.DurationVar(&o.governor, "governor", time.Minute, "length of the governor phase; 0 leaves it out")
+	flag.Float64Var(&o.overload, "overload", 5, "how many times its budget the agent would use in the governor phase")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := o.run(ctx)
