@@ -23,6 +23,12 @@ type GoHTTPConnection struct {
 	Identified    uint8
 	Closed        uint8
 	IsUnix        uint8
+	Reader        uint64
+	Role          uint8
+	Hidden        uint8
+	Skipped       uint8
+	Turns         uint8
+	Pad           [4]uint8
 }
 
 type GoHTTPProcess struct {

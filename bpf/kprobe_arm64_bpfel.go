@@ -33,6 +33,8 @@ type KprobeCall struct {
 	IsUnix   uint8
 	Go       uint8
 	Opening  uint8
+	Hidden   uint32
+	Pad      uint32
 }
 
 type KprobeConnection struct {
@@ -45,6 +47,12 @@ type KprobeConnection struct {
 	Identified    uint8
 	Closed        uint8
 	IsUnix        uint8
+	Reader        uint64
+	Role          uint8
+	Hidden        uint8
+	Skipped       uint8
+	Turns         uint8
+	Pad           [4]uint8
 }
 
 type KprobeProcess struct {
@@ -80,7 +88,8 @@ type KprobeScratch struct {
 		Family          uint8
 		Identified      uint8
 		TailLen         uint8
-		Pad             [2]uint8
+		Thinning        uint8
+		Hidden          uint8
 		Tail            [8]uint8
 		LocalAddr       [16]uint8
 		RemoteAddr      [16]uint8
@@ -88,6 +97,12 @@ type KprobeScratch struct {
 	Data [32768]uint8
 	Sent uint32
 	_    [4]byte
+}
+
+type KprobeThinning struct {
+	_         structs.HostLayout
+	Threshold uint64
+	Active    uint64
 }
 
 type KprobeUnixStream struct {
@@ -104,8 +119,11 @@ const (
 	KprobeMapConnections          = "connections"
 	KprobeMapEvents               = "events"
 	KprobeMapLosses               = "losses"
+	KprobeMapMarks                = "marks"
+	KprobeMapOmissions            = "omissions"
 	KprobeMapProcesses            = "processes"
 	KprobeMapScratches            = "scratches"
+	KprobeMapThinnings            = "thinnings"
 	KprobeMapUnixStreams          = "unix_streams"
 	KprobeProgInetAcceptEnter     = "inet_accept_enter"
 	KprobeProgInetAcceptExit      = "inet_accept_exit"
@@ -199,8 +217,11 @@ type KprobeMapSpecs struct {
 	Connections *ebpf.MapSpec `ebpf:"connections"`
 	Events      *ebpf.MapSpec `ebpf:"events"`
 	Losses      *ebpf.MapSpec `ebpf:"losses"`
+	Marks       *ebpf.MapSpec `ebpf:"marks"`
+	Omissions   *ebpf.MapSpec `ebpf:"omissions"`
 	Processes   *ebpf.MapSpec `ebpf:"processes"`
 	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
+	Thinnings   *ebpf.MapSpec `ebpf:"thinnings"`
 	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
@@ -240,8 +261,11 @@ type KprobeMaps struct {
 	Connections *ebpf.Map `ebpf:"connections"`
 	Events      *ebpf.Map `ebpf:"events"`
 	Losses      *ebpf.Map `ebpf:"losses"`
+	Marks       *ebpf.Map `ebpf:"marks"`
+	Omissions   *ebpf.Map `ebpf:"omissions"`
 	Processes   *ebpf.Map `ebpf:"processes"`
 	Scratches   *ebpf.Map `ebpf:"scratches"`
+	Thinnings   *ebpf.Map `ebpf:"thinnings"`
 	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
 }
 
@@ -251,8 +275,11 @@ func (m *KprobeMaps) Close() error {
 		m.Connections,
 		m.Events,
 		m.Losses,
+		m.Marks,
+		m.Omissions,
 		m.Processes,
 		m.Scratches,
+		m.Thinnings,
 		m.UnixStreams,
 	)
 }

@@ -33,6 +33,8 @@ type ProcessCall struct {
 	IsUnix   uint8
 	Go       uint8
 	Opening  uint8
+	Hidden   uint32
+	Pad      uint32
 }
 
 type ProcessProcess struct {

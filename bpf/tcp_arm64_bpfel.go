@@ -33,6 +33,8 @@ type TCPCall struct {
 	IsUnix   uint8
 	Go       uint8
 	Opening  uint8
+	Hidden   uint32
+	Pad      uint32
 }
 
 type TCPConnection struct {
@@ -45,6 +47,12 @@ type TCPConnection struct {
 	Identified    uint8
 	Closed        uint8
 	IsUnix        uint8
+	Reader        uint64
+	Role          uint8
+	Hidden        uint8
+	Skipped       uint8
+	Turns         uint8
+	Pad           [4]uint8
 }
 
 type TCPEvent struct {
@@ -68,7 +76,8 @@ type TCPEvent struct {
 	Family          uint8
 	Identified      uint8
 	TailLen         uint8
-	Pad             [2]uint8
+	Thinning        uint8
+	Hidden          uint8
 	Tail            [8]uint8
 	LocalAddr       [16]uint8
 	RemoteAddr      [16]uint8
@@ -92,6 +101,12 @@ type TCPScratch struct {
 	_     [4]byte
 }
 
+type TCPThinning struct {
+	_         structs.HostLayout
+	Threshold uint64
+	Active    uint64
+}
+
 type TCPUnixStream struct {
 	_       structs.HostLayout
 	Written uint64
@@ -106,8 +121,11 @@ const (
 	TCPMapConnections           = "connections"
 	TCPMapEvents                = "events"
 	TCPMapLosses                = "losses"
+	TCPMapMarks                 = "marks"
+	TCPMapOmissions             = "omissions"
 	TCPMapProcesses             = "processes"
 	TCPMapScratches             = "scratches"
+	TCPMapThinnings             = "thinnings"
 	TCPMapUnixStreams           = "unix_streams"
 	TCPProgInetSockSetState     = "inet_sock_set_state"
 	TCPProgIoUringSubmitReq     = "io_uring_submit_req"
@@ -179,8 +197,11 @@ type TCPMapSpecs struct {
 	Connections *ebpf.MapSpec `ebpf:"connections"`
 	Events      *ebpf.MapSpec `ebpf:"events"`
 	Losses      *ebpf.MapSpec `ebpf:"losses"`
+	Marks       *ebpf.MapSpec `ebpf:"marks"`
+	Omissions   *ebpf.MapSpec `ebpf:"omissions"`
 	Processes   *ebpf.MapSpec `ebpf:"processes"`
 	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
+	Thinnings   *ebpf.MapSpec `ebpf:"thinnings"`
 	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
@@ -220,8 +241,11 @@ type TCPMaps struct {
 	Connections *ebpf.Map `ebpf:"connections"`
 	Events      *ebpf.Map `ebpf:"events"`
 	Losses      *ebpf.Map `ebpf:"losses"`
+	Marks       *ebpf.Map `ebpf:"marks"`
+	Omissions   *ebpf.Map `ebpf:"omissions"`
 	Processes   *ebpf.Map `ebpf:"processes"`
 	Scratches   *ebpf.Map `ebpf:"scratches"`
+	Thinnings   *ebpf.Map `ebpf:"thinnings"`
 	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
 }
 
@@ -231,8 +255,11 @@ func (m *TCPMaps) Close() error {
 		m.Connections,
 		m.Events,
 		m.Losses,
+		m.Marks,
+		m.Omissions,
 		m.Processes,
 		m.Scratches,
+		m.Thinnings,
 		m.UnixStreams,
 	)
 }

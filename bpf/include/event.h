@@ -26,6 +26,10 @@ enum event_kind {
 
 #define TAIL_SIZE 8
 
+/* event.thinning */
+#define EVENT_THINNING (1 << 0) /* requests are left out at this time */
+#define EVENT_SKIPPED (1 << 1)  /* of this connection's bytes some before these are left out */
+
 struct event {
 	__u64 time; /* CLOCK_MONOTONIC */
 	__u32 pid;
@@ -46,7 +50,8 @@ struct event {
 	__u8 family; /* 0: no addresses; else AF_INET, AF_INET6 or AF_UNIX, which has none here */
 	__u8 identified; /* first_sent and first_received are set */
 	__u8 tail_len;
-	__u8 pad[2];
+	__u8 thinning; /* EVENT_THINNING, EVENT_SKIPPED */
+	__u8 hidden;   /* requests that the thread read and that are left out, up to 255 */
 	__u8 tail[TAIL_SIZE];
 	__u8 local_addr[16];
 	__u8 remote_addr[16];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "call.h"
+#include "thin.h"
 
 /* Reads so much of a struct sockaddr as lies at sa, in the kernel's or the process's memory. */
 static __always_inline void sockaddr_read(void *to, __u32 size, __u64 sa)
@@ -38,6 +39,8 @@ static __always_inline int connect_begin(const struct process *p, __u64 socket, 
 		__builtin_memcpy(e->remote_addr, &to.v4_or_flow, sizeof(to.v4_or_flow));
 	e->family = to.family;
 	e->remote_port = bpf_ntohs(to.port);
+	__u64 id = bpf_get_current_pid_tgid();
+	thin_thread(e, bpf_map_lookup_elem(&calls, &id));
 	bpf_ringbuf_submit(e, event_wakeup());
 	return 0;
 }
@@ -79,6 +82,7 @@ static __always_inline int close_begin(const struct process *p, struct connectio
 	if (c->closed)
 		return 0;
 	c->closed = 1;
+	hidden_answered(c);
 	e = event_reserve(EVENT_CLOSE);
 	if (!e)
 		return 0;
@@ -129,6 +133,7 @@ static __always_inline int state_changed(struct sock *sk, int state)
 	/* What was received can still be read, and its reader will see the end. */
 	if (is_held(sk) && has_unread(sk))
 		return 0;
+	hidden_answered(c);
 	if (!c->closed) {
 		e = event_reserve(EVENT_CLOSE);
 		if (e) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "call.h"
+#include "thin.h"
 
 static __always_inline int receive_begin(__u64 id, const struct process *p, struct sock *sk, struct connection *c,
 					 struct buffers b, __u64 messages)
@@ -10,6 +11,8 @@ static __always_inline int receive_begin(__u64 id, const struct process *p, stru
 	struct call *call;
 
 	if (!c)
+		return 0;
+	if (c->role == ROLE_NONE || thin_response(c, DIRECTION_RECEIVED))
 		return 0;
 	call = call_of(id);
 	if (!call)
@@ -70,12 +73,17 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 	struct scratch *s = scratch_get(room);
 	if (!c || c->socket != call->socket || !s)
 		return 0;
+	int turn = moved && turn_to(c, DIRECTION_RECEIVED);
+	if (turn)
+		thin_turn(c, DIRECTION_RECEIVED, call->place, &b, moved, id, call);
+	if (moved && thin_hides(c, DIRECTION_RECEIVED))
+		return 0;
 	__u32 payload = 0;
 	event_begin(&s->event, EVENT_RECEIVE, id, call_process(id, call));
 	s->event.error = ret < 0 ? -ret : 0;
 	s->event.size = moved;
 	if (moved) {
-		if (turn_to(c, DIRECTION_RECEIVED))
+		if (turn)
 			addresses_read(&s->event, (struct sock *)key);
 		__u32 budget = turn_budget(c);
 		payload = payload_head(room, &b, moved < budget ? moved : budget);
@@ -84,6 +92,7 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 			payload_tail(room, &b, moved);
 	}
 	event_connection(&s->event, c, call->place);
+	thin_bytes(&s->event, c, DIRECTION_RECEIVED, call);
 	scratch_send(s, payload);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "opening.h"
+#include "thin.h"
 
 static __always_inline int send_begin(__u32 room, __u64 id, const struct process *p, struct sock *sk,
 				      struct connection *c, struct buffers b, __u64 messages)
@@ -11,6 +12,8 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 	struct call *call;
 
 	if (!c || !s)
+		return 0;
+	if (c->role == ROLE_NONE || thin_response(c, DIRECTION_SENT))
 		return 0;
 	call = call_of(id);
 	if (!call)
@@ -31,6 +34,12 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 
 	int turn = turn_to(c, DIRECTION_SENT);
 	__u32 want = buffers_size(&b, turn_budget(c));
+	if (turn)
+		thin_turn(c, DIRECTION_SENT, call->place, &b, want, id, call);
+	if (thin_hides(c, DIRECTION_SENT)) {
+		call->action = ACTION_NONE;
+		return 0;
+	}
 	call->captured = c->captured;
 	if (want || turn) {
 		event_begin(&s->event, EVENT_SEND, id, p);
@@ -41,6 +50,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 		call->promised = promised;
 		c->captured += promised;
 		s->event.size = promised;
+		thin_bytes(&s->event, c, DIRECTION_SENT, call);
 		scratch_send(s, promised);
 	}
 	return 0;
@@ -69,6 +79,7 @@ static __always_inline int send_end(__u32 room, __u64 id, struct call *call, __s
 	__u32 want = call->opening ? opening_end(call, c, &s->event, moved) : 0;
 	__u32 payload = payload_head(room, &b, want);
 	c->captured += payload;
+	thin_bytes(&s->event, c, DIRECTION_SENT, call);
 	if (moved > call->promised + payload)
 		payload_tail(room, &b, moved);
 	scratch_send(s, payload);

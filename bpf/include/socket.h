@@ -25,6 +25,12 @@ struct connection {
 	__u8 identified;
 	__u8 closed; /* a close was reported */
 	__u8 is_unix; /* else TCP */
+	__u64 reader; /* who read the request that is left out, until it is answered */
+	__u8 role;    /* enum role in thin.h */
+	__u8 hidden;  /* the request of now and its response are left out */
+	__u8 skipped; /* the directions in which bytes were left out, until that was told */
+	__u8 turns;   /* counts them while the role is not known */
+	__u8 pad[4];
 };
 
 struct {

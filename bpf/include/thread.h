@@ -28,6 +28,8 @@ struct call {
 	__u8 is_unix;   /* the socket is a Unix one */
 	__u8 go;        /* the process has goroutines */
 	__u8 opening;   /* sends: the connection is opened in the call */
+	__u32 hidden;   /* requests that the thread read, and that are left out and unanswered */
+	__u32 pad;
 };
 
 /*

@@ -74,6 +74,8 @@ type Config struct {
 	Causality CausalityConfig `mapstructure:"causality"`
 	// HTTP configures what spans tell of HTTP messages.
 	HTTP HTTPConfig `mapstructure:"http"`
+	// Budget bounds what capture may cost.
+	Budget BudgetConfig `mapstructure:"budget"`
 	// FlushInterval is how long a finished span may wait for company.
 	FlushInterval time.Duration `mapstructure:"flush_interval"`
 }
@@ -129,6 +131,7 @@ func (c *Config) Validate() error {
 		oneOf("error_mode", c.ErrorMode, errorModePropagate, errorModeIgnore),
 		c.Causality.validate(),
 		c.HTTP.validate(),
+		c.Budget.validate(),
 		atLeastMillisecond("flush_interval", c.FlushInterval),
 	)
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -38,6 +39,12 @@ func TestConfigErrorsNameKeyValueAndCure(t *testing.T) {
 		"confidence":          {func(c *Config) { c.Causality.MinConfidence = 1.5 }, []string{"causality::min_confidence", "1.5", "0 to 1"}},
 		"confidence NaN":      {func(c *Config) { c.Causality.MinConfidence = math.NaN() }, []string{"causality::min_confidence", "NaN", "0 to 1"}},
 		"strategy":            {func(c *Config) { c.Capture.Strategy = "ptrace" }, []string{"capture::strategy", `"ptrace"`, "auto, fentry, kprobe, tracepoint"}},
+		"budget unit":         {func(c *Config) { c.Budget.CPU = "2" }, []string{"budget::cpu", `"2"`, "2%"}},
+		"budget nothing":      {func(c *Config) { c.Budget.CPU = "0%" }, []string{"budget::cpu", `"0%"`, "more than 0%"}},
+		"budget too much":     {func(c *Config) { c.Budget.CPU = "101%" }, []string{"budget::cpu", `"101%"`, "100%"}},
+		"budget NaN":          {func(c *Config) { c.Budget.CPU = "NaN%" }, []string{"budget::cpu", `"NaN%"`, "100%"}},
+		"budget tiny":         {func(c *Config) { c.Budget.Memory = "200" }, []string{"budget::memory", `"200"`, "64MiB", "200MiB"}},
+		"budget no number":    {func(c *Config) { c.Budget.Memory = "much" }, []string{"budget::memory", `"much"`, "200MiB"}},
 		"replay missing":      {func(c *Config) { c.Replay = "/nowhere/r.jsonl" }, []string{"replay", "/nowhere/r.jsonl", "path of a recording"}},
 		"replay folder":       {func(c *Config) { c.Replay = t.TempDir() }, []string{"replay", "not a file"}},
 		"record without dir":  {func(c *Config) { c.Record = "/nowhere/r.jsonl" }, []string{"record", "/nowhere", "create"}},
@@ -54,4 +61,17 @@ func TestConfigErrorsNameKeyValueAndCure(t *testing.T) {
 		}
 		assert.NotContains(t, err.Error(), "\n", name)
 	}
+}
+
+func TestBudgetLimits(t *testing.T) {
+	config := createDefaultConfig().(*Config)
+	limits, err := config.Budget.limits()
+	require.NoError(t, err)
+	assert.Zero(t, limits, "no bound by default")
+	config.Budget = BudgetConfig{CPU: "2.5%", Memory: "200MiB"}
+	require.NoError(t, config.Validate())
+	limits, err = config.Budget.limits()
+	require.NoError(t, err)
+	assert.InDelta(t, 0.025*float64(runtime.NumCPU()), limits.Cores, 1e-9)
+	assert.InDelta(t, 200<<20, limits.Resident, 0)
 }

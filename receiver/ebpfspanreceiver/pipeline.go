@@ -15,6 +15,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/registry"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
 const (
@@ -31,6 +32,7 @@ type pipeline struct {
 	ladder   *causality.Ladder
 	builder  *span.Builder
 	recorder *capture.Recorder
+	thinner  *thin.Thinner
 	logger   *zap.Logger
 	// emit takes finished batches.
 	emit func(ptrace.Traces)
@@ -45,19 +47,27 @@ type pipeline struct {
 type stats struct {
 	losses                                    loss.Counts
 	events, connections, processes, undecided atomic.Int64
+	// governing is nil where no capture runs.
+	governing atomic.Pointer[governing]
 }
 
 func newPipeline(
-	config *Config, options span.Options, recorder *capture.Recorder, s *stats, logger *zap.Logger, emit func(ptrace.Traces),
+	config *Config, options span.Options, recorder *capture.Recorder, thinner *thin.Thinner,
+	s *stats, logger *zap.Logger, emit func(ptrace.Traces),
 ) *pipeline {
 	builder := span.NewBuilder(options)
 	ladder := causality.NewLadder(builder, config.Causality.MaxWait, &s.losses)
-	protocols := registry.All(registry.Options{HTTP1: http1.Options{Query: config.HTTP.query()}}, &s.losses)
+	protocols := registry.All(registry.Options{
+		HTTP1: http1.Options{Query: config.HTTP.query(), Thinner: thinner},
+	}, &s.losses)
+	demux := protocol.New(protocols, ladder, &s.losses)
+	demux.Thinner = thinner
 	return &pipeline{
-		table:         conn.NewTable(protocol.New(protocols, ladder, &s.losses), &s.losses),
+		table:         conn.NewTable(demux, &s.losses),
 		ladder:        ladder,
 		builder:       builder,
 		recorder:      recorder,
+		thinner:       thinner,
 		logger:        logger,
 		emit:          emit,
 		flushInterval: config.FlushInterval.Nanoseconds(),
@@ -101,6 +111,7 @@ func (p *pipeline) exited(e *capture.Event) {
 // tick lets the stages do what is due, and hands over finished spans.
 func (p *pipeline) tick(now int64) {
 	p.lastTick = now
+	p.thinner.Tick(now)
 	p.table.Tick(now)
 	p.stats.connections.Store(int64(p.table.Len()))
 	p.stats.processes.Store(int64(len(p.processes)))

@@ -19,7 +19,7 @@ type testPipeline struct {
 func newTestPipeline(t *testing.T) *testPipeline {
 	t.Helper()
 	p := &testPipeline{}
-	p.pipeline = newPipeline(createDefaultConfig().(*Config), span.Options{}, nil, &stats{}, zap.NewNop(),
+	p.pipeline = newPipeline(createDefaultConfig().(*Config), span.Options{}, nil, nil, &stats{}, zap.NewNop(),
 		func(batch ptrace.Traces) { p.spans += batch.SpanCount() })
 	return p
 }

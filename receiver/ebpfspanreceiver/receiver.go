@@ -18,6 +18,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover/pods"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/metadata"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
 // pendingBatches is how many finished batches may wait for the next consumer.
@@ -96,7 +97,7 @@ func (r *spanReceiver) openReplay() (runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
-	p := r.pipeline(nil, discover.Host{})
+	p := r.pipeline(nil, nil, discover.Host{})
 	return func(ctx context.Context) error {
 		err := recording.Run(ctx, p.event)
 		p.finish()
@@ -152,13 +153,19 @@ func (r *spanReceiver) openKernel(ctx context.Context) (_ runner, err error) {
 			return nil, fmt.Errorf("record: %w", err)
 		}
 	}
-	p := r.pipeline(recorder, host)
+	g, err := r.govern(kernel)
+	if err != nil {
+		return nil, err
+	}
+	p := r.pipeline(recorder, g.thinner, host)
 	if err := stage.Scan(p.event); err != nil {
 		p.closeRecorder()
 		return nil, fmt.Errorf("find the running processes: %w", err)
 	}
 	return func(ctx context.Context) error {
+		stop := g.start(ctx)
 		err := kernel.Run(ctx, func(e *capture.Event) { stage.Event(e, p.event) })
+		stop()
 		p.finish()
 		closePods()
 		return errors.Join(err, kernel.Close())
@@ -178,14 +185,14 @@ func (r *spanReceiver) watchPods(ctx context.Context, selection *discover.Select
 	return w, w.Close, nil
 }
 
-func (r *spanReceiver) pipeline(recorder *capture.Recorder, host discover.Host) *pipeline {
+func (r *spanReceiver) pipeline(recorder *capture.Recorder, thinner *thin.Thinner, host discover.Host) *pipeline {
 	return newPipeline(r.config, span.Options{
 		ScopeName:     metadata.ScopeName,
 		ScopeVersion:  r.settings.BuildInfo.Version,
 		HostName:      host.Name,
 		HostID:        host.ID,
 		MinConfidence: r.config.Causality.MinConfidence,
-	}, recorder, &r.stats, r.settings.Logger, func(batch ptrace.Traces) { r.batches <- batch })
+	}, recorder, thinner, &r.stats, r.settings.Logger, func(batch ptrace.Traces) { r.batches <- batch })
 }
 
 // Shutdown implements component.Component: what is under way is ended and handed

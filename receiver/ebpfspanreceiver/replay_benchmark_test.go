@@ -75,7 +75,7 @@ func benchmarkReplay(b *testing.B, events []capture.Event, pooled bool) {
 			pref.UnrefTraces(batch)
 		}
 	}
-	p := newPipeline(createDefaultConfig().(*Config), span.Options{ScopeName: "bench"}, nil, &stats{}, zap.NewNop(), emit)
+	p := newPipeline(createDefaultConfig().(*Config), span.Options{ScopeName: "bench"}, nil, nil, &stats{}, zap.NewNop(), emit)
 	period := events[len(events)-1].Time - events[0].Time + 1
 	sockets := uint64(0)
 	for i := range events {

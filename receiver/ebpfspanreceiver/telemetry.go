@@ -19,6 +19,7 @@ func (r *spanReceiver) observe() error {
 		t.RegisterEbpfSpanProcessesCallback(figure(r.stats.processes.Load)),
 		t.RegisterEbpfSpanWaitingCallsCallback(figure(r.stats.undecided.Load)),
 		t.RegisterEbpfSpanLossesCallback(r.observeLosses),
+		r.observeBudget(),
 	)
 }
 

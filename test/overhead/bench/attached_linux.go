@@ -38,7 +38,7 @@ func (o *options) attach(variant string, s *server) (a *attached, err error) {
 	case floor:
 		a.floor, err = attachEmpty()
 	case full:
-		err = a.startAgent(o.binary, s)
+		err = a.startAgent(o.binary, fmt.Sprintf("{processes: {pids: %s}}", list(s.pids())), "debug: {verbosity: basic}")
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.detach())
@@ -102,10 +102,9 @@ func attachEmptyAt(like *ebpf.ProgramSpec) (link.Link, error) {
 
 const agentConfig = `
 receivers:
-  ebpf_span:
-    processes: {pids: [%s]}
+  ebpf_span: %s
 exporters:
-  debug: {verbosity: basic}
+  %s
 extensions:
   health_check: {endpoint: %q}
   pprof: {endpoint: %q}
@@ -113,12 +112,12 @@ service:
   extensions: [health_check, pprof]
   telemetry: %s
   pipelines:
-    traces: {receivers: [ebpf_span], exporters: [debug]}
+    traces: {receivers: [ebpf_span], exporters: [%s]}
 `
 
-// startAgent starts the collector, tracing the server, with spans that end in the debug
-// exporter, which writes nothing at the level "warn".
-func (a *attached) startAgent(binary string, s *server) (err error) {
+// startAgent starts the collector with a configuration of its receiver and one exporter.
+// The debug exporter writes nothing at the level "warn".
+func (a *attached) startAgent(binary, receiver, exporter string) (err error) {
 	if a.dir, err = os.MkdirTemp("", "seqlink-overhead-agent-"); err != nil {
 		return err
 	}
@@ -126,11 +125,11 @@ func (a *attached) startAgent(binary string, s *server) (err error) {
 	options := collector.Options{
 		Binary: binary, Dir: a.dir, Ready: "http://" + health, Metrics: collector.FreeAddress(), Pprof: collector.FreeAddress(),
 	}
-	var pids []string
-	for _, pid := range s.pids() {
-		pids = append(pids, fmt.Sprint(pid))
-	}
-	options.Config = fmt.Sprintf(agentConfig, strings.Join(pids, ", "), health, options.Pprof, collector.Telemetry(options.Metrics))
+	name, _, _ := strings.Cut(exporter, ":")
+	options.Config = fmt.Sprintf(agentConfig, receiver, exporter, health, options.Pprof, collector.Telemetry(options.Metrics), name)
 	a.agent, err = collector.Start(options)
 	return err
 }
+
+// list writes process ids as YAML does.
+func list(pids []int) string { return strings.ReplaceAll(fmt.Sprint(pids), " ", ", ") }

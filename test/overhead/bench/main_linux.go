@@ -28,6 +28,8 @@ type options struct {
 	connections    int
 	rate           float64
 	steady         time.Duration
+	governor       time.Duration
+	overload       float64
 }
 
 // report is what is written.
@@ -45,6 +47,8 @@ type report struct {
 
 	// Agent is the agent at a steady rate.
 	Agent *steadyFigures `json:"agent,omitempty"`
+	// Governor is the agent with a budget of a part of what it would use.
+	Governor *governorFigures `json:"governor,omitempty"`
 	// Unexplained counts requests for which there is neither a span nor a counted loss, and
 	// spans beyond the requests, over all runs.
 	Unexplained float64 `json:"losses_unexplained"`
@@ -61,6 +65,8 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 32, "kept connections of the load")
 	flag.Float64Var(&o.rate, "rate", 20_000, "requests per second of the steady phase; 0 leaves it out")
 	flag.DurationVar(&o.steady, "steady", 20*time.Second, "length of the steady phase")
+	flag.DurationVar(&o.governor, "governor", time.Minute, "length of the governor phase; 0 leaves it out")
+	flag.Float64Var(&o.overload, "overload", 5, "how many times its budget the agent would use in the governor phase")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := o.run(ctx)
@@ -79,7 +85,10 @@ func (o *options) run(ctx context.Context) (err error) {
 		Machine: collector.Machine(), Date: time.Now().UTC(), Command: strings.Join(os.Args[1:], " "),
 		Servers: map[string]*comparison{},
 	}
-	for _, name := range strings.Split(o.servers, ",") {
+	for name := range strings.SplitSeq(o.servers, ",") {
+		if name == "" {
+			continue // -servers '' leaves all out
+		}
 		if !slices.Contains(serverNames, name) {
 			return fmt.Errorf("-servers: %q is not one of %s", name, strings.Join(serverNames, ", "))
 		}
@@ -94,6 +103,11 @@ func (o *options) run(ctx context.Context) (err error) {
 			return fmt.Errorf("steady: %w", err)
 		}
 		r.Unexplained += r.Agent.Unexplained
+	}
+	if o.governor > 0 {
+		if r.Governor, err = o.govern(ctx); err != nil {
+			return fmt.Errorf("governor: %w", err)
+		}
 	}
 	r.print(os.Stdout)
 	return errors.Join(r.write(o.out), ctx.Err())

@@ -30,12 +30,18 @@ const (
 	offFamily          = 75
 	offIdentified      = 76
 	offTailLen         = 77
+	offThinning        = 78
+	offHidden          = 79
 	offTail            = 80
 	offLocalAddr       = 88
 	offRemoteAddr      = 104
 	headerSize         = 120
 
 	tailSize = 8
+
+	// The flags of struct event's thinning.
+	eventThinning = 1 << 0
+	eventSkipped  = 1 << 1
 
 	afUnix  = 1
 	afInet  = 2
@@ -67,14 +73,17 @@ func decode(record []byte, e *Event) error {
 			TID:             le.Uint32(record[offTID:]),
 			Goroutine:       le.Uint64(record[offGoroutine:]),
 			ParentGoroutine: le.Uint64(record[offParentGoroutine:]),
+			Thinned:         record[offThinning]&eventThinning != 0,
+			Hidden:          record[offHidden],
 		},
-		Socket: le.Uint64(record[offSocket:]),
-		Offset: le.Uint64(record[offOffset:]),
-		Size:   le.Uint32(record[offSize:]),
-		Errno:  int32(le.Uint32(record[offError:])),
-		Child:  le.Uint32(record[offChild:]),
-		Data:   record[headerSize : headerSize+dataLen : headerSize+dataLen],
-		Tail:   record[offTail : offTail+tailLen : offTail+tailLen],
+		Socket:  le.Uint64(record[offSocket:]),
+		Offset:  le.Uint64(record[offOffset:]),
+		Size:    le.Uint32(record[offSize:]),
+		Errno:   int32(le.Uint32(record[offError:])),
+		Child:   le.Uint32(record[offChild:]),
+		Skipped: record[offThinning]&eventSkipped != 0,
+		Data:    record[headerSize : headerSize+dataLen : headerSize+dataLen],
+		Tail:    record[offTail : offTail+tailLen : offTail+tailLen],
 	}
 	if record[offIdentified] != 0 {
 		e.Identity = Identity{

@@ -60,6 +60,12 @@ type Task struct {
 	// ParentGoroutine is the goid of the goroutine that started Goroutine, 0
 	// where that is not known.
 	ParentGoroutine uint64
+	// Thinned says that the kernel side leaves requests out at this time, so that
+	// not everything is seen of what the thread does.
+	Thinned bool
+	// Hidden is how many requests the thread has read that are left out and not
+	// answered yet, at most 255.
+	Hidden uint8
 }
 
 // Identity names a connection by what both of its ends hold: the first sequence
@@ -106,6 +112,8 @@ type Event struct {
 	Offset uint64
 	// Size is the number of bytes sent or received.
 	Size uint32
+	// Skipped says that bytes before these were left out in this direction on purpose.
+	Skipped bool
 	// Errno is the positive error number of a failed system call, 0 otherwise.
 	Errno int32
 	// Data holds the first bytes, at most the configured payload; it may be empty.

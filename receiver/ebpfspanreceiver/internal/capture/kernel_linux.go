@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -63,6 +64,8 @@ type Kernel struct {
 	checked time.Time
 	// counted is when the losses were last looked at.
 	counted time.Time
+	// omissions are the last figures of the map of that name.
+	omissions [omissions]atomic.Int64
 }
 
 // Strategy returns the name of the strategy that was chosen.
@@ -95,6 +98,7 @@ func NewKernel(options KernelOptions) (*Kernel, error) {
 	if k.strategy, err = p.choose(options); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
+	p.thinnings, p.marks, p.omissions = p.shared["thinnings"], p.shared["marks"], p.shared["omissions"]
 	p.types = kernelTypes{} // some megabytes that nobody needs again
 	return k, nil
 }

@@ -5,6 +5,11 @@ package capture
 import (
 	"context"
 	"runtime"
+	"time"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
 // Kernel exists on Linux only.
@@ -32,3 +37,18 @@ func (*Kernel) Ignore(uint32) error { return nil }
 
 // Forget does nothing.
 func (*Kernel) Forget(uint32) {}
+
+// RunTime measures nothing.
+func (*Kernel) RunTime(time.Duration) (float64, error) { return 0, nil }
+
+// Thin does nothing.
+func (*Kernel) Thin(sampling.Threshold, bool) error { return nil }
+
+// Mark does nothing.
+func (*Kernel) Mark(uint64, thin.Role) error { return nil }
+
+// ThinnedRequests returns 0.
+func (*Kernel) ThinnedRequests() int64 { return 0 }
+
+// CutConnections returns 0.
+func (*Kernel) CutConnections() int64 { return 0 }

@@ -25,6 +25,7 @@ type programs struct {
 	types                            kernelTypes
 	shared                           map[string]*ebpf.Map
 	events, losses, processes, calls *ebpf.Map
+	thinnings, marks, omissions      *ebpf.Map
 	// roundTripMulti is nil where the kernel has no uprobe_multi links.
 	roundTrip, roundTripMulti *ebpf.Program
 

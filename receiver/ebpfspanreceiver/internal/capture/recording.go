@@ -40,6 +40,8 @@ type recorded struct {
 	TID             uint32   `json:"tid,omitempty"`
 	Goroutine       uint64   `json:"goroutine,omitempty"`
 	ParentGoroutine uint64   `json:"parent_goroutine,omitempty"`
+	Thinned         bool     `json:"thinned,omitempty"`
+	Hidden          uint8    `json:"hidden,omitempty"`
 	Socket          uint64   `json:"socket,omitempty"`
 	FirstSent       uint32   `json:"first_sent,omitempty"`
 	FirstReceived   uint32   `json:"first_received,omitempty"`
@@ -50,6 +52,7 @@ type recorded struct {
 	Remote          string   `json:"remote,omitempty"`
 	Offset          uint64   `json:"offset,omitempty"`
 	Size            uint32   `json:"size,omitempty"`
+	Skipped         bool     `json:"skipped,omitempty"`
 	Errno           int32    `json:"errno,omitempty"`
 	Data            string   `json:"data,omitempty"`
 	Data64          []byte   `json:"data64,omitempty"`
@@ -94,6 +97,7 @@ func (r *Recorder) Write(e *Event) error {
 	line := recorded{
 		Kind: e.Kind, Time: e.Time, PID: e.Task.PID, TID: e.Task.TID,
 		Goroutine: e.Task.Goroutine, ParentGoroutine: e.Task.ParentGoroutine,
+		Thinned: e.Task.Thinned, Hidden: e.Task.Hidden, Skipped: e.Skipped,
 		Socket: e.Socket, FirstSent: e.Identity.FirstSent, FirstReceived: e.Identity.FirstReceived,
 		Unix: e.Unix, LocalPath: string(e.LocalPath), RemotePath: string(e.RemotePath),
 		Local: addressText(e.Local), Remote: addressText(e.Remote),
@@ -191,11 +195,11 @@ func (r *Recording) Run(ctx context.Context, handle func(*Event)) error {
 func (l *recorded) event(e *Event) bool {
 	*e = Event{
 		Kind: l.Kind, Time: l.Time,
-		Task:     Task{l.PID, l.TID, l.Goroutine, l.ParentGoroutine},
+		Task:     Task{l.PID, l.TID, l.Goroutine, l.ParentGoroutine, l.Thinned, l.Hidden},
 		Socket:   l.Socket,
 		Identity: Identity{l.FirstSent, l.FirstReceived},
 		Unix:     l.Unix,
-		Offset:   l.Offset, Size: l.Size, Errno: l.Errno, Child: l.Child,
+		Offset:   l.Offset, Size: l.Size, Skipped: l.Skipped, Errno: l.Errno, Child: l.Child,
 		Data: l.Data64, Tail: l.Tail64, Process: l.Process,
 	}
 	if l.LocalPath != "" {

@@ -39,6 +39,11 @@ func (t *thread) closed(r *request) {
 // loop otherwise.
 func (t *thread) decide(a *act, forwardConfidence float64) {
 	open, streaming := t.working()
+	if by := a.origin.Task; by.Hidden > 0 || by.Thinned && (streaming || len(open) > 1) {
+		// A request that is left out may have caused it, or the tokens have gaps.
+		a.settle(nil, "", 0)
+		return
+	}
 	switch len(open) {
 	case 0:
 		a.settle(nil, "", 0)
@@ -73,7 +78,7 @@ func (t *thread) working() (open []*request, streaming bool) {
 func (t *thread) responds(r *request, by capture.Task, forward *agreement) {
 	t.step++
 	r.responded = t.step
-	if by.TID == r.read.Task.TID {
+	if by.TID == r.read.Task.TID && !by.Thinned {
 		t.loop.responds(r, forward)
 	}
 }

@@ -86,6 +86,9 @@ type Segment struct {
 	Data []byte
 	// Tail holds the last min(8, Size) bytes where they were captured; else empty.
 	Tail []byte
+	// Skipped says that the bytes between the segment before and this one were left
+	// out on purpose: whole requests and their responses.
+	Skipped bool
 	// Origin is the entry of the send or the exit of the receive, and who called it.
 	Origin Origin
 }

@@ -105,7 +105,8 @@ func (t *Table) move(e *capture.Event, d Direction) {
 	t.segment = Segment{
 		Conn: c, Direction: d, Turn: turn,
 		Offset: offset, Size: size, Data: data, Tail: tail(e, size, data),
-		Origin: Origin{e.Time, e.Task},
+		Skipped: e.Skipped,
+		Origin:  Origin{e.Time, e.Task},
 	}
 	t.handler.Segment(&t.segment)
 }

@@ -25,14 +25,18 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                metric.Meter
-	mu                   sync.Mutex
-	registrations        []metric.Registration
-	EbpfSpanConnections  metric.Int64ObservableGauge
-	EbpfSpanEvents       metric.Int64ObservableCounter
-	EbpfSpanLosses       metric.Int64ObservableCounter
-	EbpfSpanProcesses    metric.Int64ObservableGauge
-	EbpfSpanWaitingCalls metric.Int64ObservableGauge
+	meter                   metric.Meter
+	mu                      sync.Mutex
+	registrations           []metric.Registration
+	EbpfSpanCaptureCPU      metric.Float64ObservableGauge
+	EbpfSpanCaptureRatio    metric.Float64ObservableGauge
+	EbpfSpanConnections     metric.Int64ObservableGauge
+	EbpfSpanCutConnections  metric.Int64ObservableCounter
+	EbpfSpanEvents          metric.Int64ObservableCounter
+	EbpfSpanLosses          metric.Int64ObservableCounter
+	EbpfSpanProcesses       metric.Int64ObservableGauge
+	EbpfSpanThinnedRequests metric.Int64ObservableCounter
+	EbpfSpanWaitingCalls    metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -46,12 +50,57 @@ func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
 }
 
+// RegisterEbpfSpanCaptureCPUCallback sets callback for observable EbpfSpanCaptureCPU metric.
+func (builder *TelemetryBuilder) RegisterEbpfSpanCaptureCPUCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.EbpfSpanCaptureCPU, obs: o})
+		return nil
+	}, builder.EbpfSpanCaptureCPU)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterEbpfSpanCaptureRatioCallback sets callback for observable EbpfSpanCaptureRatio metric.
+func (builder *TelemetryBuilder) RegisterEbpfSpanCaptureRatioCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.EbpfSpanCaptureRatio, obs: o})
+		return nil
+	}, builder.EbpfSpanCaptureRatio)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterEbpfSpanConnectionsCallback sets callback for observable EbpfSpanConnections metric.
 func (builder *TelemetryBuilder) RegisterEbpfSpanConnectionsCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		cb(ctx, &observerInt64{inst: builder.EbpfSpanConnections, obs: o})
 		return nil
 	}, builder.EbpfSpanConnections)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterEbpfSpanCutConnectionsCallback sets callback for observable EbpfSpanCutConnections metric.
+func (builder *TelemetryBuilder) RegisterEbpfSpanCutConnectionsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.EbpfSpanCutConnections, obs: o})
+		return nil
+	}, builder.EbpfSpanCutConnections)
 	if err != nil {
 		return err
 	}
@@ -106,6 +155,21 @@ func (builder *TelemetryBuilder) RegisterEbpfSpanProcessesCallback(cb metric.Int
 	return nil
 }
 
+// RegisterEbpfSpanThinnedRequestsCallback sets callback for observable EbpfSpanThinnedRequests metric.
+func (builder *TelemetryBuilder) RegisterEbpfSpanThinnedRequestsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.EbpfSpanThinnedRequests, obs: o})
+		return nil
+	}, builder.EbpfSpanThinnedRequests)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterEbpfSpanWaitingCallsCallback sets callback for observable EbpfSpanWaitingCalls metric.
 func (builder *TelemetryBuilder) RegisterEbpfSpanWaitingCallsCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -131,6 +195,16 @@ func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
 	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
+type observerFloat64 struct {
+	embedded.Float64Observer
+	inst metric.Float64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerFloat64) Observe(value float64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveFloat64(oi.inst, value, opts...)
+}
+
 // Shutdown unregister all registered callbacks for async instruments.
 func (builder *TelemetryBuilder) Shutdown() {
 	builder.mu.Lock()
@@ -149,9 +223,27 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.EbpfSpanCaptureCPU, err = builder.meter.Float64ObservableGauge(
+		"otelcol_ebpf_span_capture_cpu",
+		metric.WithDescription("CPU time of the collector and of its BPF programs for each second, as the governor measured it last; 0 without a budget. [Development]"),
+		metric.WithUnit("s/s"),
+	)
+	errs = errors.Join(errs, err)
+	builder.EbpfSpanCaptureRatio, err = builder.meter.Float64ObservableGauge(
+		"otelcol_ebpf_span_capture_ratio",
+		metric.WithDescription("The part of the requests of which spans are made; below 1 while capture would cost more than its budget. [Development]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
 	builder.EbpfSpanConnections, err = builder.meter.Int64ObservableGauge(
 		"otelcol_ebpf_span_connections",
 		metric.WithDescription("Connections that are followed at the moment. [Development]"),
+		metric.WithUnit("{connection}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.EbpfSpanCutConnections, err = builder.meter.Int64ObservableCounter(
+		"otelcol_ebpf_span_cut_connections",
+		metric.WithDescription("Connections of which the kernel side delivers nothing any more, because nobody recognised their protocol. [Development]"),
 		metric.WithUnit("{connection}"),
 	)
 	errs = errors.Join(errs, err)
@@ -171,6 +263,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_ebpf_span_processes",
 		metric.WithDescription("Processes that are traced at the moment. [Development]"),
 		metric.WithUnit("{process}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.EbpfSpanThinnedRequests, err = builder.meter.Int64ObservableCounter(
+		"otelcol_ebpf_span_thinned_requests",
+		metric.WithDescription("Requests that were left out on purpose to keep within the budget, once for each of their ends that is traced here. [Development]"),
+		metric.WithUnit("{request}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.EbpfSpanWaitingCalls, err = builder.meter.Int64ObservableGauge(

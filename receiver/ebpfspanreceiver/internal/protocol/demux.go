@@ -3,6 +3,7 @@ package protocol
 import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
 const (
@@ -20,6 +21,8 @@ type Demux struct {
 	registry []Protocol
 	sink     Sink
 	losses   *loss.Counts
+	// Thinner is told of connections that are given up; it may be nil.
+	Thinner *thin.Thinner
 
 	// parsed holds the connections that have a parser: Tick must go through them
 	// in an order that does not differ from run to run.
@@ -129,6 +132,7 @@ func (d *Demux) fail(c *connection) {
 	if c.failed >= maxTurns {
 		c.givenUp = true
 		d.losses.Add(loss.ProtocolUnknown, 1)
+		d.Thinner.Unknown(c.conn.Socket)
 	}
 }
 

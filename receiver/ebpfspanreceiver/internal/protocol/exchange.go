@@ -5,6 +5,7 @@ package protocol
 
 import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
 // Side is the part that the traced process takes in an exchange.
@@ -99,6 +100,11 @@ type Exchange struct {
 	// process opened under our eyes, else nil.
 	Connected *conn.Origin
 
+	// Thinning is what was decided when the request began. An exchange that is left
+	// out still goes through its phases, because it is evidence of what others caused,
+	// but it has no details.
+	Thinning thin.Verdict
+
 	Request, Response Message
 	// End is the moment of the phase Ended and who brought it about: the last byte
 	// of the response, or what broke the exchange off. It is never before
@@ -107,7 +113,8 @@ type Exchange struct {
 
 	// Name is the span's name, of low cardinality.
 	Name string
-	// Details are what the protocol tells beyond this structure; complete at Ended.
+	// Details are what the protocol tells beyond this structure; complete at Ended,
+	// nil where the exchange is left out.
 	Details Details
 	// Contexts are the trace contexts in the request's head; complete at RequestRead.
 	Contexts []TraceContext

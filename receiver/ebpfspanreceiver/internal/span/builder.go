@@ -16,6 +16,7 @@ const (
 	AttributeLinkConfidence = "seqlink.link.confidence"
 	AttributeContext        = "seqlink.context"
 	AttributeContextSampled = "seqlink.context.sampled"
+	AttributeCaptureRatio   = "seqlink.capture.ratio"
 )
 
 // usualSpans is room for the spans of a process that is not busy.
@@ -51,6 +52,7 @@ type Builder struct {
 	count  int
 	// attributes is room for those of one exchange.
 	attributes []protocol.Attribute
+	thinned    thinned
 }
 
 // NewBuilder returns a builder without spans.
@@ -78,6 +80,12 @@ func (b *Builder) Take() ptrace.Traces {
 // Link implements causality.Sink.
 func (b *Builder) Link(l causality.Link) {
 	e := l.Exchange
+	if e.Thinning.Out {
+		return
+	}
+	if l.Parent != nil && l.Parent.Thinning.Out {
+		l.Parent = nil // it has no span
+	}
 	s := b.scope(e.Request.First.Task.PID).Spans().AppendEmpty()
 	b.count++
 	s.SetName(e.Name)
@@ -85,12 +93,13 @@ func (b *Builder) Link(l causality.Link) {
 	s.SetEndTimestamp(pcommon.Timestamp(end(e)))
 	b.describe(s, e)
 	b.identify(s, l)
+	b.thinned.describe(s, e)
 	contexts(s, e)
 }
 
 // identify sets the ids, the parent and how it was found.
 func (b *Builder) identify(s ptrace.Span, l causality.Link) {
-	key := RequestKey(l.Exchange)
+	key := l.Exchange.Key()
 	s.SetSpanID(ID(key, l.Exchange.Side))
 	s.SetTraceID(TraceID(s.SpanID()))
 	if l.Exchange.Side == protocol.Server {
@@ -104,7 +113,7 @@ func (b *Builder) identify(s ptrace.Span, l causality.Link) {
 	if l.Parent == nil {
 		return
 	}
-	parent := ID(RequestKey(l.Parent), protocol.Server)
+	parent := ID(l.Parent.Key(), protocol.Server)
 	attributes := s.Attributes()
 	if l.Confidence < b.options.MinConfidence {
 		doubtful := s.Links().AppendEmpty()

@@ -45,7 +45,7 @@ func spans(b *Builder) map[ptrace.SpanKind]ptrace.Span {
 
 func TestServerKnowsItsParentWithoutBeingTold(t *testing.T) {
 	client, server := ends(77)
-	assert.Equal(t, RequestKey(client), RequestKey(server))
+	assert.Equal(t, client.Key(), server.Key())
 	here, there := NewBuilder(Options{}), NewBuilder(Options{})
 	here.Link(causality.Link{Exchange: client})
 	there.Link(causality.Link{Exchange: server})
@@ -60,7 +60,7 @@ func TestServerKnowsItsParentWithoutBeingTold(t *testing.T) {
 // The ids are part of the contract between agents of different versions.
 func TestIDsAreStable(t *testing.T) {
 	client, _ := ends(77)
-	key := RequestKey(client)
+	key := client.Key()
 	assert.Equal(t, uint64(0xcf2c21b439c8f7da), key)
 	assert.Equal(t, "a70227a9ac56f8e7", ID(key, protocol.Client).String())
 	assert.Equal(t, "8d381d7f8627d587", ID(key, protocol.Server).String())
@@ -71,7 +71,7 @@ func TestIDsDiffer(t *testing.T) {
 	seen := make(map[pcommon.SpanID]bool)
 	for place := range uint64(1000) {
 		client, server := ends(place)
-		for _, id := range []pcommon.SpanID{ID(RequestKey(client), protocol.Client), ID(RequestKey(server), protocol.Server)} {
+		for _, id := range []pcommon.SpanID{ID(client.Key(), protocol.Client), ID(server.Key(), protocol.Server)} {
 			assert.False(t, seen[id])
 			assert.False(t, id.IsEmpty())
 			seen[id] = true
@@ -106,7 +106,7 @@ func TestDoubtfulParentIsASpanLink(t *testing.T) {
 	assert.True(t, c.ParentSpanID().IsEmpty())
 	require.Equal(t, 1, c.Links().Len())
 	link := c.Links().At(0)
-	assert.Equal(t, ID(RequestKey(request), protocol.Server), link.SpanID())
+	assert.Equal(t, ID(request.Key(), protocol.Server), link.SpanID())
 	assert.NotEqual(t, link.TraceID(), c.TraceID())
 	_, ok := link.Attributes().Get(AttributeLinkConfidence)
 	assert.True(t, ok)

@@ -9,18 +9,6 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
-// RequestKey names a request the same way at both ends of its connection: by the
-// first sequence number of the request's direction, that of the response's, and
-// the request's place. It is XXH64 over the three in this order, little-endian.
-func RequestKey(e *protocol.Exchange) uint64 {
-	request := e.Side.RequestDirection()
-	var b [16]byte
-	binary.LittleEndian.PutUint32(b[0:], e.Conn.First(request))
-	binary.LittleEndian.PutUint32(b[4:], e.Conn.First(request.Opposite()))
-	binary.LittleEndian.PutUint64(b[8:], e.Place)
-	return xxhash.Sum64(b[:])
-}
-
 // mix derives an id from a key: XXH64 over the key, little-endian, and a label.
 // Zero is no id, so it becomes one.
 func mix(key uint64, label string) uint64 {

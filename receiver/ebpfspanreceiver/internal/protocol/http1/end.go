@@ -24,7 +24,9 @@ const (
 func (p *parser) finish(e *exchange, end conn.Origin) {
 	p.queue.pop()
 	e.End = notBefore(end, max(e.Request.First.Time, e.Response.Last.Time))
-	p.describeEnd(e)
+	if !e.Thinning.Out {
+		p.describeEnd(e)
+	}
 	e.ended = true
 	p.emit(e, protocol.Ended)
 }

@@ -25,6 +25,7 @@ func FuzzHTTP1(f *testing.F) {
 		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(40))
 	}
 	f.Add([]byte(get), []byte(ok), []byte{0, 50, 0x20, 60, 1, 20, 0x31, 20, 0x41, 9, 0x50, 1}, uint16(64))
+	f.Add([]byte(get+get), []byte(ok+ok), []byte{0, 50, 1, 60, 0x80, 60, 0x81, 20, 0, 50, 1, 60}, uint16(64))
 	f.Fuzz(func(t *testing.T, first, second, script []byte, payload uint16) {
 		fx := newFixture(t, int(payload))
 		texts := [2][]byte{first, second}
@@ -52,6 +53,8 @@ func (f *fixture) instruct(op byte, n int, texts *[2][]byte) {
 		f.clock -= int64(n) * step
 	case 7:
 		f.offsets[d] += uint64(n) << 56
+	case 8:
+		f.leave(d, n)
 	default:
 		n = min(n, len(texts[d]))
 		f.move(d, string(texts[d][:n]))

@@ -12,12 +12,15 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
 // Options configures the protocol.
 type Options struct {
 	// Query says what becomes of the query part of request targets.
 	Query Query
+	// Thinner decides which requests are left out; nil keeps all.
+	Thinner *thin.Thinner
 }
 
 // Protocol is HTTP/1.0 and HTTP/1.1.

@@ -24,6 +24,8 @@ type parser struct {
 	ended  [2]bool
 	// peerLeft says that the peer ended its stream in good order.
 	peerLeft bool
+	// pipelined says that a request did not begin with a turn of its own.
+	pipelined bool
 
 	// peer is the other end's address, empty while it is not known.
 	peer string
@@ -71,8 +73,13 @@ func (p *parser) requestBegins(st *stream, line requestLine) {
 	e.Asked, e.Connected = asked, connected
 	e.Request.First = st.head.first
 	move(&e.Request, 0, notBefore(st.at, st.head.first.Time))
-	e.Details = e
-	p.describeLine(e, line)
+	e.Thin(p.protocol.options.Thinner, p.regular(st))
+	if e.Thinning.Out {
+		e.describeMethod(line.method) // framing needs it
+	} else {
+		e.Details = e
+		p.describeLine(e, line)
+	}
 	p.queue.push(e)
 	st.exchange = e
 	p.emit(e, protocol.RequestBegan)
@@ -130,6 +137,10 @@ func (p *parser) requestUnseen(st *stream) {
 
 // readRequest makes use of a request's fields.
 func (p *parser) readRequest(st *stream, f fields) headers {
+	if e := st.exchange; e != nil && e.Thinning.Out {
+		st.move(0)
+		return readHeaders(f, nil)
+	}
 	p.contexts = p.contexts[:0]
 	h := readHeaders(f, &p.contexts)
 	if st.message() == nil {

@@ -40,6 +40,8 @@ type stream struct {
 	// offset is the place of the next byte, where started is true.
 	offset  uint64
 	started bool
+	// turned is the place of the last turn's first byte.
+	turned uint64
 	// at is the origin of the bytes being read.
 	at conn.Origin
 	// exchange is the one whose message is being read. It is nil for messages
@@ -62,7 +64,10 @@ func (st *stream) segment(s *conn.Segment) {
 		st.started, st.offset = true, s.Offset
 	}
 	r := runsOf(s)
-	if s.Offset > st.offset {
+	if s.Offset > st.offset && s.Skipped {
+		st.offset = s.Offset
+		st.parser.leftOut(st)
+	} else if s.Offset > st.offset {
 		// The origin is still that of the last bytes seen: if a message ends in
 		// the gap, that is all that is known of its end.
 		st.unseen(s.Offset-st.offset, loss.StreamGap)
@@ -70,6 +75,7 @@ func (st *stream) segment(s *conn.Segment) {
 		r.drop(st.offset - s.Offset)
 	}
 	if s.Turn {
+		st.turned = s.Offset
 		st.turn(r.data)
 	}
 	st.at = s.Origin

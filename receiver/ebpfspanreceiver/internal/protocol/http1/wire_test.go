@@ -37,6 +37,8 @@ type wire struct {
 	began   bool
 	budget  int
 	task    capture.Task
+	// left says that bytes of a direction were left out on purpose.
+	left [2]bool
 }
 
 // handler is what a parser and a Demux have in common.
@@ -94,10 +96,11 @@ func (w *wire) segment(d conn.Direction, b []byte) {
 	data, tail := slices.Clone(b[:n]), slices.Clone(b[max(0, len(b)-8):])
 	w.handler.Segment(&conn.Segment{
 		Conn: w.conn, Direction: d, Turn: turn,
-		Offset: w.offsets[d], Size: uint64(len(b)), Data: data, Tail: tail,
+		Offset: w.offsets[d], Size: uint64(len(b)), Data: data, Tail: tail, Skipped: w.left[d],
 		Origin: conn.Origin{Time: w.clock, Task: w.task},
 	})
 	w.offsets[d] += uint64(len(b))
+	w.left[d] = false
 	for i := range data {
 		data[i] = 'X'
 	}
@@ -108,6 +111,12 @@ func (w *wire) segment(d conn.Direction, b []byte) {
 
 // lose moves bytes that nobody sees.
 func (w *wire) lose(d conn.Direction, n int) { w.offsets[d] += uint64(n) }
+
+// leave moves bytes that the kernel side leaves out.
+func (w *wire) leave(d conn.Direction, n int) {
+	w.lose(d, n)
+	w.left[d] = true
+}
 
 func (w *wire) now() conn.Origin { return conn.Origin{Time: w.clock} }
 
@@ -150,6 +159,10 @@ func (s *sink) checkEnded(e *protocol.Exchange) {
 	s.check(e.Request.Size >= 0 && e.Response.Size >= 0, "negative size")
 	s.check(e.Name != "", "no name")
 	s.check(e.Failed == (e.ErrorType != "") || e.ErrorType == captureEnded, "failed without error.type")
+	s.check(e.Thinning.Out == (e.Details == nil), "details of what is left out")
+	if e.Details == nil {
+		return
+	}
 	for _, a := range e.Details.AppendAttributes(nil) {
 		s.check(!a.IsInt || a.Int >= 0, "%s is %d", a.Key, a.Int)
 		s.check(strings.ToValidUTF8(a.String, "") == a.String, "%s is not UTF-8", a.Key)
