@@ -141,6 +141,14 @@ const (
 	FentryProgTcpSendpageExit     = "tcp_sendpage_exit"
 	FentryProgTcpSpliceReadEnter  = "tcp_splice_read_enter"
 	FentryProgTcpSpliceReadExit   = "tcp_splice_read_exit"
+	FentryProgUnixAcceptEnter     = "unix_accept_enter"
+	FentryProgUnixAcceptExit      = "unix_accept_exit"
+	FentryProgUnixConnect         = "unix_connect"
+	FentryProgUnixRecvmsgEnter    = "unix_recvmsg_enter"
+	FentryProgUnixRecvmsgExit     = "unix_recvmsg_exit"
+	FentryProgUnixRelease         = "unix_release"
+	FentryProgUnixSendmsgEnter    = "unix_sendmsg_enter"
+	FentryProgUnixSendmsgExit     = "unix_sendmsg_exit"
 	FentryVarPayloadSize          = "payload_size"
 	FentryVarRecvmsgArguments     = "recvmsg_arguments"
 	FentryVarScratchRooms         = "scratch_rooms"
@@ -207,6 +215,14 @@ type FentryProgramSpecs struct {
 	TcpSendpageExit     *ebpf.ProgramSpec `ebpf:"tcp_sendpage_exit"`
 	TcpSpliceReadEnter  *ebpf.ProgramSpec `ebpf:"tcp_splice_read_enter"`
 	TcpSpliceReadExit   *ebpf.ProgramSpec `ebpf:"tcp_splice_read_exit"`
+	UnixAcceptEnter     *ebpf.ProgramSpec `ebpf:"unix_accept_enter"`
+	UnixAcceptExit      *ebpf.ProgramSpec `ebpf:"unix_accept_exit"`
+	UnixConnect         *ebpf.ProgramSpec `ebpf:"unix_connect"`
+	UnixRecvmsgEnter    *ebpf.ProgramSpec `ebpf:"unix_recvmsg_enter"`
+	UnixRecvmsgExit     *ebpf.ProgramSpec `ebpf:"unix_recvmsg_exit"`
+	UnixRelease         *ebpf.ProgramSpec `ebpf:"unix_release"`
+	UnixSendmsgEnter    *ebpf.ProgramSpec `ebpf:"unix_sendmsg_enter"`
+	UnixSendmsgExit     *ebpf.ProgramSpec `ebpf:"unix_sendmsg_exit"`
 }
 
 // FentryMapSpecs contains maps before they are loaded into the kernel.
@@ -316,6 +332,14 @@ type FentryPrograms struct {
 	TcpSendpageExit     *ebpf.Program `ebpf:"tcp_sendpage_exit"`
 	TcpSpliceReadEnter  *ebpf.Program `ebpf:"tcp_splice_read_enter"`
 	TcpSpliceReadExit   *ebpf.Program `ebpf:"tcp_splice_read_exit"`
+	UnixAcceptEnter     *ebpf.Program `ebpf:"unix_accept_enter"`
+	UnixAcceptExit      *ebpf.Program `ebpf:"unix_accept_exit"`
+	UnixConnect         *ebpf.Program `ebpf:"unix_connect"`
+	UnixRecvmsgEnter    *ebpf.Program `ebpf:"unix_recvmsg_enter"`
+	UnixRecvmsgExit     *ebpf.Program `ebpf:"unix_recvmsg_exit"`
+	UnixRelease         *ebpf.Program `ebpf:"unix_release"`
+	UnixSendmsgEnter    *ebpf.Program `ebpf:"unix_sendmsg_enter"`
+	UnixSendmsgExit     *ebpf.Program `ebpf:"unix_sendmsg_exit"`
 }
 
 func (p *FentryPrograms) Close() error {
@@ -336,6 +360,14 @@ func (p *FentryPrograms) Close() error {
 		p.TcpSendpageExit,
 		p.TcpSpliceReadEnter,
 		p.TcpSpliceReadExit,
+		p.UnixAcceptEnter,
+		p.UnixAcceptExit,
+		p.UnixConnect,
+		p.UnixRecvmsgEnter,
+		p.UnixRecvmsgExit,
+		p.UnixRelease,
+		p.UnixSendmsgEnter,
+		p.UnixSendmsgExit,
 	)
 }
 

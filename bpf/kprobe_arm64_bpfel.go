@@ -141,6 +141,14 @@ const (
 	KprobeProgTcpSendpageExit     = "tcp_sendpage_exit"
 	KprobeProgTcpSpliceReadEnter  = "tcp_splice_read_enter"
 	KprobeProgTcpSpliceReadExit   = "tcp_splice_read_exit"
+	KprobeProgUnixAcceptEnter     = "unix_accept_enter"
+	KprobeProgUnixAcceptExit      = "unix_accept_exit"
+	KprobeProgUnixConnect         = "unix_connect"
+	KprobeProgUnixRecvmsgEnter    = "unix_recvmsg_enter"
+	KprobeProgUnixRecvmsgExit     = "unix_recvmsg_exit"
+	KprobeProgUnixRelease         = "unix_release"
+	KprobeProgUnixSendmsgEnter    = "unix_sendmsg_enter"
+	KprobeProgUnixSendmsgExit     = "unix_sendmsg_exit"
 	KprobeVarPayloadSize          = "payload_size"
 	KprobeVarRecvmsgArguments     = "recvmsg_arguments"
 	KprobeVarScratchRooms         = "scratch_rooms"
@@ -207,6 +215,14 @@ type KprobeProgramSpecs struct {
 	TcpSendpageExit     *ebpf.ProgramSpec `ebpf:"tcp_sendpage_exit"`
 	TcpSpliceReadEnter  *ebpf.ProgramSpec `ebpf:"tcp_splice_read_enter"`
 	TcpSpliceReadExit   *ebpf.ProgramSpec `ebpf:"tcp_splice_read_exit"`
+	UnixAcceptEnter     *ebpf.ProgramSpec `ebpf:"unix_accept_enter"`
+	UnixAcceptExit      *ebpf.ProgramSpec `ebpf:"unix_accept_exit"`
+	UnixConnect         *ebpf.ProgramSpec `ebpf:"unix_connect"`
+	UnixRecvmsgEnter    *ebpf.ProgramSpec `ebpf:"unix_recvmsg_enter"`
+	UnixRecvmsgExit     *ebpf.ProgramSpec `ebpf:"unix_recvmsg_exit"`
+	UnixRelease         *ebpf.ProgramSpec `ebpf:"unix_release"`
+	UnixSendmsgEnter    *ebpf.ProgramSpec `ebpf:"unix_sendmsg_enter"`
+	UnixSendmsgExit     *ebpf.ProgramSpec `ebpf:"unix_sendmsg_exit"`
 }
 
 // KprobeMapSpecs contains maps before they are loaded into the kernel.
@@ -316,6 +332,14 @@ type KprobePrograms struct {
 	TcpSendpageExit     *ebpf.Program `ebpf:"tcp_sendpage_exit"`
 	TcpSpliceReadEnter  *ebpf.Program `ebpf:"tcp_splice_read_enter"`
 	TcpSpliceReadExit   *ebpf.Program `ebpf:"tcp_splice_read_exit"`
+	UnixAcceptEnter     *ebpf.Program `ebpf:"unix_accept_enter"`
+	UnixAcceptExit      *ebpf.Program `ebpf:"unix_accept_exit"`
+	UnixConnect         *ebpf.Program `ebpf:"unix_connect"`
+	UnixRecvmsgEnter    *ebpf.Program `ebpf:"unix_recvmsg_enter"`
+	UnixRecvmsgExit     *ebpf.Program `ebpf:"unix_recvmsg_exit"`
+	UnixRelease         *ebpf.Program `ebpf:"unix_release"`
+	UnixSendmsgEnter    *ebpf.Program `ebpf:"unix_sendmsg_enter"`
+	UnixSendmsgExit     *ebpf.Program `ebpf:"unix_sendmsg_exit"`
 }
 
 func (p *KprobePrograms) Close() error {
@@ -336,6 +360,14 @@ func (p *KprobePrograms) Close() error {
 		p.TcpSendpageExit,
 		p.TcpSpliceReadEnter,
 		p.TcpSpliceReadExit,
+		p.UnixAcceptEnter,
+		p.UnixAcceptExit,
+		p.UnixConnect,
+		p.UnixRecvmsgEnter,
+		p.UnixRecvmsgExit,
+		p.UnixRelease,
+		p.UnixSendmsgEnter,
+		p.UnixSendmsgExit,
 	)
 }
 

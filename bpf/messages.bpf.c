@@ -2,7 +2,7 @@
 
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What processes send and receive over TCP, seen at the kernel's own functions: the
+ * What processes send and receive over TCP and Unix sockets, seen at the kernel's own functions: the
  * same events as at the system calls (tcp.bpf.c), whatever led there. With FENTRY the
  * programs are trampolines, else kprobes. They run in the context of the process, but
  * for io_uring before 5.12, whose workers are threads of the kernel.
@@ -194,12 +194,8 @@ int tcp_cleanup_rbuf(HOOK_CONTEXT *ctx)
 	return receive_cleaned_up(ARGUMENT(ctx, 1));
 }
 
-/* int inet_stream_connect(struct socket *sock, struct sockaddr *uaddr, int addr_len, int flags) */
-ENTRY(inet_stream_connect)
-int inet_stream_connect(HOOK_CONTEXT *ctx)
+static __always_inline int connect_enters(struct socket *sock, __u64 address)
 {
-	struct socket *sock = (void *)ARGUMENT(ctx, 0);
-	__u64 address = ARGUMENT(ctx, 1);
 	__u64 id = bpf_get_current_pid_tgid();
 	struct process *p = process_find(id >> 32);
 	__u64 socket;
@@ -208,12 +204,19 @@ int inet_stream_connect(HOOK_CONTEXT *ctx)
 		return 0;
 	socket = number_of(sock);
 	struct sock *sk = READ(socket, sock, sk);
-	if (!socket || !sk || !is_tcp(sk))
+	if (!socket || !sk || !is_stream(sk))
 		return 0;
 	return connect_begin(p, socket, address);
 }
 
-/* Both accepts name the new socket, which has its file already. */
+/* int inet_stream_connect(struct socket *sock, struct sockaddr *uaddr, int addr_len, int flags) */
+ENTRY(inet_stream_connect)
+int inet_stream_connect(HOOK_CONTEXT *ctx)
+{
+	return connect_enters((void *)ARGUMENT(ctx, 0), ARGUMENT(ctx, 1));
+}
+
+/* All accepts name the new socket, which has its file already. */
 static __always_inline int accept_enters(__u64 accepted)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -231,7 +234,7 @@ static __always_inline int accept_exits(void)
 	if (!accepted)
 		return 0;
 	struct sock *sk = READ(socket, accepted, sk);
-	if (!sk || !is_tcp(sk))
+	if (!sk || !is_stream(sk))
 		return 0;
 	return accept_end(process_find(id >> 32), sk, number_of(accepted));
 }
@@ -266,11 +269,8 @@ int mptcp_accept_exit(HOOK_CONTEXT *ctx)
 	return accept_exits();
 }
 
-/* void tcp_close(struct sock *sk, long timeout): nobody holds the socket any longer. */
-ENTRY(tcp_close)
-int tcp_close(HOOK_CONTEXT *ctx)
+static __always_inline int close_enters(struct sock *sk)
 {
-	struct sock *sk = (void *)ARGUMENT(ctx, 0);
 	struct process *p = process_find(bpf_get_current_pid_tgid() >> 32);
 	struct connection *c;
 	__u64 key = (__u64)sk;
@@ -279,4 +279,89 @@ int tcp_close(HOOK_CONTEXT *ctx)
 		return 0;
 	c = bpf_map_lookup_elem(&connections, &key);
 	return c ? close_begin(p, c) : 0;
+}
+
+/* void tcp_close(struct sock *sk, long timeout): nobody holds the socket any longer. */
+ENTRY(tcp_close)
+int tcp_close(HOOK_CONTEXT *ctx)
+{
+	return close_enters((void *)ARGUMENT(ctx, 0));
+}
+
+/* int unix_stream_sendmsg(struct socket *sock, struct msghdr *msg, size_t len) */
+ENTRY(unix_stream_sendmsg)
+int unix_sendmsg_enter(HOOK_CONTEXT *ctx)
+{
+	struct socket *sock = (void *)ARGUMENT(ctx, 0);
+	struct msghdr *msg = (void *)ARGUMENT(ctx, 1);
+	__u64 id = bpf_get_current_pid_tgid();
+	struct process *p = process_find(id >> 32);
+
+	if (!process_traced(p))
+		return 0;
+	struct sock *sk = READ(socket, sock, sk);
+	return send_begin(ROOM_UNIX_SEND, id, p, sk, connection_at(sk), buffers_of(msg, 0), 0);
+}
+
+EXIT(unix_stream_sendmsg)
+int unix_sendmsg_exit(HOOK_CONTEXT *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct call *call = call_ends(id, ACTION_SEND);
+
+	return call ? send_end(ROOM_UNIX_SENT, id, call, (__s32)RESULT(ctx, 3)) : 0;
+}
+
+/* int unix_stream_recvmsg(struct socket *sock, struct msghdr *msg, size_t size, int flags) */
+ENTRY(unix_stream_recvmsg)
+int unix_recvmsg_enter(HOOK_CONTEXT *ctx)
+{
+	struct socket *sock = (void *)ARGUMENT(ctx, 0);
+	struct msghdr *msg = (void *)ARGUMENT(ctx, 1);
+	__u32 flags = ARGUMENT(ctx, 3);
+	__u64 id = bpf_get_current_pid_tgid();
+	struct process *p = process_find(id >> 32);
+
+	if (!process_traced(p) || flags & MSG_PEEK || ARGUMENT(ctx, 2) == 0)
+		return 0;
+	struct sock *sk = READ(socket, sock, sk);
+	return receive_begin(id, p, sk, connection_at(sk), buffers_of(msg, 1), 0);
+}
+
+EXIT(unix_stream_recvmsg)
+int unix_recvmsg_exit(HOOK_CONTEXT *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	struct call *call = call_ends(id, ACTION_RECEIVE);
+
+	return call ? receive_end(ROOM_UNIX_RECEIVE, id, call, (__s32)RESULT(ctx, 4)) : 0;
+}
+
+/* int unix_stream_connect(struct socket *sock, struct sockaddr *uaddr, int addr_len, int flags) */
+ENTRY(unix_stream_connect)
+int unix_connect(HOOK_CONTEXT *ctx)
+{
+	return connect_enters((void *)ARGUMENT(ctx, 0), ARGUMENT(ctx, 1));
+}
+
+/* int unix_accept(struct socket *sock, struct socket *newsock, …) */
+ENTRY(unix_accept)
+int unix_accept_enter(HOOK_CONTEXT *ctx)
+{
+	return accept_enters(ARGUMENT(ctx, 1));
+}
+
+EXIT(unix_accept)
+int unix_accept_exit(HOOK_CONTEXT *ctx)
+{
+	return accept_exits();
+}
+
+/* int unix_release(struct socket *sock): nobody holds the socket any longer. */
+ENTRY(unix_release)
+int unix_release(HOOK_CONTEXT *ctx)
+{
+	struct socket *sock = (void *)ARGUMENT(ctx, 0);
+
+	return close_enters(READ(socket, sock, sk));
 }

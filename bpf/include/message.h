@@ -14,7 +14,7 @@ static __always_inline __u64 number_of(struct socket *sock)
 	return inode ? READ(inode, inode, i_ino) : 0;
 }
 
-/* Returns what is remembered of a TCP connection, NULL where no process has it. */
+/* Returns what is remembered of a connection, NULL where no process has it. */
 static __always_inline struct connection *connection_at(struct sock *sk)
 {
 	struct socket *sock = sk ? READ(sock, sk, sk_socket) : NULL;

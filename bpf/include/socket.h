@@ -78,12 +78,17 @@ static __always_inline int is_tcp(struct sock *sk)
 	       READ(sock, sk, sk_type) == SOCK_STREAM && READ(sock, sk, sk_protocol) == IPPROTO_TCP;
 }
 
+static __always_inline int is_stream(struct sock *sk)
+{
+	return is_tcp(sk) || is_unix_stream(sk);
+}
+
 /* Returns the stream socket behind file and its inode number, NULL where it is something else. */
 static __always_inline struct sock *stream_sock_of(struct file *file, __u64 *socket)
 {
 	struct sock *sk = sock_of(file, socket);
 
-	return sk && (is_tcp(sk) || is_unix_stream(sk)) ? sk : NULL;
+	return sk && is_stream(sk) ? sk : NULL;
 }
 
 /*

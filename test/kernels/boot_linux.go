@@ -26,7 +26,7 @@ func boot(ctx context.Context, image, initramfs, console, only string) (*report.
 	defer log.Close()
 	// Software emulation works wherever this runs. Without cmpxchg16b: QEMU 7.2 gets it
 	// wrong when an interrupt comes in between, and the kernel's memory is no more what
-	// it was. The processors take turns, so that one may patch what the other runs.
+	// it was.
 	machine := exec.CommandContext(ctx, "qemu-system-x86_64",
 		"-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
 		"-nographic", "-no-reboot", "-nic", "none",

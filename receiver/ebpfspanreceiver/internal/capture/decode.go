@@ -101,12 +101,13 @@ func decode(record []byte, e *Event) error {
 	return nil
 }
 
-// setPath makes the path of what came as data.
+// setPath makes the path of what came as data, which may lie in memory that cannot be
+// written: the ring buffer's.
 func (e *Event) setPath(remote bool) {
 	path := e.Data
 	e.Data, e.Child = nil, 0
 	if len(path) > 0 && path[0] == 0 {
-		path[0] = '@'
+		path = append([]byte("@"), path[1:]...)
 	} else {
 		path, _, _ = bytes.Cut(path, []byte{0})
 	}

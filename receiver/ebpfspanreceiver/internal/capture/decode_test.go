@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 	"testing"
@@ -93,8 +94,10 @@ func TestDecodePaths(t *testing.T) {
 	} {
 		r := sample(tt.data)
 		r[offKind], r[offFamily], r[offChild], r[offTailLen] = byte(Path), afUnix, tt.isRemote, 0
+		before := bytes.Clone(r)
 		var e Event
 		require.NoError(t, decode(r, &e))
+		assert.Equal(t, before, r, "the ring buffer cannot be written")
 		assert.True(t, e.Unix)
 		assert.Equal(t, tt.wantLocal, string(e.LocalPath))
 		assert.Equal(t, tt.wantRemote, string(e.RemotePath))

@@ -13,7 +13,7 @@ import (
 	"github.com/seqlink/seqlink/bpf"
 )
 
-// strategy is a way to see what processes send and receive over TCP. All give the
+// strategy is a way to see what processes send and receive. All give the
 // same events; see docs/kernels.md.
 type strategy struct {
 	name string
@@ -31,7 +31,7 @@ type strategy struct {
 // strategies are all there are, best first: a trampoline costs a quarter of a kprobe,
 // and both see what passes no system call of its own.
 var strategies = []strategy{
-	{name: StrategyFentry, load: bpf.LoadFentry, rooms: 6, possible: keepsTrampolines},
+	{name: StrategyFentry, load: bpf.LoadFentry, rooms: 9, possible: keepsTrampolines},
 	{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes},
 	{
 		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: 1,
@@ -45,6 +45,9 @@ var spare = []string{
 	"tcp_sendpage_enter", "tcp_sendpage_exit", // until Linux 6.4
 	"tcp_cleanup_rbuf_inner", "tcp_cleanup_rbuf", // since 6.2, and before
 	"mptcp_accept_enter", "mptcp_accept_exit", // CONFIG_MPTCP
+	// Where Unix sockets are no module.
+	"unix_sendmsg_enter", "unix_sendmsg_exit", "unix_recvmsg_enter", "unix_recvmsg_exit",
+	"unix_connect", "unix_accept_enter", "unix_accept_exit", "unix_release",
 	"io_uring_submit_req", "io_uring_submit_sqe", // since 6.4, and before
 }
 
