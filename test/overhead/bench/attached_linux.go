@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -60,7 +61,8 @@ func (a *attached) detach() error {
 	return errors.Join(errs...)
 }
 
-// attachEmpty attaches programs that do nothing to the hooks of the agent's.
+// attachEmpty attaches programs that do nothing to the hooks of the agent's that this
+// kernel has.
 func attachEmpty() (links []link.Link, err error) {
 	for _, load := range []func() (*ebpf.CollectionSpec, error){bpf.LoadTCP, bpf.LoadProcess} {
 		spec, err := load()
@@ -69,6 +71,9 @@ func attachEmpty() (links []link.Link, err error) {
 		}
 		for name, p := range spec.Programs {
 			l, err := attachEmptyAt(p)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // the tracepoint of io_uring has one of two names
+			}
 			if err != nil {
 				return links, fmt.Errorf("an empty program in place of %s: %w", name, err)
 			}
