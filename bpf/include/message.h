@@ -40,13 +40,17 @@ static __always_inline int is_one_buffer(struct iov_iter *iter)
 	       READ(iov_iter, iter, iter_type) == bpf_core_enum_value(enum iter_type, ITER_UBUF);
 }
 
+/*
+ * Addresses of the process are read as bytes: to the verifier what READ loads is a pointer of
+ * the kernel from 7.x on, with which nobody may calculate.
+ */
 static __always_inline __u64 vector_at(struct iov_iter *iter)
 {
 	struct iov_iter___6_3 *old = (void *)iter;
 
 	if (bpf_core_field_exists(old->iov))
-		return (__u64)READ(iov_iter___6_3, old, iov);
-	return (__u64)READ(iov_iter, iter, __iov);
+		return (__u64)BPF_CORE_READ(old, iov);
+	return (__u64)BPF_CORE_READ(iter, __iov);
 }
 
 /*
@@ -58,7 +62,7 @@ static __always_inline struct buffers buffers_of(struct msghdr *msg, __u32 nowhe
 	struct iov_iter *iter = (void *)msg + bpf_core_field_offset(struct msghdr, msg_iter);
 
 	if (is_one_buffer(iter))
-		return one_buffer((__u64)READ(iov_iter, iter, ubuf) + READ(iov_iter, iter, iov_offset),
+		return one_buffer((__u64)BPF_CORE_READ(iter, ubuf) + READ(iov_iter, iter, iov_offset),
 				  READ(iov_iter, iter, count));
 	if (!is_vector(iter))
 		return one_buffer(0, nowhere);

@@ -20,10 +20,11 @@ struct scratch {
 #define WAKEUP_EVERY 64
 
 /*
- * Programs at tracepoints and kprobes do not interrupt each other on one CPU, but those
- * at fentry may: a task that runs one can be preempted by a task that runs another (the
- * same one is left out then: kernel/bpf/trampoline.c, __bpf_prog_enter_recur, 5.12). So
- * each of these has a room of its own.
+ * Programs at kprobes do not interrupt each other on one CPU, but those at fentry and, on
+ * kernels where they are preemptible, at the tracepoints of system calls may: a task that
+ * runs one can be preempted by a task that runs another (the same one is left out then:
+ * kernel/bpf/trampoline.c, __bpf_prog_enter_recur, 5.12; kernel/trace/bpf_trace.c,
+ * __bpf_trace_run). So each of these has a room of its own.
  */
 enum room {
 	ROOM_SEND,
@@ -38,7 +39,7 @@ enum room {
 	ROOMS,
 };
 
-/* How many of them a CPU has: 1, or ROOMS for fentry. Set by the loader. */
+/* How many of them a CPU has: 1 for kprobes, else ROOMS. Set by the loader. */
 const volatile __u32 scratch_rooms = 1;
 
 /* A per-CPU map's values are limited to 32 KiB. */

@@ -52,12 +52,14 @@ func TestRingWaits(t *testing.T) {
 	began := time.Now()
 	require.NoError(t, k.ring.wait(20*time.Millisecond))
 	assert.Less(t, time.Since(began), 10*time.Second)
-	// An exec is reported at once: its wake-up ends the pause.
+	// The end of a traced process is reported at once: its wake-up ends the pause.
 	woken := make(chan error)
 	go func() { woken <- k.ring.wait(time.Minute) }()
 	deadline := time.After(30 * time.Second)
 	for {
-		startChild(t).stop()
+		c := startChild(t)
+		require.NoError(t, k.Trace(c.pid(), nil)) // children of this process are not, otherwise
+		c.stop()
 		select {
 		case err := <-woken:
 			require.NoError(t, err)

@@ -34,7 +34,7 @@ var strategies = []strategy{
 	{name: StrategyFentry, load: bpf.LoadFentry, rooms: 9, possible: keepsTrampolines},
 	{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes},
 	{
-		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: 1,
+		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: 9,
 		programs: []string{"sys_enter", "sys_exit", "io_uring_submit_req", "io_uring_submit_sqe"},
 	},
 }
