@@ -34,7 +34,7 @@ type FentryCall struct {
 	Go       uint8
 	Opening  uint8
 	Hidden   uint32
-	Pad      uint32
+	Waits    uint32
 }
 
 type FentryConnection struct {
@@ -80,7 +80,7 @@ type FentryScratch struct {
 		Error           int32
 		FirstSent       uint32
 		FirstReceived   uint32
-		Child           uint32
+		Number          uint32
 		DataLen         uint16
 		LocalPort       uint16
 		RemotePort      uint16

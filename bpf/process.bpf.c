@@ -35,7 +35,7 @@ int sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
 	struct event *e = event_reserve(EVENT_FORK);
 	if (!e)
 		return 0;
-	e->child = pid;
+	e->number = pid;
 	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }

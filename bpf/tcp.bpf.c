@@ -34,6 +34,8 @@ int sys_enter(__u64 *ctx)
 	if (action == ACTION_NONE && nr != NR_SPLICE)
 		return 0;
 	id = bpf_get_current_pid_tgid();
+	if (action == ACTION_WAIT)
+		return thread_waits(id);
 	p = process_find(id >> 32);
 	if (!process_traced(p) || caller_is_32bit())
 		return 0;
@@ -70,7 +72,7 @@ int sys_exit(__u64 *ctx)
 
 	enum action expected = action_of(nr);
 
-	if (expected == ACTION_NONE && nr != NR_SPLICE)
+	if ((expected == ACTION_NONE && nr != NR_SPLICE) || expected == ACTION_WAIT)
 		return 0;
 	id = bpf_get_current_pid_tgid();
 	call = bpf_map_lookup_elem(&calls, &id);

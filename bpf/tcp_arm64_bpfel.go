@@ -34,7 +34,7 @@ type TCPCall struct {
 	Go       uint8
 	Opening  uint8
 	Hidden   uint32
-	Pad      uint32
+	Waits    uint32
 }
 
 type TCPConnection struct {
@@ -68,7 +68,7 @@ type TCPEvent struct {
 	Error           int32
 	FirstSent       uint32
 	FirstReceived   uint32
-	Child           uint32
+	Number          uint32
 	DataLen         uint16
 	LocalPort       uint16
 	RemotePort      uint16

@@ -42,7 +42,7 @@ struct event {
 	__s32 error; /* positive errno */
 	__u32 first_sent;
 	__u32 first_received;
-	__u32 child;
+	__u32 number; /* EVENT_FORK: the new process. EVENT_PATH: whether it is the peer's. Others: call.waits */
 	__u16 data_len; /* bytes of payload after the structure */
 	__u16 local_port;
 	__u16 remote_port;

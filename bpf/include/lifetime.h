@@ -40,7 +40,7 @@ static __always_inline int connect_begin(const struct process *p, __u64 socket, 
 	e->family = to.family;
 	e->remote_port = bpf_ntohs(to.port);
 	__u64 id = bpf_get_current_pid_tgid();
-	thin_thread(e, bpf_map_lookup_elem(&calls, &id));
+	thread_tells(e, bpf_map_lookup_elem(&calls, &id));
 	bpf_ringbuf_submit(e, event_wakeup());
 	return 0;
 }

@@ -51,7 +51,7 @@ static __always_inline void path_report(struct sock *sk, struct sock *peer, __u6
 	p->event.tid = id;
 	p->event.socket = socket;
 	p->event.data_len = path_read(p->path, peer);
-	p->event.child = p->event.data_len != 0; /* it is the peer's */
+	p->event.number = p->event.data_len != 0; /* it is the peer's */
 	if (!p->event.data_len)
 		p->event.data_len = path_read(p->path, sk);
 	bpf_ringbuf_submit(p, BPF_RB_NO_WAKEUP);

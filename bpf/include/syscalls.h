@@ -18,8 +18,10 @@ enum syscall_number {
 	NR_READ = NR(0, 63),
 	NR_WRITE = NR(1, 64),
 	NR_CLOSE = NR(3, 57),
+	NR_POLL = NR(7, -1),
 	NR_READV = NR(19, 65),
 	NR_WRITEV = NR(20, 66),
+	NR_SELECT = NR(23, -2),
 	NR_SENDFILE = NR(40, 71),
 	NR_CONNECT = NR(42, 203),
 	NR_ACCEPT = NR(43, 202),
@@ -27,12 +29,17 @@ enum syscall_number {
 	NR_RECVFROM = NR(45, 207),
 	NR_SENDMSG = NR(46, 211),
 	NR_RECVMSG = NR(47, 212),
+	NR_EPOLL_WAIT = NR(232, -3),
+	NR_PSELECT6 = NR(270, 72),
+	NR_PPOLL = NR(271, 73),
 	NR_SPLICE = NR(275, 76),
+	NR_EPOLL_PWAIT = NR(281, 22),
 	NR_ACCEPT4 = NR(288, 242),
 	NR_RECVMMSG = NR(299, 243),
 	NR_SENDMMSG = NR(307, 269),
 	NR_PREADV2 = NR(327, 286),
 	NR_PWRITEV2 = NR(328, 287),
+	NR_EPOLL_PWAIT2 = 441,
 };
 
 static __always_inline enum action action_of(long nr)
@@ -60,6 +67,14 @@ static __always_inline enum action action_of(long nr)
 		return ACTION_ACCEPT;
 	case NR_CLOSE:
 		return ACTION_CLOSE;
+	case NR_POLL:
+	case NR_SELECT:
+	case NR_PSELECT6:
+	case NR_PPOLL:
+	case NR_EPOLL_WAIT:
+	case NR_EPOLL_PWAIT:
+	case NR_EPOLL_PWAIT2:
+		return ACTION_WAIT;
 	}
 	return ACTION_NONE;
 }

@@ -192,12 +192,15 @@ static __always_inline int thin_hides(struct connection *c, __u8 direction)
 	return c->hidden || c->role == ROLE_NONE;
 }
 
-/* Lets an event of a thread say what may be hidden from user space. */
-static __always_inline void thin_thread(struct event *e, const struct call *call)
+/* Lets an event say which turn of its loop the thread is in, and what may be hidden from user space. */
+static __always_inline void thread_tells(struct event *e, const struct call *call)
 {
 	struct thinning *t = thinning_now();
 
-	if (!t || !t->active || !call)
+	if (!call)
+		return;
+	e->number = call->waits;
+	if (!t || !t->active)
 		return;
 	e->thinning |= EVENT_THINNING;
 	e->hidden = call->hidden < 255 ? call->hidden : 255;
@@ -206,7 +209,7 @@ static __always_inline void thin_thread(struct event *e, const struct call *call
 /* The same for an event that moves bytes, and whether such before them were left out. */
 static __always_inline void thin_bytes(struct event *e, struct connection *c, __u8 direction, const struct call *call)
 {
-	thin_thread(e, call);
+	thread_tells(e, call);
 	if (!(c->skipped & direction) || !e->size)
 		return;
 	c->skipped &= ~direction;

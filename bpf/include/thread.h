@@ -13,6 +13,7 @@ enum action {
 	ACTION_CONNECT,
 	ACTION_ACCEPT,
 	ACTION_CLOSE,
+	ACTION_WAIT,
 };
 
 struct call {
@@ -29,7 +30,7 @@ struct call {
 	__u8 go;        /* the process has goroutines */
 	__u8 opening;   /* sends: the connection is opened in the call */
 	__u32 hidden;   /* requests that the thread read, and that are left out and unanswered */
-	__u32 pad;
+	__u32 waits;    /* how often the thread has waited for several sockets at once: an event loop's turns */
 };
 
 /*
@@ -56,4 +57,14 @@ static __always_inline struct call *call_of(__u64 id)
 		return NULL;
 	}
 	return bpf_map_lookup_elem(&calls, &id);
+}
+
+/* The thread waits for several sockets at once. One that has none has no entry. */
+static __always_inline int thread_waits(__u64 id)
+{
+	struct call *call = bpf_map_lookup_elem(&calls, &id);
+
+	if (call)
+		call->waits++;
+	return 0;
 }

@@ -22,7 +22,7 @@ const (
 	offError           = 52
 	offFirstSent       = 56
 	offFirstReceived   = 60
-	offChild           = 64
+	offNumber          = 64
 	offDataLen         = 68
 	offLocalPort       = 70
 	offRemotePort      = 72
@@ -80,7 +80,6 @@ func decode(record []byte, e *Event) error {
 		Offset:  le.Uint64(record[offOffset:]),
 		Size:    le.Uint32(record[offSize:]),
 		Errno:   int32(le.Uint32(record[offError:])),
-		Child:   le.Uint32(record[offChild:]),
 		Skipped: record[offThinning]&eventSkipped != 0,
 		Data:    record[headerSize : headerSize+dataLen : headerSize+dataLen],
 		Tail:    record[offTail : offTail+tailLen : offTail+tailLen],
@@ -92,8 +91,13 @@ func decode(record []byte, e *Event) error {
 		}
 	}
 	e.Unix = record[offFamily] == afUnix
+	if kind == Fork {
+		e.Child = le.Uint32(record[offNumber:])
+	} else if kind != Path {
+		e.Task.Waits = le.Uint32(record[offNumber:])
+	}
 	if kind == Path {
-		e.setPath(record[offChild] != 0)
+		e.setPath(record[offNumber] != 0)
 		return nil
 	}
 	e.Local = address(record[offFamily], record[offLocalAddr:], le.Uint16(record[offLocalPort:]))
@@ -105,7 +109,7 @@ func decode(record []byte, e *Event) error {
 // written: the ring buffer's.
 func (e *Event) setPath(remote bool) {
 	path := e.Data
-	e.Data, e.Child = nil, 0
+	e.Data = nil
 	if len(path) > 0 && path[0] == 0 {
 		path = append([]byte("@"), path[1:]...)
 	} else {

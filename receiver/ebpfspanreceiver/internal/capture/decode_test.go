@@ -28,7 +28,7 @@ func TestLayoutMatchesKernelSide(t *testing.T) {
 		"error":            {offError, unsafe.Offsetof(c.Error)},
 		"first_sent":       {offFirstSent, unsafe.Offsetof(c.FirstSent)},
 		"first_received":   {offFirstReceived, unsafe.Offsetof(c.FirstReceived)},
-		"child":            {offChild, unsafe.Offsetof(c.Child)},
+		"number":           {offNumber, unsafe.Offsetof(c.Number)},
 		"data_len":         {offDataLen, unsafe.Offsetof(c.DataLen)},
 		"local_port":       {offLocalPort, unsafe.Offsetof(c.LocalPort)},
 		"remote_port":      {offRemotePort, unsafe.Offsetof(c.RemotePort)},

@@ -60,6 +60,10 @@ type Task struct {
 	// ParentGoroutine is the goid of the goroutine that started Goroutine, 0
 	// where that is not known.
 	ParentGoroutine uint64
+	// Waits counts how often the thread has waited for several descriptors at once
+	// (epoll_wait(2), poll(2), select(2)): the turns of an event loop. It is set for what sends,
+	// receives and connects, 0 where it is not known.
+	Waits uint32
 	// Thinned says that the kernel side leaves requests out at this time, so that
 	// not everything is seen of what the thread does.
 	Thinned bool

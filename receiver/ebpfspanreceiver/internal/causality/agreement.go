@@ -1,13 +1,6 @@
 package causality
 
-import "math"
-
 const (
-	// backwardConfidence is that of the backward view where the forward one differs.
-	backwardConfidence = 0.95
-	// priorRight and priorTotal stand for what is believed of the forward view
-	// before anything was measured in a process.
-	priorRight, priorTotal = 3, 4
 	// maxAgreement bounds the memory of the measurement, so that it follows a
 	// program whose habits change.
 	maxAgreement = 1024
@@ -18,22 +11,22 @@ type agreement struct {
 	right, total float64
 }
 
-func (a *agreement) add(right bool) {
+// add counts a guess.
+func (a *agreement) add(right bool) { a.weigh(right, 1) }
+
+// weigh counts a guess that was compared with something of so much weight.
+func (a *agreement) weigh(right bool, weight float64) {
 	if a.total >= maxAgreement {
 		a.right, a.total = a.right/2, a.total/2
 	}
-	a.total++
+	a.total += weight
 	if right {
-		a.right++
+		a.right += weight
 	}
 }
 
-// confidence is the lower end of Wilson's 95 % interval for the share of right guesses.
-func (a *agreement) confidence() float64 {
-	const z = 1.96
-	n := a.total + priorTotal
-	share := (a.right + priorRight) / n
-	center := share + z*z/(2*n)
-	spread := z * math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
-	return (center - spread) / (1 + z*z/n)
+// share is the share of right guesses.
+func (a *agreement) share() float64 {
+	const priorRight, priorTotal, most = 2, 4, 0.97
+	return min((a.right+priorRight)/(a.total+priorTotal), most)
 }

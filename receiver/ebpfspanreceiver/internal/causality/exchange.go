@@ -17,8 +17,6 @@ type request struct {
 	opened, responded, ended uint64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
-	// token is that of its head in an event loop.
-	token token
 }
 
 // call is an outgoing exchange.
@@ -28,8 +26,6 @@ type call struct {
 	act
 	// endedAt is the time of its end.
 	endedAt int64
-	// token is that of its response in an event loop.
-	token token
 }
 
 // act is something that a request did: it asked for an exchange, called connect,
@@ -41,9 +37,24 @@ type act struct {
 	thread    *thread
 	step      uint64
 	streaming bool
-	// forward is the loop's first guess, and cause the token it rests on.
-	forward *request
-	cause   *token
+	// to is whom it was done to, and conn the connection, nil for a connect.
+	to   endpoint
+	conn *conn.Conn
+	// deed is its place in a loop's window, nil where it has none, and belief what the
+	// loop thinks whose it is; forth is the part that rests on what was before.
+	deed          *deed
+	belief, forth belief
+	// ordered is whose it is by the order alone, nil where that does not tell, cause the
+	// token it rests on, and claimed says that a response has confirmed it.
+	ordered *request
+	cause   *ready
+	claimed bool
+	// learned says that it has told what there was to learn from it.
+	learned bool
+	// call is the exchange that came of it.
+	call *call
+	// response is the token of its response, nil while there is none.
+	response *token
 
 	decided    bool
 	parent     *request

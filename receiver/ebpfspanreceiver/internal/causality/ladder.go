@@ -1,6 +1,7 @@
 package causality
 
 import (
+	"math"
 	"time"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
@@ -32,6 +33,7 @@ type Ladder struct {
 	connects map[*conn.Origin]*act
 	// waiting are the ended calls that wait for a decision, in the order of their ends.
 	waiting []*call
+	decoder decoder
 	// tidied is when idle state was dropped last.
 	tidied int64
 }
@@ -68,7 +70,8 @@ func (l *Ladder) process(pid uint32) *process {
 // Connect implements protocol.Sink: the connection's first request will be the
 // deed of who connects now.
 func (l *Ladder) Connect(c *conn.Conn) {
-	a := &act{origin: *c.Connected}
+	a := &act{origin: *c.Connected, to: remote(c)}
+	a.to.connects = true
 	p := l.process(a.origin.Task.PID)
 	p.learn(a.origin.Task)
 	p.decide(a)
@@ -138,6 +141,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 // began finds the deed behind a new call and decides it as far as can be now.
 func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	c := &call{exchange: e}
+	defer func() { c.act.call = c }()
 	e.State = c
 	p.learn(e.Request.First.Task)
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
@@ -146,9 +150,9 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	}
 	if e.Asked != nil {
 		p.learn(e.Asked.Task)
-		c.act = act{origin: *e.Asked}
+		c.act = act{origin: *e.Asked, to: remote(e.Conn), conn: e.Conn}
 	} else if c.origin == (conn.Origin{}) {
-		c.act = act{origin: e.Request.First}
+		c.act = act{origin: e.Request.First, to: remote(e.Conn), conn: e.Conn}
 	}
 	if !c.decided && c.thread == nil {
 		p.decide(&c.act)
@@ -163,6 +167,9 @@ func (c *call) takeConnect(a *act) {
 		return
 	}
 	c.act = *a
+	if c.deed != nil {
+		c.deed.act = &c.act
+	}
 	if c.method == MethodThread {
 		c.method = MethodConnect
 	}
@@ -180,8 +187,16 @@ func (l *Ladder) wait(c *call) {
 
 // release emits the waiting calls that are decided, or that nothing can decide any more.
 func (l *Ladder) release(now int64) {
+	for _, p := range l.processes {
+		for _, t := range p.threads {
+			t.decode(&l.decoder, now)
+		}
+	}
 	kept := l.waiting[:0]
 	for _, c := range l.waiting {
+		if !c.decided {
+			c.conclude(now-c.endedAt > l.maxWait/10)
+		}
 		if !c.decided && (!c.open() || now-c.endedAt > l.maxWait) {
 			c.giveUp()
 		}
@@ -222,6 +237,11 @@ func (l *Ladder) Tick(now int64) {
 
 // Flush emits everything that waits, as far as it is known.
 func (l *Ladder) Flush() {
+	for _, p := range l.processes {
+		for _, t := range p.threads {
+			t.decode(&l.decoder, math.MaxInt64)
+		}
+	}
 	for _, c := range l.waiting {
 		if !c.decided {
 			c.giveUp()

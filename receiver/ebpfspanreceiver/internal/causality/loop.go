@@ -1,196 +1,342 @@
 package causality
 
-import "slices"
+import (
+	"net/netip"
+	"time"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
+)
 
 const (
-	// freshTurns is how many turns beyond the loop's usual lag a token may wait for
-	// its act. One that waited longer waits for something else, a timer for example.
-	freshTurns = 2
-	// staleTurns is when a completed call's token is given up.
-	staleTurns = 64
-	// maxTokens bounds the tokens of one loop.
-	maxTokens = 4096
+	// maxClasses bounds the kinds of acts and of tokens that are told apart.
+	maxClasses = 64
+	// maxTokens and maxDeeds bound the window of one loop.
+	maxTokens, maxDeeds = 2048, 2048
+	// enough is how many new deeds make it worth while to decode the window.
+	enough = 48
+	// patience is how long, in nanoseconds, fewer may wait for that.
+	patience = int64(200 * time.Millisecond)
+	// margin is how much must be decided before it is forgotten.
+	margin = 64
 )
 
 // token makes a request runnable: its head was read, or a call's response was
-// read completely.
+// read.
 type token struct {
 	// request is set for a request's head, call for a call's response.
 	request *request
 	call    *call
-	// turn is the loop's turn in which the token became ready.
+	// complete is false for the beginning of a response that goes on.
+	complete bool
+	// turn is the loop's turn in which the token became ready, step the thread's step.
 	turn int
+	step uint64
+	kind int
+	// number counts the loop's tokens, from 0.
+	number uint64
+	// acted is how probable it is that it was acted on, and back whose the deeds are
+	// that rest on it.
+	acted float64
+	back  mixture
 }
 
-// loop is the rung of event loops. Tokens are ready in the order of reading and
-// act in the same order. Forward, an act is given to the first ready token.
-// Backward, when the response of a request is written, the token that acted is
-// that request's: so the call whose completion made the token was, and so was
-// the token that led to that call, down the chain. The backward view wins.
+// sort is 0 for a request's head and 1 for a call's response.
+func (t *token) sort() int {
+	if t.request != nil {
+		return 0
+	}
+	return 1
+}
+
+// deed is something that the thread did for a request: it called, connected, or
+// began a response.
+type deed struct {
+	// act is set for a call or connect, request for a response.
+	act     *act
+	request *request
+	// turn and step are the loop's and the thread's, tokens how many tokens there were before.
+	turn   int
+	step   uint64
+	tokens uint64
+	class  int
+	// kind is one of the kinds of deeds.
+	kind int
+	// release is the token of the call that gave back the connection just before, or nil.
+	release *token
+	// open is how many requests were open.
+	open int
+	// sources are the tokens that it may rest on.
+	sources []source
+}
+
+// endpoint is what a kind of token or a class of acts is told by.
+type endpoint struct {
+	peer     netip.AddrPort
+	path     string
+	name     string
+	incoming bool
+	partial  bool
+	connects bool
+}
+
+// loop is the rung of event loops: the tokens and deeds of one thread, in order.
 type loop struct {
 	tokens []*token
-	turn   int
+	deeds  []*deed
+	// dropped is how many tokens have left the window.
+	dropped uint64
+	turn    int
 	// acted is true while the last thing that happened was an act.
 	acted bool
-	// lag is how many turns tokens of this loop usually wait for their act.
-	lag lag
-	// reading is the call whose response was begun last.
-	reading *call
+	// fresh is how many deeds there were since the window was decoded.
+	fresh int
+	// decoded is when that was.
+	decoded int64
+	habits  habits
+	// trust tells how often what was known before an act was confirmed by what came after.
+	trust agreement
+	// waits says that calls wait for connections, as they do in a pool that is too small.
+	waits bool
+	// disorderly says that it is not the rule that one act follows on each token.
+	disorderly bool
+	rhythm     rhythm
+	kinds      map[endpoint]int
 }
 
-// ready appends a token. Reading after acting begins a new turn.
+// number returns a small number for an endpoint; 0 is that of responses, the last
+// that of all endpoints for which there is no room.
+func (l *loop) number(e endpoint) int {
+	if n, ok := l.kinds[e]; ok {
+		return n
+	}
+	if l.kinds == nil {
+		l.kinds = make(map[endpoint]int)
+	}
+	n := len(l.kinds) + 1
+	if n >= maxClasses {
+		return maxClasses - 1
+	}
+	l.kinds[e] = n
+	return n
+}
+
+func (l *loop) readRequest(r *request, step uint64) {
+	e := endpoint{name: r.exchange.Name, incoming: true}
+	if r.exchange.Conn != nil {
+		e.peer, e.path = r.exchange.Conn.Local, r.exchange.Conn.LocalPath
+	}
+	l.ready(&token{request: r, complete: true, step: step, kind: l.number(e)})
+}
+
+func (l *loop) readResponse(c *call, complete bool, step uint64) *token {
+	t := &token{call: c, complete: complete, step: step, kind: l.number(c.endpoint(!complete))}
+	if n := len(l.tokens); complete && n > 0 && !l.acted && l.tokens[n-1].call == c {
+		t.turn, t.number = l.tokens[n-1].turn, l.tokens[n-1].number
+		l.tokens[n-1] = t
+		return t
+	}
+	l.ready(t)
+	return t
+}
+
+func (c *call) endpoint(partial bool) endpoint {
+	e := remote(c.exchange.Conn)
+	e.name, e.partial = c.exchange.Name, partial
+	return e
+}
+
+// remote is the peer of a connection, which may be nil.
+func remote(c *conn.Conn) endpoint {
+	if c == nil {
+		return endpoint{}
+	}
+	return endpoint{peer: c.Remote, path: c.RemotePath}
+}
+
+// ready appends a token.
 func (l *loop) ready(t *token) {
-	if l.acted {
-		l.turn++
-		l.acted = false
-	}
-	t.turn = l.turn
-	if len(l.tokens) >= maxTokens {
-		l.tokens = l.tokens[1:]
-	}
+	l.acted = false
+	t.turn, t.number = l.turn, l.dropped+uint64(len(l.tokens))
 	l.tokens = append(l.tokens, t)
+	l.rhythm.token(l.turn, t.sort())
 }
 
-// forward gives the act to the first fresh token.
-func (l *loop) forward(a *act, confidence float64) {
+// turns takes how often the thread has waited. Where that is not known, reading
+// after acting begins a new turn.
+func (l *loop) turns(waits uint32, reading bool) {
+	if waits != 0 {
+		l.turn = int(waits)
+	} else if reading && l.acted {
+		l.turn++
+	}
+}
+
+func (l *loop) did(d *deed) {
 	l.acted = true
-	i := slices.IndexFunc(l.tokens, func(t *token) bool {
-		return l.turn-t.turn <= l.lag.usual()+freshTurns && t.mayCause(a)
-	})
-	if i < 0 {
+	d.turn, d.tokens = l.turn, l.dropped+uint64(len(l.tokens))
+	l.deeds = append(l.deeds, d)
+	l.fresh++
+	l.rhythm.deed(l.turn, d.kind)
+}
+
+// responded takes a response's first byte.
+func (l *loop) responded(r *request, open int, step uint64) {
+	l.did(&deed{request: r, open: open, step: step})
+}
+
+// acts takes a call or a connect.
+func (l *loop) acts(a *act, open int, step uint64) {
+	a.belief, a.forth = anybody(open), anybody(open)
+	a.deed = &deed{act: a, open: open, step: step, class: l.number(a.to), kind: 1}
+	if a.to.connects {
+		a.deed.kind = 2
+	} else if t := l.givenBack(a.conn); t != nil {
+		a.deed.kind, a.deed.release = 3, t
+	}
+	l.did(a.deed)
+}
+
+// givenBack returns the token of the call on c that was completed in one of the
+// last turns, nil where there is none.
+func (l *loop) givenBack(c *conn.Conn) *token {
+	const recent, far = 3, 64
+	for i := len(l.tokens) - 1; i >= max(0, len(l.tokens)-far) && c != nil; i-- {
+		t := l.tokens[i]
+		if l.turn-t.turn > recent {
+			return nil
+		}
+		if t.call != nil && t.call.exchange.Conn == c {
+			return t
+		}
+	}
+	return nil
+}
+
+// seen is how many tokens there were.
+func (l *loop) seen() uint64 { return l.dropped + uint64(len(l.tokens)) }
+
+// trim forgets the turns before turn, but for tokens that may still be acted on, and
+// what is too much.
+func (l *loop) trim(turn int) {
+	if n := len(l.deeds); n > maxDeeds {
+		turn = max(turn, l.deeds[n-maxDeeds].turn)
+	}
+	m := 0
+	for m < len(l.deeds) && l.deeds[m].turn < turn {
+		m++
+	}
+	n := 0
+	for n < len(l.tokens) && (l.tokens[n].turn < turn-maxLagTurns || len(l.tokens)-n > maxTokens) {
+		n++
+	}
+	if m < margin && n < margin {
 		return
 	}
-	t := l.tokens[i]
-	l.remove(t)
-	a.cause = t
-	a.forward = t.owner()
-	a.method, a.confidence = MethodLoop, confidence
+	for _, x := range l.deeds[:m] {
+		x.teach(&l.habits)
+	}
+	for _, t := range l.tokens[:n] {
+		l.habits.kind(t.kind).tokens++
+	}
+	l.habits.fade()
+	l.tokens = append(l.tokens[:0], l.tokens[n:]...)
+	l.deeds = append(l.deeds[:0], l.deeds[m:]...)
+	l.dropped += uint64(n)
 }
 
-// mayCause reports whether the act may be this token's: a token whose request is
-// known must be one of the open ones.
-func (t *token) mayCause(a *act) bool {
-	if t.request == nil && !t.call.decided {
-		return true
-	}
-	return a.candidate(t.owner())
-}
-
-// owner is the request that a token makes runnable, as far as is known.
-func (t *token) owner() *request {
-	if t.request != nil {
-		return t.request
-	}
-	if t.call.decided {
-		return t.call.parent
-	}
-	return t.call.forward
-}
-
-// responds takes a response's first byte: the token that acted is r's. Of several
-// it is the one that waited as long as is usual here, and of those the first.
-func (l *loop) responds(r *request, forward *agreement) {
-	l.acted = true
-	var t *token
-	var fitting int
-	for _, other := range l.tokens {
-		if !other.leadsTo(r) {
-			continue
-		}
-		fitting++
-		if t == nil || l.oddity(other) < l.oddity(t) {
-			t = other
-		}
-	}
-	if fitting == 1 && t.call != nil {
-		l.lag.learn(l.turn - t.turn)
-	}
-	if t == nil {
-		l.confirmStreaming(r, forward)
+// decode refines what is believed of the acts in the window, and forgets what is decided.
+func (t *thread) decode(d *decoder, now int64) {
+	if t.loop.fresh == 0 || t.loop.fresh < enough && now-t.loop.decoded < patience {
 		return
 	}
-	l.remove(t)
-	if t.call != nil {
-		t.call.claim(r, forward)
-	}
-}
-
-// leadsTo reports whether the response to r may be this token's act.
-func (t *token) leadsTo(r *request) bool {
-	if t.request != nil {
-		return t.request == r
-	}
-	if t.call.decided {
-		return t.call.parent == r
-	}
-	return t.call.candidate(r)
-}
-
-// claim settles the call and the calls before it in the chain: all are r's.
-func (c *call) claim(r *request, forward *agreement) {
-	for c != nil && !c.decided && c.candidate(r) {
-		guess, cause := c.forward, c.cause
-		confidence := backwardConfidence
-		if guess == r {
-			confidence = 1
+	t.loop.fresh, t.loop.decoded = 0, now
+	d.decode(&t.loop)
+	for _, x := range t.loop.deeds {
+		if x.act != nil && !x.act.settled() {
+			x.act.learn(&t.loop, &t.order, &d.scratch)
 		}
-		if guess != nil {
-			forward.add(guess == r)
+	}
+	turn := t.loop.turn
+	for _, x := range t.loop.deeds {
+		if x.act != nil && !x.act.decided && (x.act.call == nil || x.act.call.endedAt == 0 || !x.act.final()) {
+			turn = x.turn
+			break
 		}
-		c.settle(r, MethodLoop, confidence)
-		c.cause = nil
-		if cause == nil {
-			return
-		}
-		c = cause.call
+	}
+	t.loop.trim(turn)
+}
+
+// final reports whether the belief will hardly change.
+func (a *act) final() bool {
+	first, second, p, _ := a.belief.best()
+	return first != nil && first.answered && (p > 0.95 || second == nil || second.answered)
+}
+
+// conclude settles an act whose belief is final, once the loop's habits are known.
+func (a *act) conclude(waited bool) {
+	if a.deed == nil || !waited && (!a.final() || a.thread.loop.seen() < enough) {
+		return
+	}
+	if waited && !a.final() && !(a.claimed && a.ordered.answered) {
+		return
+	}
+	a.decideLoop()
+}
+
+const (
+	// sure is the probability from which on the decoder's word is taken as it is.
+	sure = 0.95
+	// unconfirmed is the most that the order is believed without a response's word.
+	unconfirmed = 0.8
+)
+
+// decideLoop settles the act by the decoder where that is sure. Where it is not, the
+// order decides, with the confidence that it has earned, or the decoder's guess stands.
+func (a *act) decideLoop() {
+	first, _, p, _ := a.belief.best()
+	earned := a.thread.order.earned()
+	if !a.claimed {
+		earned = min(earned, unconfirmed)
+	}
+	if a.thread.loop.disorderly {
+		earned = 0
+	}
+	switch {
+	case p >= sure:
+		a.settle(first, MethodLoop, p)
+	case a.ordered != nil && a.ordered == first:
+		a.settle(first, MethodLoop, 1-(1-p)*(1-earned))
+	case a.ordered != nil && earned > p:
+		a.settle(a.ordered, MethodLoop, earned)
+	case first != nil:
+		a.settle(first, MethodLoop, p)
+	default:
+		a.settle(nil, "", 0)
 	}
 }
 
-// confirmStreaming takes a response that began before the call behind it was
-// complete, as proxies do: it may confirm the forward view, not overrule it.
-func (l *loop) confirmStreaming(r *request, forward *agreement) {
-	if c := l.reading; c != nil && !c.decided && c.forward == r {
-		c.claim(r, forward)
+// learn scores what was known before the act, and the order, by what is known now.
+func (a *act) learn(l *loop, o *order, scratch *mixture) {
+	first, _, p, _ := a.belief.best()
+	if a.learned || first == nil || !first.answered || a.response == nil {
+		return
+	}
+	a.learned = true
+	if guess, _, q, _ := a.forth.best(); q > 0.5 {
+		after := a.response.back.gathered(a.deed, scratch)
+		if seen, _, q, _ := after.best(); q > 0.5 {
+			l.trust.add(guess == seen)
+		}
+	}
+	if a.ordered != nil {
+		o.right.weigh(a.ordered == first, p*p)
 	}
 }
 
-// giveUp decides by the forward view alone.
 func (a *act) giveUp() {
-	if a.forward == nil {
+	if a.deed == nil {
 		a.settle(nil, "", 0)
 		return
 	}
-	a.settle(a.forward, a.method, a.confidence)
-}
-
-// oddity is how far the time that a token has waited is from the usual.
-func (l *loop) oddity(t *token) int {
-	d := l.turn - t.turn - l.lag.usual()
-	return max(d, -d)
-}
-
-func (l *loop) remove(t *token) {
-	if i := slices.Index(l.tokens, t); i >= 0 {
-		l.tokens = slices.Delete(l.tokens, i, i+1)
-	}
-}
-
-// take removes the token of a request that acted beyond doubt.
-func (l *loop) take(r *request) {
-	l.acted = true
-	i := slices.IndexFunc(l.tokens, func(t *token) bool { return t.owner() == r })
-	if i < 0 {
-		return
-	}
-	l.tokens = slices.Delete(l.tokens, i, i+1)
-}
-
-// forget removes what belongs to a request that has ended, and what is stale.
-func (l *loop) forget(r *request) {
-	l.tokens = slices.DeleteFunc(l.tokens, func(t *token) bool {
-		if t.request != nil {
-			return t.request == r
-		}
-		return t.call.decided && t.call.parent == r || l.turn-t.turn > staleTurns
-	})
+	a.decideLoop()
 }

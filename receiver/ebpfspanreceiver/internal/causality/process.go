@@ -10,8 +10,6 @@ type process struct {
 	goRuntime  bool
 	goroutines goroutines
 	threads    map[uint32]*thread
-	// forward tells how often the loops' first guess was right.
-	forward agreement
 }
 
 func newProcess() *process {
@@ -55,20 +53,20 @@ func (p *process) decide(a *act) {
 		a.settle(nil, "", 0)
 		return
 	}
-	t.decide(a, p.forward.confidence())
+	t.decide(a)
 }
 
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
 	if r.thread != nil {
-		r.thread.responds(r, by, &p.forward)
+		r.thread.responds(r, by)
 	}
 }
 
 // reading takes the first byte of a call's response.
 func (p *process) reading(c *call, by capture.Task) {
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
-		t.loop.reading = c
+		t.read(c, false, by)
 	}
 }
 
@@ -78,8 +76,7 @@ func (p *process) completed(c *call, by capture.Task) {
 		return
 	}
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
-		c.token.call = c
-		t.loop.ready(&c.token)
+		t.read(c, true, by)
 	}
 }
 

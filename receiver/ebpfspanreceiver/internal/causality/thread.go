@@ -15,6 +15,7 @@ const threadConfidence = 0.99
 type thread struct {
 	// requests are the open ones that this thread read.
 	requests []*request
+	order    order
 	loop     loop
 	// step counts what happened on the thread; it starts at 1.
 	step uint64
@@ -24,21 +25,23 @@ func (t *thread) opened(r *request) {
 	t.step++
 	r.thread, r.opened = t, t.step
 	t.requests = append(t.requests, r)
-	r.token.request = r
-	t.loop.ready(&r.token)
+	t.loop.turns(r.read.Task.Waits, true)
+	t.order.push(&ready{request: r})
+	t.loop.readRequest(r, t.step)
 }
 
 func (t *thread) closed(r *request) {
 	t.step++
 	r.ended = t.step
+	t.order.forget(r)
 	t.requests = slices.DeleteFunc(t.requests, func(o *request) bool { return o == r })
-	t.loop.forget(r)
 }
 
 // decide settles the act where only one request can have caused it, and asks the
 // loop otherwise.
-func (t *thread) decide(a *act, forwardConfidence float64) {
+func (t *thread) decide(a *act) {
 	open, streaming := t.working()
+	t.loop.turns(a.origin.Task.Waits, false)
 	if by := a.origin.Task; by.Hidden > 0 || by.Thinned && (streaming || len(open) > 1) {
 		// A request that is left out may have caused it, or the tokens have gaps.
 		a.settle(nil, "", 0)
@@ -48,11 +51,13 @@ func (t *thread) decide(a *act, forwardConfidence float64) {
 	case 0:
 		a.settle(nil, "", 0)
 	case 1:
-		t.loop.take(open[0])
+		t.order.take(open[0])
+		t.loop.acts(a, 1, t.step)
 		a.settle(open[0], MethodThread, threadConfidence)
 	default:
 		a.putOff(t, streaming)
-		t.loop.forward(a, forwardConfidence)
+		t.order.acts(a)
+		t.loop.acts(a, len(t.requests), t.step)
 	}
 }
 
@@ -75,10 +80,22 @@ func (t *thread) working() (open []*request, streaming bool) {
 
 // responds takes the first byte of a response to a request that this thread read.
 // Only where it writes it itself does the order of its tokens mean anything.
-func (t *thread) responds(r *request, by capture.Task, forward *agreement) {
+func (t *thread) responds(r *request, by capture.Task) {
 	t.step++
 	r.responded = t.step
 	if by.TID == r.read.Task.TID && !by.Thinned {
-		t.loop.responds(r, forward)
+		t.loop.turns(by.Waits, false)
+		t.order.responds(r)
+		t.loop.responded(r, len(t.requests), t.step)
 	}
+}
+
+// read takes a call's response, its first byte or the last.
+func (t *thread) read(c *call, complete bool, by capture.Task) {
+	t.loop.turns(by.Waits, true)
+	t.step++
+	if complete {
+		t.order.push(&ready{call: c})
+	}
+	c.response = t.loop.readResponse(c, complete, t.step)
 }

@@ -1,0 +1,535 @@
+package causality
+
+const (
+	// maxLagTurns is how many turns back a deed's token is looked for.
+	maxLagTurns = 9
+	// late is the weight of a deed whose token was passed over already in its turn.
+	late = 0.02
+	// doubt is the least that is left for what seems impossible.
+	doubt = 1e-4
+	// rounds is how often the window is gone through, forth and back.
+	rounds = 2
+	// young is how many tokens must be known before the habits are settled.
+	young = 300
+	// unlikely is the probability below which a token is not considered.
+	unlikely = 1e-3
+)
+
+// source is a token that a deed may rest on, and how probable that is.
+type source struct {
+	token *token
+	share float64
+	// first is the part of it in which the deed is the first on the token, and again
+	// those in which it follows on so many.
+	first float64
+	again [maxBlock]float64
+}
+
+// candidate is a token that may be acted on in a turn.
+type candidate struct {
+	token  *token
+	before belief
+	lag    int
+	// index is its place among the loop's tokens, skip the probability that it is
+	// not acted on in this turn.
+	index int
+	skip  float64
+	// left is the probability that it was not acted on in another turn.
+	left float64
+	// more[c] is the probability that one more act follows after c.
+	more [maxBlock + 1]float64
+}
+
+// decoder finds which token each deed of a loop's window rests on.
+//
+// In each turn a loop runs what became ready in turns before, in the order in
+// which that was read: for each token there is a probability, learned, that it is
+// acted on after so many turns. So the deeds of one turn and the tokens before it
+// are two rows, and what connects them is a hidden Markov model whose state is
+// the token that was acted on last. The owner of a request's head and of a
+// response is known; the owner of a call, and so of the token of its response, is
+// what is looked for. Going forth, what is known of the tokens tells whose the
+// deeds are; going back, what is known of the deeds tells whose the tokens were.
+type decoder struct {
+	habits      habits
+	candidates  []candidate
+	emit        [][]float64
+	same        [][]float64
+	after       []belief
+	orphan      []float64
+	again       [][]float64
+	alpha, beta [][]float64
+	share       []float64
+	mix         mixture
+	scratch     mixture
+}
+
+// openAt tells which requests may be at work when the deed happens.
+type openAt struct {
+	step     uint64
+	response *request
+}
+
+func (o openAt) is(r *request) bool {
+	return r == o.response || r.opened <= o.step && (r.responded == 0 || r.responded > o.step)
+}
+
+// settled reports whether evidence other than the loop's has decided.
+func (a *act) settled() bool { return a.decided && a.thread == nil }
+
+// certain is the belief of who knows the parent, which may be none.
+func (a *act) certain() belief {
+	if a.parent == nil {
+		return belief{others: 1}
+	}
+	return certainly(a.parent)
+}
+
+// before is what is known of the token's owner from what was before.
+func (t *token) before(trust float64) belief {
+	switch {
+	case t.request != nil:
+		return certainly(t.request)
+	case t.call.settled():
+		return t.call.certain()
+	}
+	b := t.call.act.forth
+	b.doubt(trust)
+	return b
+}
+
+// after is what is known of the deed's owner from what came after.
+func (x *deed) after(m *mixture) belief {
+	switch {
+	case x.request != nil:
+		return certainly(x.request)
+	case x.act.settled():
+		return x.act.certain()
+	case x.act.response == nil:
+		return anybody(x.open)
+	}
+	return x.act.response.back.gathered(x, m)
+}
+
+// known reports whether the owner of the deed needs no decoding.
+func (x *deed) known() bool { return x.request != nil || x.act.settled() }
+
+// decode goes through the window of l.
+
+func (d *decoder) decode(l *loop) {
+	if len(l.tokens) == 0 || len(l.deeds) == 0 {
+		return
+	}
+	l.habits.expected, l.habits.orphan, l.waits = l.rhythm.expectations()
+	l.disorderly = !l.rhythm.answers() && (l.waits || l.habits.fansOut())
+	n := 1
+	if l.habits.size() < 4*young {
+		n = rounds
+	}
+	for range n {
+		d.pass(l)
+	}
+}
+
+// pass goes through the window once, forth and back.
+func (d *decoder) pass(l *loop) {
+	d.learn(l)
+	claim(l.deeds, -1)
+	for i := 0; i < len(l.deeds); {
+		j := turnEnd(l.deeds, i)
+		d.turn(l, i, j, false)
+		claim(l.deeds[i:j], 1)
+		i = j
+	}
+	for _, t := range l.tokens {
+		t.back.reset()
+	}
+	for j := len(l.deeds); j > 0; {
+		i := turnBegin(l.deeds, j)
+		claim(l.deeds[i:j], -1)
+		d.turn(l, i, j, true)
+		j = i
+	}
+	claim(l.deeds, 1)
+}
+
+// claim adds to what is known of the tokens that the deeds rest on, or takes it away:
+// a token that was acted on before is hardly acted on again.
+func claim(deeds []*deed, sign float64) {
+	for _, x := range deeds {
+		for _, s := range x.sources {
+			s.token.acted += sign * s.first
+		}
+	}
+}
+
+func turnEnd(deeds []*deed, i int) int {
+	j := i + 1
+	for j < len(deeds) && deeds[j].turn == deeds[i].turn {
+		j++
+	}
+	return j
+}
+
+func turnBegin(deeds []*deed, j int) int {
+	i := j - 1
+	for i > 0 && deeds[i-1].turn == deeds[j-1].turn {
+		i--
+	}
+	return i
+}
+
+// learn makes the habits from what was decoded before and what is in the window.
+func (d *decoder) learn(l *loop) {
+	d.habits.reset()
+	d.habits.add(&l.habits)
+	d.habits.expected, d.habits.orphan = l.habits.expected, l.habits.orphan
+	for _, t := range l.tokens {
+		if l.turn-t.turn > 3 || t.acted > 0.5 {
+			d.habits.kind(t.kind).tokens++
+		}
+	}
+	for _, x := range l.deeds {
+		x.teach(&d.habits)
+	}
+}
+
+// waited reports whether the deed may have waited for the connection that another
+// call gave back to a pool: then no token says whose it is.
+func (l *loop) waited(x *deed) bool { return x.release != nil && l.waits }
+
+// teach adds what is believed of the deed to h.
+func (x *deed) teach(h *habits) {
+	for _, s := range x.sources {
+		k := h.kind(s.token.kind)
+		a := k.class(x.class)
+		a.total += s.share
+		a.lag[lagBin(x.turn-s.token.turn)] += s.first
+		k.blocks[0] += s.first
+		for n, share := range s.again {
+			k.blocks[min(n, maxBlock-1)+1] += share
+		}
+		if x.turn == s.token.turn {
+			h.distance[distanceBin(int(x.tokens-s.token.number)-1)] += s.first
+		}
+	}
+}
+
+// gather lists the tokens that may be acted on in the turn of the deeds from i to j.
+func (d *decoder) gather(l *loop, i, j int) {
+	d.candidates = d.candidates[:0]
+	turn, last := l.deeds[i].turn, l.deeds[j-1]
+	end := int(last.tokens - l.dropped)
+	begin := end
+	for begin > 0 && turn-l.tokens[begin-1].turn <= maxLagTurns {
+		begin--
+	}
+	for n := begin; n < end; n++ {
+		t := l.tokens[n]
+		lag := lagBin(turn - t.turn)
+		now, notBefore := d.habits.kind(t.kind).any(lag, d.habits.expect(t))
+		left := max(1-t.acted, 0.01)
+		h := min(now/notBefore*left, 0.99)
+		if h < unlikely {
+			continue
+		}
+		c := candidate{token: t, before: t.before(l.trust.share()), lag: lag, index: n, skip: 1 - h, left: left / notBefore}
+		for count := 1; count <= maxBlock; count++ {
+			c.more[count] = d.habits.kind(t.kind).more(count, d.habits.expect(t))
+		}
+		d.candidates = append(d.candidates, c)
+	}
+}
+
+func matrix(m [][]float64, rows, columns int) [][]float64 {
+	for len(m) < rows {
+		m = append(m, nil)
+	}
+	for i := range rows {
+		if cap(m[i]) < columns {
+			m[i] = make([]float64, columns, 2*columns)
+		}
+		m[i] = m[i][:columns]
+		clear(m[i])
+	}
+	return m
+}
+
+// weigh fills emit and again: how probable each deed is as a candidate's first
+// act, and as one more.
+func (d *decoder) weigh(x *deed, row int) {
+	after, at := x.after(&d.scratch), openAt{x.step, x.request}
+	d.after = append(d.after, after)
+	d.orphan = append(d.orphan, d.habits.orphan[x.kind])
+	open := float64(max(1, x.open))
+	for p := range d.candidates {
+		c := &d.candidates[p]
+		if c.token.number >= x.tokens {
+			continue
+		}
+		k := d.habits.kind(c.token.kind)
+		w := k.first(x.class, x.kind, c.lag, d.habits.expect(c.token)) * c.left
+		m := k.share(x.class)
+		if x.class == 0 {
+			m = 0
+		}
+		if w < unlikely/10 && m == 0 {
+			continue
+		}
+		same := after.same(&c.before, at)*open + doubt
+		d.same[row][p] = same
+		if c.lag == 0 {
+			same *= d.habits.near(int(x.tokens-c.token.number) - 1)
+		}
+		d.emit[row][p], d.again[row][p] = w*same, m*same
+	}
+}
+
+// turn decodes the deeds from i to j, which are those of one turn.
+func (d *decoder) turn(l *loop, i, j int, back bool) {
+	d.gather(l, i, j)
+	n, m := len(d.candidates), j-i
+	d.emit, d.again, d.same = matrix(d.emit, m, n), matrix(d.again, m, n), matrix(d.same, m, n)
+	d.after, d.orphan = d.after[:0], d.orphan[:0]
+	d.alpha, d.beta = matrix(d.alpha, m+1, (n+1)*states), matrix(d.beta, m+1, (n+1)*states)
+	for row, x := range l.deeds[i:j] {
+		if l.waited(x) {
+			d.after, d.orphan = append(d.after, x.after(&d.scratch)), append(d.orphan, 1)
+			continue
+		}
+		d.weigh(x, row)
+	}
+	d.forth(m, n)
+	d.backward(m, n)
+	for row, x := range l.deeds[i:j] {
+		d.conclude(l, x, row, back)
+	}
+}
+
+// states are the numbers of acts on one token that are told apart, from 1 on. The
+// state before all tokens has only the first.
+const states = maxBlock
+
+// leave is the probability that no more acts follow on candidate p-1 after count.
+func (d *decoder) leave(p, count int) float64 {
+	if p == 0 {
+		return 1
+	}
+	return 1 - d.candidates[p-1].more[count]
+}
+
+// forth fills alpha: alpha[row] at p and count is the probability of the deeds before
+// row, with candidate p-1 acted on last, so many times.
+func (d *decoder) forth(m, n int) {
+	d.alpha[0][0] = 1
+	for row := range m {
+		before, after := d.alpha[row], d.alpha[row+1]
+		reach, lates, sum := 0.0, 0.0, 0.0
+		for p := range n + 1 {
+			at := before[p*states : (p+1)*states]
+			to := after[p*states : (p+1)*states]
+			left := 0.0
+			unmoved := d.orphan[row] + late*lates
+			for i, a := range at {
+				if a == 0 {
+					continue
+				}
+				to[i] += a * unmoved
+				left += a * d.leave(p, i+1)
+				if p > 0 {
+					to[min(i+1, states-1)] += a * d.candidates[p-1].more[i+1] * d.again[row][p-1]
+				}
+			}
+			if p > 0 {
+				e := d.emit[row][p-1]
+				to[0] += reach * e
+				reach *= d.candidates[p-1].skip
+				lates += e * d.candidates[p-1].skip
+			}
+			reach += left
+			for _, a := range to {
+				sum += a
+			}
+		}
+		if sum <= 0 {
+			copy(after, before)
+			continue
+		}
+		for i := range after {
+			after[i] /= sum
+		}
+	}
+}
+
+// backward fills beta: beta[row] at p and count is the probability of the deeds from
+// row on, and of no more in this turn, after candidate p-1 was acted on last, so
+// many times.
+func (d *decoder) backward(m, n int) {
+	rest := 1.0
+	for p := n; p >= 0; p-- {
+		for i := range states {
+			d.beta[m][p*states+i] = rest * d.leave(p, i+1)
+		}
+		if p > 0 {
+			rest *= d.candidates[p-1].skip
+		}
+	}
+	for row := m - 1; row >= 0; row-- {
+		before, after := d.beta[row], d.beta[row+1]
+		lates := 0.0
+		for p := range n {
+			lates += d.emit[row][p] * d.candidates[p].skip
+		}
+		ahead, sum := 0.0, 0.0
+		for p := n; p >= 0; p-- {
+			if p > 0 {
+				lates -= d.emit[row][p-1] * d.candidates[p-1].skip
+			}
+			unmoved := d.orphan[row] + late*max(lates, 0)
+			for i := range states {
+				b := ahead*d.leave(p, i+1) + after[p*states+i]*unmoved
+				if p > 0 {
+					b += d.candidates[p-1].more[i+1] * d.again[row][p-1] * after[p*states+min(i+1, states-1)]
+				}
+				before[p*states+i] = b
+				sum += b
+			}
+			if p > 0 {
+				ahead = ahead*d.candidates[p-1].skip + d.emit[row][p-1]*after[p*states]
+			}
+		}
+		if sum <= 0 {
+			copy(before, after)
+			continue
+		}
+		for i := range before {
+			before[i] /= sum
+		}
+	}
+}
+
+// conclude takes from alpha and beta what the deed rests on.
+func (d *decoder) conclude(l *loop, x *deed, row int, back bool) {
+	none, z := d.sources(x, row)
+	if z <= 0 {
+		return
+	}
+	after := &d.after[row]
+	if back {
+		for _, s := range x.sources {
+			if s.token.call != nil {
+				s.token.back.add(after, s.share, openAt{}.any)
+			}
+		}
+	}
+	if x.known() {
+		return
+	}
+	if back {
+		x.act.belief = d.belief(l, x, after, none)
+		return
+	}
+	at := openAt{x.step, x.request}
+	d.mix.reset()
+	for p, w := range d.share {
+		if w <= 0 {
+			continue
+		}
+		c := &d.candidates[p]
+		d.mix.add(&c.before, w/d.same[row][p], at.is)
+	}
+	d.mix.rest += none
+	x.act.forth = d.mix.belief(x.open)
+}
+
+// sources fills the deed's sources, and share with the weights of the candidates. It
+// returns the share of no source, and 0 where nothing is possible.
+func (d *decoder) sources(x *deed, row int) (none, z float64) {
+	alpha, beta := d.alpha[row], d.beta[row+1]
+	n := len(d.candidates)
+	if cap(d.share) < n {
+		d.share = make([]float64, n, 2*n)
+	}
+	d.share = d.share[:n]
+	x.sources = x.sources[:0]
+	behind, sum := 0.0, 0.0
+	for p := n; p >= 1; p-- {
+		d.share[p-1] = late * d.emit[row][p-1] * d.candidates[p-1].skip * behind
+		for i := range states {
+			behind += alpha[p*states+i] * beta[p*states+i]
+		}
+	}
+	reach := 0.0
+	for p := range n + 1 {
+		if p > 0 {
+			c := &d.candidates[p-1]
+			s := source{token: c.token, first: d.share[p-1] + reach*d.emit[row][p-1]*beta[p*states]}
+			s.share = s.first
+			for i := range states {
+				s.again[i] = alpha[p*states+i] * c.more[i+1] * d.again[row][p-1] * beta[p*states+min(i+1, states-1)]
+				s.share += s.again[i]
+			}
+			d.share[p-1] = s.share
+			sum += s.share
+			reach *= c.skip
+			if s.share > 0 {
+				x.sources = append(x.sources, s)
+			}
+		}
+		for i := range states {
+			a := alpha[p*states+i]
+			none += a * beta[p*states+i] * d.orphan[row]
+			reach += a * d.leave(p, i+1)
+		}
+	}
+	z = sum + none
+	if z <= 0 {
+		x.sources = x.sources[:0]
+		return 0, 0
+	}
+	kept := x.sources[:0]
+	for _, s := range x.sources {
+		if s.share < 1e-4*z {
+			continue
+		}
+		s.share, s.first = s.share/z, s.first/z
+		for i := range s.again {
+			s.again[i] /= z
+		}
+		kept = append(kept, s)
+	}
+	x.sources = kept
+	for p := range d.share {
+		d.share[p] /= z
+	}
+	return none / z, z
+}
+
+// belief is whose the deed is, from both sides.
+func (d *decoder) belief(l *loop, x *deed, after *belief, none float64) belief {
+	d.mix.reset()
+	for _, s := range x.sources {
+		before := s.token.before(l.trust.share())
+		both := before.and(after, x.open, &d.scratch)
+		d.mix.add(&both, s.share, openAt{x.step, x.request}.is)
+	}
+	d.mix.add(after, none, openAt{}.any)
+	return d.mix.belief(x.open)
+}
+
+func (o openAt) any(*request) bool { return true }
+
+// gathered is what was gathered of the owner of deed x, as a belief.
+func (m *mixture) gathered(x *deed, to *mixture) belief {
+	at := openAt{step: x.step}
+	to.reset()
+	sum := m.rest
+	for i, r := range m.who {
+		sum += m.p[i]
+		if at.is(r) {
+			to.put(r, m.p[i])
+		}
+	}
+	to.rest = m.rest + max(0, 1-sum)
+	return to.belief(x.open)
+}
