@@ -27,12 +27,17 @@ enum syscall_number {
 	NR_RECVFROM = NR(45, 207),
 	NR_SENDMSG = NR(46, 211),
 	NR_RECVMSG = NR(47, 212),
+	NR_FUTEX = NR(202, 98),
+	NR_RESTART_SYSCALL = NR(219, 128),
 	NR_SPLICE = NR(275, 76),
 	NR_ACCEPT4 = NR(288, 242),
 	NR_RECVMMSG = NR(299, 243),
 	NR_SENDMMSG = NR(307, 269),
 	NR_PREADV2 = NR(327, 286),
 	NR_PWRITEV2 = NR(328, 287),
+	NR_FUTEX_WAITV = 449,
+	NR_FUTEX_WAKE = 454,
+	NR_FUTEX_WAIT = 455,
 };
 
 static __always_inline enum action action_of(long nr)

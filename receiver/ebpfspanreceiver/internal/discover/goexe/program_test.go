@@ -39,6 +39,7 @@ func TestRead(t *testing.T) {
 			program := readFile(t, path)
 			assert.Equal(t, runtime.Version(), program.Version)
 			checkRoundTrip(t, program.RoundTrip, whole)
+			checkReady(t, program.Ready, whole)
 			checkGoroutine(t, program.Goroutine, whole)
 		})
 	}
@@ -64,6 +65,19 @@ func checkRoundTrip(t *testing.T, found *RoundTrip, whole string) {
 	text := f.Section(".text")
 	assert.Equal(t, text.Offset+found.Address-text.Addr, found.FileOffset)
 	assert.EqualValues(t, memberOffset(t, f, "net/http.persistConn", "conn"), found.Conn)
+}
+
+func checkReady(t *testing.T, found *Ready, whole string) {
+	t.Helper()
+	require.NotNil(t, found)
+	assert.Equal(t, symbolAddress(t, whole, readyFunction), strconv.FormatUint(found.Address, 16))
+	f, err := elf.Open(whole)
+	require.NoError(t, err)
+	defer f.Close()
+	text := f.Section(".text")
+	assert.Equal(t, text.Offset+found.Address-text.Addr, found.FileOffset)
+	assert.EqualValues(t, memberOffset(t, f, "runtime.g", "m"), found.M)
+	assert.EqualValues(t, memberOffset(t, f, "runtime.m", "curg"), found.Curg)
 }
 
 func checkGoroutine(t *testing.T, found *Goroutine, whole string) {
@@ -112,7 +126,9 @@ func TestReadWithoutClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b.source = "plain"
 			path, _ := b.program(t)
-			assert.Nil(t, readFile(t, path).RoundTrip)
+			program := readFile(t, path)
+			assert.Nil(t, program.RoundTrip)
+			assert.NotNil(t, program.Ready)
 		})
 	}
 }
@@ -129,6 +145,7 @@ func TestReadUnknownVersion(t *testing.T) {
 	require.ErrorContains(t, program.read(f), "layout of runtime.g not known")
 	assert.Nil(t, program.Goroutine)
 	assert.Nil(t, program.RoundTrip)
+	assert.Nil(t, program.Ready)
 }
 
 func TestReadOtherFiles(t *testing.T) {

@@ -24,24 +24,46 @@ func goSymbols(f *elf.File) (symbolTable, error) {
 	}
 	for i := range symbols {
 		switch symbols[i].Name {
-		case roundTripFunction, "runtime.tlsg", "runtime.text":
+		case roundTripFunction, readyFunction, "runtime.tlsg", "runtime.text":
 			table[symbols[i].Name] = symbols[i].Value
 		}
 	}
 	return table, nil
 }
 
-// functionAddress returns the virtual address of a function, 0 where the program
-// does not contain it.
-func functionAddress(f *elf.File, symbols symbolTable, name string) (uint64, error) {
-	if address, ok := symbols[name]; ok {
+// functions finds a program's functions.
+type functions struct {
+	file    *elf.File
+	symbols symbolTable
+	// table is read when the symbols do not suffice.
+	table *pclntab
+}
+
+// locate returns a function's virtual address and its place in the file, 0 where the
+// program does not contain it.
+func (s *functions) locate(name string) (address, offset uint64, err error) {
+	address, err = s.address(name)
+	if address == 0 || err != nil {
+		return 0, 0, err
+	}
+	offset, err = fileOffset(s.file, address)
+	return address, offset, err
+}
+
+func (s *functions) address(name string) (_ uint64, err error) {
+	if address, ok := s.symbols[name]; ok {
 		return address, nil
 	}
 	// A table that knows where Go's code begins knows all of its functions.
-	if _, whole := symbols["runtime.text"]; whole {
+	if _, whole := s.symbols["runtime.text"]; whole {
 		return 0, nil
 	}
-	return pclntabAddress(f, name)
+	if s.table == nil {
+		if s.table, err = findPclntab(s.file); err != nil {
+			return 0, err
+		}
+	}
+	return s.table.lookup(s.file, name)
 }
 
 func sectionData(s *elf.Section) ([]byte, error) {
