@@ -50,8 +50,8 @@ type Goroutine struct {
 // goroutine that asks for an exchange, with the *persistConn as the receiver: in
 // register AX on amd64 and R0 on arm64 (Go's ABIInternal).
 type RoundTrip struct {
-	// FileOffset is where the function begins in the file, in bytes: what a uprobe
-	// is attached to.
+	// FileOffset is what a uprobe is attached to, in bytes: where the function begins in
+	// the file, or where it sets up its frame and has the arguments in their registers still.
 	FileOffset uint64
 	// Address is its virtual address as linked (before the loader moves a
 	// position-independent executable).
@@ -65,10 +65,8 @@ type RoundTrip struct {
 // runs on the thread's system stack, with the runtime.g that it wakes in register AX on
 // amd64 and R0 on arm64. Whose deed it is is in the thread's runtime.m: g.m.curg.
 type Ready struct {
-	// FileOffset is where the function begins in the file, in bytes.
-	FileOffset uint64
-	// Address is its virtual address as linked.
-	Address uint64
+	// FileOffset and Address are as those of RoundTrip.
+	FileOffset, Address uint64
 	// M is the offset of the field m in runtime.g, Curg that of curg in runtime.m, in bytes.
 	M, Curg uint64
 }

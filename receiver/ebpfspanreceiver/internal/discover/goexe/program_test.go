@@ -62,8 +62,7 @@ func checkRoundTrip(t *testing.T, found *RoundTrip, whole string) {
 	f, err := elf.Open(whole)
 	require.NoError(t, err)
 	defer f.Close()
-	text := f.Section(".text")
-	assert.Equal(t, text.Offset+found.Address-text.Addr, found.FileOffset)
+	checkProbe(t, f, found.Address, found.FileOffset)
 	assert.EqualValues(t, memberOffset(t, f, "net/http.persistConn", "conn"), found.Conn)
 }
 
@@ -74,10 +73,26 @@ func checkReady(t *testing.T, found *Ready, whole string) {
 	f, err := elf.Open(whole)
 	require.NoError(t, err)
 	defer f.Close()
-	text := f.Section(".text")
-	assert.Equal(t, text.Offset+found.Address-text.Addr, found.FileOffset)
+	checkProbe(t, f, found.Address, found.FileOffset)
 	assert.EqualValues(t, memberOffset(t, f, "runtime.g", "m"), found.M)
 	assert.EqualValues(t, memberOffset(t, f, "runtime.m", "curg"), found.Curg)
+}
+
+// checkProbe compares where a function begins with where it is probed.
+func checkProbe(t *testing.T, f *elf.File, address, offset uint64) {
+	t.Helper()
+	text := f.Section(".text")
+	begin := text.Offset + address - text.Addr
+	if f.Machine != elf.EM_X86_64 {
+		assert.Equal(t, begin, offset)
+		return
+	}
+	assert.Greater(t, offset, begin)
+	assert.LessOrEqual(t, offset, begin+longestPrologue)
+	var at [1]byte
+	_, err := text.ReadAt(at[:], int64(offset-text.Offset))
+	require.NoError(t, err)
+	assert.Equal(t, pushBP, at[0])
 }
 
 func checkGoroutine(t *testing.T, found *Goroutine, whole string) {
