@@ -8,3 +8,4 @@ package bpf
 //go:generate go tool -modfile ../internal/tools/go.mod bpf2go -cc clang-16 -strip llvm-strip-16 -target amd64,arm64 -go-package bpf Process process.bpf.c -- -O2 -mcpu=v3 -Wall -Werror -Iinclude -I/usr/include/x86_64-linux-gnu
 //go:generate go tool -modfile ../internal/tools/go.mod bpf2go -cc clang-16 -strip llvm-strip-16 -target amd64,arm64 -go-package bpf GoHTTP gohttp.bpf.c -- -O2 -mcpu=v3 -Wall -Werror -Iinclude -I/usr/include/x86_64-linux-gnu
 //go:generate go tool -modfile ../internal/tools/go.mod bpf2go -cc clang-16 -strip llvm-strip-16 -target amd64,arm64 -go-package bpf Listen listen.bpf.c -- -O2 -mcpu=v3 -Wall -Werror -Iinclude -I/usr/include/x86_64-linux-gnu
+//go:generate go tool -modfile ../internal/tools/go.mod bpf2go -cc clang-16 -strip llvm-strip-16 -target amd64,arm64 -go-package bpf -type wake Wake wake.bpf.c -- -O2 -mcpu=v3 -Wall -Werror -Iinclude -I/usr/include/x86_64-linux-gnu

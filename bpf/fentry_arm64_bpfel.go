@@ -62,6 +62,8 @@ type FentryProcess struct {
 	GoidOffset   uint16
 	ParentOffset uint16
 	ConnOffset   uint16
+	M_offset     uint16
+	CurgOffset   uint16
 	Pad          uint16
 }
 

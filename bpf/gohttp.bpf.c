@@ -7,21 +7,9 @@
  * (*persistConn).roundTrip, whose receiver names the connection and which runs in
  * the goroutine that wants the answer.
  */
+#include "goregisters.h"
 #include "goroutine.h"
 #include "socket.h"
-
-/* struct pt_regs as far as the first integer argument of Go's ABI. */
-#if defined(__TARGET_ARCH_x86)
-struct registers {
-	__u64 r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax;
-};
-#define GO_ARGUMENT(r) ((r)->ax)
-#else
-struct registers {
-	__u64 x[31];
-};
-#define GO_ARGUMENT(r) ((r)->x[0])
-#endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

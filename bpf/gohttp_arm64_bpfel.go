@@ -38,6 +38,8 @@ type GoHTTPProcess struct {
 	GoidOffset   uint16
 	ParentOffset uint16
 	ConnOffset   uint16
+	M_offset     uint16
+	CurgOffset   uint16
 	Pad          uint16
 }
 

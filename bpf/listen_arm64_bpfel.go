@@ -20,6 +20,8 @@ type ListenProcess struct {
 	GoidOffset   uint16
 	ParentOffset uint16
 	ConnOffset   uint16
+	M_offset     uint16
+	CurgOffset   uint16
 	Pad          uint16
 }
 

@@ -22,6 +22,7 @@ enum event_kind {
 	EVENT_ROUND_TRIP,
 	EVENT_PATH,
 	EVENT_LISTEN,
+	EVENT_WAKE, /* a struct wake */
 };
 
 #define TAIL_SIZE 8

@@ -6,25 +6,38 @@
 #include "process.h"
 
 /*
- * Go keeps the current goroutine (runtime.g) in a thread-local slot on amd64.
- * fsbase in the task is current: Go sets it through arch_prctl or clone, and both
- * store it there.
+ * The runtime.g that the calling thread runs, 0 where that is not known. Go keeps it in a
+ * thread-local slot on amd64. fsbase in the task is current: Go sets it through arch_prctl
+ * or clone, and both store it there.
  */
-static __always_inline void goroutine_read(struct event *e, const struct process *p)
+static __always_inline __u64 goroutine_of_thread(const struct process *p)
 {
-#if defined(__TARGET_ARCH_x86)
-	if (!process_is_go(p))
-		return;
-
-	struct task_struct *task = (void *)bpf_get_current_task();
-	unsigned long fsbase = READ(task_struct, task, thread.fsbase);
 	__u64 g = 0;
 
-	if (bpf_probe_read_user(&g, sizeof(g), (void *)(fsbase + p->g_offset)) || !g)
-		return;
-	bpf_probe_read_user(&e->goroutine, sizeof(e->goroutine), (void *)(g + p->goid_offset));
-	if (p->parent_offset)
-		bpf_probe_read_user(&e->parent_goroutine, sizeof(e->parent_goroutine),
-				    (void *)(g + p->parent_offset));
+#if defined(__TARGET_ARCH_x86)
+	if (!process_is_go(p))
+		return 0;
+	struct task_struct *task = (void *)bpf_get_current_task();
+	unsigned long fsbase = READ(task_struct, task, thread.fsbase);
+
+	if (bpf_probe_read_user(&g, sizeof(g), (void *)(fsbase + p->g_offset)))
+		return 0;
 #endif
+	return g;
+}
+
+/* Reads the id of a runtime.g, and of who started it. */
+static __always_inline void goroutine_ids(__u64 g, const struct process *p, __u64 *id, __u64 *parent)
+{
+	bpf_probe_read_user(id, sizeof(*id), (void *)(g + p->goid_offset));
+	if (p->parent_offset)
+		bpf_probe_read_user(parent, sizeof(*parent), (void *)(g + p->parent_offset));
+}
+
+static __always_inline void goroutine_read(struct event *e, const struct process *p)
+{
+	__u64 g = goroutine_of_thread(p);
+
+	if (g)
+		goroutine_ids(g, p, &e->goroutine, &e->parent_goroutine);
 }

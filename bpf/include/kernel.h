@@ -20,6 +20,7 @@
 #define IPPROTO_TCP 6
 
 #define S_IFMT 00170000
+#define S_IFIFO 0010000
 #define S_IFSOCK 0140000
 
 #define EAGAIN 11
@@ -44,8 +45,13 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct super_block {
+	unsigned long s_magic;
+};
+
 struct inode {
 	unsigned short i_mode;
+	struct super_block *i_sb;
 	unsigned long i_ino;
 };
 
@@ -87,6 +93,7 @@ struct thread_info {
 
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	int pid;
 	int tgid;
 	struct files_struct *files;

@@ -8,6 +8,7 @@
 #define PROCESS_TRACED (1 << 0)
 #define PROCESS_NEVER (1 << 1) /* the collector and its children: exec does not change it */
 #define PROCESS_GO (1 << 2)    /* the goroutine fields are set */
+#define PROCESS_WAKES (1 << 3) /* its wake-ups are asked for */
 
 struct process {
 	__u32 flags;
@@ -15,6 +16,8 @@ struct process {
 	__u16 goid_offset;      /* in runtime.g */
 	__u16 parent_offset;    /* of parentGoid in runtime.g; 0 where Go has none */
 	__u16 conn_offset;      /* of conn in net/http.persistConn */
+	__u16 m_offset;         /* of m in runtime.g */
+	__u16 curg_offset;      /* of curg in runtime.m */
 	__u16 pad;
 };
 

@@ -29,6 +29,8 @@ enum syscall_number {
 	NR_RECVFROM = NR(45, 207),
 	NR_SENDMSG = NR(46, 211),
 	NR_RECVMSG = NR(47, 212),
+	NR_FUTEX = NR(202, 98),
+	NR_RESTART_SYSCALL = NR(219, 128),
 	NR_EPOLL_WAIT = NR(232, -3),
 	NR_PSELECT6 = NR(270, 72),
 	NR_PPOLL = NR(271, 73),
@@ -40,6 +42,9 @@ enum syscall_number {
 	NR_PREADV2 = NR(327, 286),
 	NR_PWRITEV2 = NR(328, 287),
 	NR_EPOLL_PWAIT2 = 441,
+	NR_FUTEX_WAITV = 449,
+	NR_FUTEX_WAKE = 454,
+	NR_FUTEX_WAIT = 455,
 };
 
 static __always_inline enum action action_of(long nr)

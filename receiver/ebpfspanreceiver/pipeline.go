@@ -33,6 +33,8 @@ type pipeline struct {
 	builder  *span.Builder
 	recorder *capture.Recorder
 	thinner  *thin.Thinner
+	// watching is nil in a replay.
+	watching *watching
 	logger   *zap.Logger
 	// emit takes finished batches.
 	emit func(ptrace.Traces)
@@ -87,6 +89,7 @@ func (p *pipeline) event(e *capture.Event) {
 	if e.Kind == capture.ProcessFound {
 		p.found(e.Process)
 	}
+	p.watching.event(e)
 	p.table.Event(e)
 	if e.Kind == capture.Exit {
 		p.exited(e)
@@ -113,6 +116,7 @@ func (p *pipeline) tick(now int64) {
 	p.lastTick = now
 	p.thinner.Tick(now)
 	p.table.Tick(now)
+	p.watching.tick()
 	p.stats.connections.Store(int64(p.table.Len()))
 	p.stats.processes.Store(int64(len(p.processes)))
 	p.stats.undecided.Store(int64(p.ladder.Waiting()))

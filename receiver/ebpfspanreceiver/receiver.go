@@ -158,6 +158,7 @@ func (r *spanReceiver) openKernel(ctx context.Context) (_ runner, err error) {
 		return nil, err
 	}
 	p := r.pipeline(recorder, g.thinner, host)
+	p.watching = newWatching(kernel, p.ladder, r.settings.Logger)
 	if err := stage.Scan(p.event); err != nil {
 		p.closeRecorder()
 		return nil, fmt.Errorf("find the running processes: %w", err)

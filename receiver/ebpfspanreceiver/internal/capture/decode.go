@@ -53,10 +53,17 @@ var errShort = errors.New("kernel event is shorter than its layout")
 // decode reads the kernel's record into e, whose Data and Tail then point into
 // record. Its Time is left on the kernel's monotonic clock.
 func decode(record []byte, e *Event) error {
+	if len(record) < wakeSize {
+		return errShort
+	}
+	if Kind(record[offKind]) == Wake {
+		decodeWake(record, e)
+		return nil
+	}
+	le := binary.LittleEndian
 	if len(record) < headerSize {
 		return errShort
 	}
-	le := binary.LittleEndian
 	dataLen, tailLen := int(le.Uint16(record[offDataLen:])), int(record[offTailLen])
 	if tailLen > tailSize || headerSize+dataLen > len(record) {
 		return errShort

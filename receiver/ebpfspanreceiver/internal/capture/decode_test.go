@@ -47,6 +47,51 @@ func TestLayoutMatchesKernelSide(t *testing.T) {
 	}
 }
 
+func TestWakeLayoutMatchesKernelSide(t *testing.T) {
+	var c bpf.WakeWake
+	for name, pair := range map[string][2]uintptr{
+		"time":                   {offTime, unsafe.Offsetof(c.Time)},
+		"pid":                    {offPID, unsafe.Offsetof(c.Pid)},
+		"tid":                    {offTID, unsafe.Offsetof(c.Tid)},
+		"goroutine":              {offGoroutine, unsafe.Offsetof(c.Goroutine)},
+		"parent_goroutine":       {offParentGoroutine, unsafe.Offsetof(c.ParentGoroutine)},
+		"futex":                  {offFutex, unsafe.Offsetof(c.Futex)},
+		"woken_goroutine":        {offWokenGoroutine, unsafe.Offsetof(c.WokenGoroutine)},
+		"woken_parent_goroutine": {offWokenParentGoroutine, unsafe.Offsetof(c.WokenParentGoroutine)},
+		"woken_tid":              {offWokenTID, unsafe.Offsetof(c.WokenTid)},
+		"kind":                   {offKind, unsafe.Offsetof(c.Kind)},
+		"sizeof":                 {wakeSize, unsafe.Sizeof(c)},
+	} {
+		assert.Equal(t, pair[1], pair[0], name)
+	}
+}
+
+// wakeSample is a record of a wake-up as the kernel would send it.
+func wakeSample() []byte {
+	le := binary.LittleEndian
+	r := make([]byte, wakeSize)
+	le.PutUint64(r[offTime:], 1234)
+	le.PutUint32(r[offPID:], 7)
+	le.PutUint32(r[offTID:], 8)
+	le.PutUint64(r[offGoroutine:], 21)
+	le.PutUint64(r[offParentGoroutine:], 1)
+	le.PutUint64(r[offFutex:], 1<<46)
+	le.PutUint64(r[offWokenGoroutine:], 22)
+	le.PutUint64(r[offWokenParentGoroutine:], 2)
+	le.PutUint32(r[offWokenTID:], 9)
+	r[offKind] = byte(Wake)
+	return r
+}
+
+func TestDecodeWake(t *testing.T) {
+	var e Event
+	require.NoError(t, decode(wakeSample(), &e))
+	assert.Equal(t, Event{
+		Kind: Wake, Time: 1234, Task: Task{PID: 7, TID: 8, Goroutine: 21, ParentGoroutine: 1},
+		Woken: Task{PID: 7, TID: 9, Goroutine: 22, ParentGoroutine: 2}, Futex: 1 << 46,
+	}, e)
+}
+
 // sample is a record as the kernel would send it.
 func sample(payload string) []byte {
 	le := binary.LittleEndian
@@ -121,6 +166,7 @@ func TestDecodeRefuses(t *testing.T) {
 	for name, spoil := range map[string]func([]byte) []byte{
 		"empty":           func([]byte) []byte { return nil },
 		"short header":    func(r []byte) []byte { return r[:headerSize-1] },
+		"short wake":      func([]byte) []byte { return wakeSample()[:wakeSize-1] },
 		"missing payload": func(r []byte) []byte { return r[:headerSize+2] },
 		"long tail":       func(r []byte) []byte { r[offTailLen] = 9; return r },
 		"unknown kind":    func(r []byte) []byte { r[offKind] = 200; return r },
@@ -133,13 +179,14 @@ func TestDecodeRefuses(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(sample("GET / HTTP/1.1\r\n"))
+	f.Add(wakeSample())
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, record []byte) {
 		var e Event
 		if decode(record, &e) != nil {
 			return
 		}
-		if len(e.Data)+headerSize > len(record) || len(e.Tail) > tailSize {
+		if (len(e.Data) > 0 && len(e.Data)+headerSize > len(record)) || len(e.Tail) > tailSize {
 			t.Fatalf("decoded more than there is: %d of %d", len(e.Data), len(record))
 		}
 	})

@@ -45,6 +45,9 @@ const (
 	// Listen says that Task.PID, traced or not, begins to listen for connections at
 	// the port of Local. It is asked for by KernelOptions.Listens.
 	Listen
+	// Wake says that Task made Woken, of the same process, ready to run. It is asked for
+	// by Watcher.
+	Wake
 	// ProcessFound carries the facts about a process that is traced from now on.
 	ProcessFound
 )
@@ -128,6 +131,11 @@ type Event struct {
 
 	// Child is the new process of a Fork.
 	Child uint32
+	// Woken is whom a Wake concerns: a thread, or a goroutine and no thread.
+	Woken Task
+	// Futex is the address, in the process, of the futex by which a Wake woke a thread; 0
+	// where that was a write to an eventfd, a pipe or a Unix socket, and for goroutines.
+	Futex uint64
 	// Process is set for ProcessFound.
 	Process *Process
 }

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -48,7 +49,7 @@ func flood(int) error {
 }
 
 func floodEnd(fd int, begins bool) error {
-	message := make([]byte, 64)
+	message := bytes.Repeat([]byte("x"), 64) // in memory, so that it can be read
 	for range floodExchanges {
 		if begins {
 			if _, err := unix.Write(fd, message); err != nil {

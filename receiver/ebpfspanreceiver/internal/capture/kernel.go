@@ -37,4 +37,9 @@ type GoRuntime struct {
 	// RoundTrip is the file offset of net/http.(*persistConn).roundTrip, 0 where the
 	// program has none.
 	RoundTrip uint64
+	// Ready is the file offset of runtime.ready, 0 where it or one of the next two is not
+	// known: then no goroutines' wake-ups are seen.
+	Ready uint64
+	// MOffset lies in runtime.g, CurgOffset in runtime.m.
+	MOffset, CurgOffset uint16
 }

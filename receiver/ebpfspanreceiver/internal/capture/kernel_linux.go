@@ -35,6 +35,7 @@ const (
 	processTraced = 1 << iota
 	processNever
 	processGo
+	processWakes
 )
 
 // kernelLosses are the loss reasons in the order of enum loss in bpf/include/loss.h.
@@ -54,6 +55,7 @@ type Kernel struct {
 	// probes keeps the uprobes of each process: a link that is not referenced is
 	// collected, and its program detached.
 	probes map[uint32]link.Link
+	wakes  wakeWatch
 	ring   *ring
 	clock  clock
 	lost   []uint64
@@ -83,6 +85,7 @@ func NewKernel(options KernelOptions) (*Kernel, error) {
 		options:  options,
 		programs: p,
 		probes:   make(map[uint32]link.Link),
+		wakes:    newWakeWatch(),
 		clock:    clock{monotonic: monotonic},
 		lost:     make([]uint64, len(kernelLosses)),
 	}
@@ -209,12 +212,13 @@ func (k *Kernel) Close() error {
 	for pid := range k.probes {
 		k.unprobe(pid)
 	}
+	errs = append(errs, k.wakes.close())
 	return errors.Join(append(errs, k.programs.Close())...)
 }
 
 // Trace selects a process. goRuntime is nil for programs that Go did not build.
 func (k *Kernel) Trace(pid uint32, goRuntime *GoRuntime) error {
-	k.unprobe(pid)
+	k.release(pid)
 	p := bpf.TCPProcess{Flags: processTraced}
 	if goRuntime != nil {
 		p.Flags |= processGo
@@ -222,6 +226,8 @@ func (k *Kernel) Trace(pid uint32, goRuntime *GoRuntime) error {
 		p.GoidOffset = goRuntime.GoidOffset
 		p.ParentOffset = goRuntime.ParentGoidOffset
 		p.ConnOffset = goRuntime.ConnOffset
+		p.M_offset, p.CurgOffset = goRuntime.MOffset, goRuntime.CurgOffset
+		k.wakes.ready[pid] = goRuntime.Ready
 	}
 	if err := k.put(pid, p); err != nil {
 		return err
@@ -235,7 +241,7 @@ func (k *Kernel) Trace(pid uint32, goRuntime *GoRuntime) error {
 
 // Ignore says that a process is not traced, whatever its parent was.
 func (k *Kernel) Ignore(pid uint32) error {
-	k.unprobe(pid)
+	k.release(pid)
 	if k.options.All {
 		return k.put(pid, bpf.TCPProcess{})
 	}
@@ -244,10 +250,17 @@ func (k *Kernel) Ignore(pid uint32) error {
 
 // Forget says that a process has ended.
 func (k *Kernel) Forget(pid uint32) {
-	k.unprobe(pid)
+	k.release(pid)
 	if err := k.remove(pid); err != nil {
 		k.options.Logger.Debug("Could not forget a process.", zap.Uint32("pid", pid), zap.Error(err))
 	}
+}
+
+// release gives up what watches a process beside its entry.
+func (k *Kernel) release(pid uint32) {
+	k.unprobe(pid)
+	k.unwatch(pid)
+	delete(k.wakes.ready, pid)
 }
 
 func (k *Kernel) put(pid uint32, p bpf.TCPProcess) error {
@@ -269,7 +282,7 @@ func (k *Kernel) remove(pid uint32) error {
 // pooled client calls are linked by weaker evidence, so a failure is counted and
 // logged but ends nothing.
 func (k *Kernel) probe(pid uint32, offset uint64) {
-	l, err := k.programs.attachUprobe(fmt.Sprintf("/proc/%d/exe", pid), pid, offset)
+	l, err := k.programs.roundTrip.attach(pid, offset)
 	if errors.Is(err, os.ErrNotExist) {
 		return // the process ended
 	}

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(operationVariable) != "" {
 		operated()
 	}
+	if name := os.Getenv(wakingVariable); name != "" {
+		woke(name)
+	}
 	os.Exit(m.Run())
 }
 

@@ -4,6 +4,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"time"
 
@@ -43,6 +44,9 @@ func (*Kernel) RunTime(time.Duration) (float64, error) { return 0, nil }
 
 // Thin does nothing.
 func (*Kernel) Thin(sampling.Threshold, bool) error { return nil }
+
+// WatchWakes has nothing to watch.
+func (*Kernel) WatchWakes(uint32, bool) error { return errors.ErrUnsupported }
 
 // Mark does nothing.
 func (*Kernel) Mark(uint64, thin.Role) error { return nil }

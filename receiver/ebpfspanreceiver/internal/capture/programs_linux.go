@@ -26,8 +26,8 @@ type programs struct {
 	shared                           map[string]*ebpf.Map
 	events, losses, processes, calls *ebpf.Map
 	thinnings, marks, omissions      *ebpf.Map
-	// roundTripMulti is nil where the kernel has no uprobe_multi links.
-	roundTrip, roundTripMulti *ebpf.Program
+	roundTrip                        uprobe
+	wakes                            wakePrograms
 
 	attachable  []attachable
 	attached    []attached
@@ -105,13 +105,16 @@ func (p *programs) load(options KernelOptions) error {
 	}
 	p.events, p.losses = p.shared["events"], p.shared["losses"]
 	p.processes, p.calls = p.shared["processes"], p.shared["calls"]
+	p.loadWakes(options)
 	return nil
 }
 
 func (p *programs) loadShared(spec *ebpf.CollectionSpec, name string) error {
 	single := only(spec, name)
 	if name == roundTrip {
-		return p.loadUprobes(single, p.replacements(single))
+		var err error
+		p.roundTrip, err = p.loadUprobe(single, name)
+		return err
 	}
 	program, err := p.loadProgram(single, name)
 	if err != nil {
@@ -307,6 +310,11 @@ func (p *programs) rewind(m mark) error {
 // missed returns how often a program was left out because it, or another one, ran on
 // the same processor already, or because too many threads were in a function.
 func (p *programs) missed() (total uint64) {
+	if w := p.wakes.threads; w != nil {
+		if stats, err := w.Stats(); err == nil {
+			total += stats.RecursionMisses
+		}
+	}
 	for _, a := range p.attached {
 		if stats, err := a.program.Stats(); err == nil {
 			total += stats.RecursionMisses

@@ -59,6 +59,10 @@ type recorded struct {
 	Data64          []byte   `json:"data64,omitempty"`
 	Tail64          []byte   `json:"tail64,omitempty"`
 	Child           uint32   `json:"child,omitempty"`
+	WokenTID        uint32   `json:"woken_tid,omitempty"`
+	WokenGoroutine  uint64   `json:"woken_goroutine,omitempty"`
+	WokenParent     uint64   `json:"woken_parent_goroutine,omitempty"`
+	Futex           uint64   `json:"futex,omitempty"`
 	Process         *Process `json:"process,omitempty"`
 }
 
@@ -103,6 +107,8 @@ func (r *Recorder) Write(e *Event) error {
 		Unix: e.Unix, LocalPath: string(e.LocalPath), RemotePath: string(e.RemotePath),
 		Local: addressText(e.Local), Remote: addressText(e.Remote),
 		Offset: e.Offset, Size: e.Size, Errno: e.Errno, Child: e.Child, Process: e.Process,
+		WokenTID: e.Woken.TID, WokenGoroutine: e.Woken.Goroutine, WokenParent: e.Woken.ParentGoroutine,
+		Futex: e.Futex,
 	}
 	if r.payload {
 		line.Tail64 = e.Tail
@@ -201,7 +207,10 @@ func (l *recorded) event(e *Event) bool {
 		Identity: Identity{l.FirstSent, l.FirstReceived},
 		Unix:     l.Unix,
 		Offset:   l.Offset, Size: l.Size, Skipped: l.Skipped, Errno: l.Errno, Child: l.Child,
-		Data: l.Data64, Tail: l.Tail64, Process: l.Process,
+		Data: l.Data64, Tail: l.Tail64, Process: l.Process, Futex: l.Futex,
+	}
+	if l.Kind == Wake {
+		e.Woken = Task{PID: l.PID, TID: l.WokenTID, Goroutine: l.WokenGoroutine, ParentGoroutine: l.WokenParent}
 	}
 	if l.LocalPath != "" {
 		e.LocalPath = []byte(l.LocalPath)
@@ -213,6 +222,9 @@ func (l *recorded) event(e *Event) bool {
 		e.Data = []byte(l.Data)
 	}
 	if uint64(len(e.Data)) > uint64(e.Size) || len(e.Tail) > tailSize || e.Offset > 1<<62 {
+		return false
+	}
+	if (e.Kind == Wake) != (e.Woken.TID != 0 || e.Woken.Goroutine != 0) {
 		return false
 	}
 	if e.Kind == 0 || (e.Kind == ProcessFound) != (e.Process != nil) {

@@ -23,6 +23,8 @@ var recordedEvents = []Event{
 	},
 	{Kind: Receive, Time: 4, Task: Task{PID: 7, TID: 8}, Socket: 5, Skipped: true, Identity: Identity{1, 2}, Size: 4, Data: []byte{0xff, 0, 1, 2}},
 	{Kind: Close, Time: 5, Socket: 5, Errno: 104},
+	{Kind: Wake, Time: 6, Task: Task{PID: 7, TID: 8}, Woken: Task{PID: 7, TID: 9}, Futex: 1 << 46},
+	{Kind: Wake, Time: 6, Task: Task{PID: 7, TID: 8, Goroutine: 21, ParentGoroutine: 1}, Woken: Task{PID: 7, Goroutine: 22, ParentGoroutine: 21}},
 	{Kind: Fork, Time: 6, Task: Task{PID: 7}, Child: 9},
 }
 
@@ -96,6 +98,7 @@ func TestRecordingSkipsWhatItCannotRead(t *testing.T) {
 {"kind":"send","time":2,"size":1,"data":"longer than its size"}
 {"kind":"process","time":2}
 {"kind":"close","time":3,"local":"nowhere"}
+{"kind":"wake","time":3,"pid":7,"tid":8}
 not json
 {"kind":"exit","time":4,"pid":8}
 `), 0o600))
@@ -103,12 +106,13 @@ not json
 	events := replay(t, path, &losses)
 	require.Len(t, events, 2)
 	assert.Equal(t, uint32(8), events[1].Task.PID)
-	assert.Equal(t, int64(5), losses.Get(loss.EventMalformed))
+	assert.Equal(t, int64(6), losses.Get(loss.EventMalformed))
 }
 
 func FuzzRecording(f *testing.F) {
 	f.Add([]byte(`{"format":"seqlink-recording","version":1}` + "\n" + `{"kind":"send","time":2,"size":9,"data":"GET /"}`))
 	f.Add([]byte(`{"format":"seqlink-recording","version":1}` + "\n" + `{"kind":"process","process":{"pid":1}}`))
+	f.Add([]byte(`{"format":"seqlink-recording","version":1}` + "\n" + `{"kind":"wake","pid":1,"tid":1,"woken_tid":2,"futex":4096}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		r := &Recording{losses: &loss.Counts{}}
 		if r.begin(bytes.NewReader(content)) != nil {

@@ -9,42 +9,46 @@ import (
 	"github.com/cilium/ebpf/link"
 )
 
-// loadUprobes loads the round-trip program twice: for uprobe_multi links (Linux
-// 6.6), which need no more than CAP_BPF and CAP_PERFMON, and for perf events, which
-// some kernels refuse to anybody without CAP_SYS_ADMIN.
-func (p *programs) loadUprobes(spec *ebpf.CollectionSpec, replacements map[string]*ebpf.Map) error {
-	multi := spec.Copy()
-	multi.Programs[roundTrip].AttachType = ebpf.AttachTraceUprobeMulti
-	options := ebpf.CollectionOptions{MapReplacements: replacements, Cache: p.types.cache}
-	if c, err := ebpf.NewCollectionWithOptions(multi, options); err == nil {
-		p.collections = append(p.collections, c)
-		p.roundTripMulti = c.Programs[roundTrip]
-	}
-	c, err := ebpf.NewCollectionWithOptions(spec, options)
-	if err != nil {
-		return err
-	}
-	p.collections = append(p.collections, c)
-	p.roundTrip = c.Programs[roundTrip]
-	return nil
+// uprobe is a program for one function of executables, loaded twice: for perf events,
+// which some kernels refuse to anybody without CAP_SYS_ADMIN, and for uprobe_multi links
+// (Linux 6.6), which need no more than CAP_BPF and CAP_PERFMON.
+type uprobe struct {
+	perf *ebpf.Program
+	// multi is nil where the kernel has no such links.
+	multi *ebpf.Program
 }
 
-// roundTrip is the program's name in the object gohttp.
-const roundTrip = "round_trip"
+// roundTrip is the program's name in the object gohttp, ready is that in the object wake.
+const (
+	roundTrip = "round_trip"
+	ready     = "ready"
+)
 
-// attachUprobe probes one process at an offset of its executable file. The
-// uprobe_multi link comes second: until Linux 6.10 its filter by process let only
-// one thread through (kernel/trace/bpf_trace.c, uprobe_multi_link_filter).
-func (p *programs) attachUprobe(path string, pid uint32, offset uint64) (link.Link, error) {
+// loadUprobe loads the one program of a specification.
+func (p *programs) loadUprobe(single *ebpf.CollectionSpec, name string) (u uprobe, err error) {
+	multi := single.Copy()
+	multi.Programs[name].AttachType = ebpf.AttachTraceUprobeMulti
+	if program, err := p.loadProgram(multi, name); err == nil {
+		u.multi = program
+	}
+	u.perf, err = p.loadProgram(single, name)
+	return u, err
+}
+
+// attach probes one process at an offset of its executable file. The uprobe_multi link
+// comes second: until Linux 6.10 its filter by process let only one thread through
+// (kernel/trace/bpf_trace.c, uprobe_multi_link_filter).
+func (u uprobe) attach(pid uint32, offset uint64) (link.Link, error) {
+	path := fmt.Sprintf("/proc/%d/exe", pid)
 	executable, err := link.OpenExecutable(path)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	l, err := executable.Uprobe("", p.roundTrip, &link.UprobeOptions{Address: offset, PID: int(pid)})
-	if err == nil || p.roundTripMulti == nil || !errors.Is(err, fs.ErrPermission) {
+	l, err := executable.Uprobe("", u.perf, &link.UprobeOptions{Address: offset, PID: int(pid)})
+	if err == nil || u.multi == nil || !errors.Is(err, fs.ErrPermission) {
 		return l, err
 	}
-	multi, multiErr := executable.UprobeMulti(nil, p.roundTripMulti, &link.UprobeMultiOptions{
+	multi, multiErr := executable.UprobeMulti(nil, u.multi, &link.UprobeMultiOptions{
 		Addresses: []uint64{offset}, PID: pid,
 	})
 	if multiErr != nil {

@@ -27,6 +27,17 @@ type Origin struct {
 	Task capture.Task
 }
 
+// Wake says that one task of a process made another one ready to run: whatever that one
+// does next may be the waker's deed.
+type Wake struct {
+	Waker Origin
+	// Woken has a goroutine and no thread, or a thread and no goroutine.
+	Woken capture.Task
+	// Futex is the address of the futex by which a thread was woken, 0 where it was
+	// something else.
+	Futex uint64
+}
+
 // Conn is one end of a connection, TCP's or of Unix stream sockets. Both ends of a connection inside one host
 // are two Conns.
 type Conn struct {
@@ -122,6 +133,8 @@ type Handler interface {
 	Connect(c *Conn)
 	// Segment delivers bytes.
 	Segment(s *Segment)
+	// Wake delivers a wake-up. It comes in its place among the segments.
+	Wake(w Wake)
 	// End says that nothing more will come in direction d of c. Where a whole
 	// connection ends it is called for Received first, then for Sent, and c is not
 	// mentioned again.

@@ -54,6 +54,8 @@ func (t *Table) Event(e *capture.Event) {
 		c.LocalPath, c.RemotePath = pathText(e.LocalPath), pathText(e.RemotePath)
 	case capture.RoundTrip:
 		t.conn(e).Asked = &Origin{e.Time, e.Task}
+	case capture.Wake:
+		t.handler.Wake(Wake{Waker: Origin{e.Time, e.Task}, Woken: e.Woken, Futex: e.Futex})
 	case capture.Close:
 		t.closed(e)
 	case capture.Exit:

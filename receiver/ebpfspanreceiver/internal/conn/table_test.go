@@ -17,6 +17,7 @@ type seen struct {
 	ends     []ended
 	connects []*Conn
 	ticks    []int64
+	wakes    []Wake
 }
 
 type ended struct {
@@ -35,6 +36,7 @@ func (s *seen) End(c *Conn, d Direction, cause Cause, _ Origin) {
 	s.ends = append(s.ends, ended{c.Socket, d, cause})
 }
 func (s *seen) Connect(c *Conn) { s.connects = append(s.connects, c) }
+func (s *seen) Wake(w Wake)     { s.wakes = append(s.wakes, w) }
 func (s *seen) Tick(now int64)  { s.ticks = append(s.ticks, now) }
 
 var (
@@ -258,5 +260,12 @@ func TestFullTableForgetsTheLongestIdle(t *testing.T) {
 	assert.Equal(t, int64(1), losses.Get(loss.ConnectionTableFull))
 	table.Flush(9)
 	assert.Len(t, s.ends, 6)
+	assert.Zero(t, table.Len())
+}
+
+func TestWakesPass(t *testing.T) {
+	woken := capture.Task{PID: 7, TID: 9}
+	s, table := run(&capture.Event{Kind: capture.Wake, Time: 3, Task: task, Woken: woken, Futex: 0x1000})
+	assert.Equal(t, []Wake{{Waker: Origin{3, task}, Woken: woken, Futex: 0x1000}}, s.wakes)
 	assert.Zero(t, table.Len())
 }

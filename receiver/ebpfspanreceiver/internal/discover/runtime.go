@@ -23,6 +23,10 @@ func goRuntime(program *goexe.Program) *capture.GoRuntime {
 		target.ConnOffset = uint16(trip.Conn)
 		target.RoundTrip = trip.FileOffset
 	}
+	if r := program.Ready; r != nil && r.M <= math.MaxUint16 && r.Curg <= math.MaxUint16 {
+		target.MOffset, target.CurgOffset = uint16(r.M), uint16(r.Curg)
+		target.Ready = r.FileOffset
+	}
 	return target
 }
 

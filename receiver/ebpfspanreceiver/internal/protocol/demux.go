@@ -139,6 +139,9 @@ func (d *Demux) fail(c *connection) {
 // Connect implements conn.Handler.
 func (d *Demux) Connect(c *conn.Conn) { d.sink.Connect(c) }
 
+// Wake implements conn.Handler.
+func (d *Demux) Wake(w conn.Wake) { d.sink.Wake(w) }
+
 // End implements conn.Handler.
 func (d *Demux) End(cn *conn.Conn, dir conn.Direction, cause conn.Cause, at conn.Origin) {
 	c, _ := cn.State.(*connection)

@@ -64,6 +64,7 @@ type ticks []int64
 
 func (*ticks) Exchange(*Exchange, Phase) {}
 func (*ticks) Connect(*conn.Conn)        {}
+func (s *ticks) Wake(w conn.Wake)        { *s = append(*s, -w.Waker.Time) }
 func (s *ticks) Tick(now int64)          { *s = append(*s, now) }
 
 type demuxFixture struct {
@@ -212,4 +213,12 @@ func TestDemuxTicks(t *testing.T) {
 	for _, p := range f.parsers[1:] {
 		assert.Equal(t, []int64{1000, 1000 + tickEvery}, p.ticks)
 	}
+}
+
+func TestDemuxPassesWakesInTheirPlace(t *testing.T) {
+	f := newDemuxFixture()
+	f.Tick(1)
+	f.Wake(conn.Wake{Waker: conn.Origin{Time: 2}})
+	f.Tick(3)
+	assert.Equal(t, ticks{1, -2, 3}, f.ticks)
 }

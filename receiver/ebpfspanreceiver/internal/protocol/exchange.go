@@ -153,6 +153,8 @@ type Sink interface {
 	Exchange(e *Exchange, p Phase)
 	// Connect passes on that somebody called connect on c, whatever will be spoken there.
 	Connect(c *conn.Conn)
+	// Wake passes on who made whom ready to run, in its place among the exchanges' phases.
+	Wake(w conn.Wake)
 	// Tick passes on the conn stage's clock.
 	Tick(now int64)
 }

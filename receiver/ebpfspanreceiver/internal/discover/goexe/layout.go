@@ -9,21 +9,21 @@ import (
 
 // layout holds the offsets of the fields we read, in bytes; 0 is not known.
 type layout struct {
-	goid, parentGoid, conn uint64
+	goid, parentGoid, m, curg, conn uint64
 }
 
 // layouts is for files without DWARF. The figures were read from the DWARF of a
 // program that uses net/http, built on amd64 with the toolchains go1.21.13, 1.22.12,
 // 1.23.12, 1.24.9, 1.25.5 and 1.26.8 (GOTOOLCHAIN=… go build); the layout of the
-// two structs has not changed between patch releases. Versions that are missing
+// three structs has not changed between patch releases. Versions that are missing
 // here get no guess: a wrong goroutine would be a wrong parent.
 var layouts = map[string]layout{
-	"go1.21": {goid: 152, parentGoid: 272, conn: 80},
-	"go1.22": {goid: 152, parentGoid: 272, conn: 80},
-	"go1.23": {goid: 160, parentGoid: 280, conn: 80},
-	"go1.24": {goid: 160, parentGoid: 280, conn: 80},
-	"go1.25": {goid: 152, parentGoid: 272, conn: 80},
-	"go1.26": {goid: 152, parentGoid: 280, conn: 80},
+	"go1.21": {goid: 152, parentGoid: 272, m: 48, curg: 192, conn: 80},
+	"go1.22": {goid: 152, parentGoid: 272, m: 48, curg: 192, conn: 80},
+	"go1.23": {goid: 160, parentGoid: 280, m: 48, curg: 192, conn: 80},
+	"go1.24": {goid: 160, parentGoid: 280, m: 48, curg: 192, conn: 80},
+	"go1.25": {goid: 152, parentGoid: 272, m: 48, curg: 184, conn: 80},
+	"go1.26": {goid: 152, parentGoid: 280, m: 48, curg: 184, conn: 80},
 }
 
 // slowDWARF is the size of .debug_info, in bytes, from which on reading it (20 ms
@@ -43,6 +43,9 @@ func layoutOf(f *elf.File, lang string) layout {
 	}
 	if found.conn == 0 {
 		found.conn = known.conn
+	}
+	if found.curg == 0 {
+		found.m, found.curg = known.m, known.curg
 	}
 	return found
 }
@@ -86,7 +89,8 @@ func dwarfLayout(f *elf.File) (layout, error) {
 		return lay, err
 	}
 	wanted := map[string]map[string]*uint64{
-		"runtime.g":            {"goid": &lay.goid, "parentGoid": &lay.parentGoid},
+		"runtime.g":            {"goid": &lay.goid, "parentGoid": &lay.parentGoid, "m": &lay.m},
+		"runtime.m":            {"curg": &lay.curg},
 		"net/http.persistConn": {"conn": &lay.conn},
 	}
 	return lay, readMembers(d, wanted)

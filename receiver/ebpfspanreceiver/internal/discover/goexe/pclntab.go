@@ -14,31 +14,26 @@ import (
 type pclntab struct {
 	address uint64
 	data    []byte
+	// index is nil until a function is looked for.
+	index *gosym.Table
 }
 
-// pclntabAddress looks a function up in the pclntab. It returns 0 where the
-// program does not contain it.
-func pclntabAddress(f *elf.File, name string) (uint64, error) {
-	if f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB {
-		return 0, errors.New("functions of a stripped file are only found in little-endian 64-bit programs")
-	}
-	table, err := findPclntab(f)
-	if err != nil {
-		return 0, err
-	}
+// lookup returns the address of a function, 0 where the program does not contain it.
+func (t *pclntab) lookup(f *elf.File, name string) (uint64, error) {
 	// Building the index of all functions is the costly part.
-	if !bytes.Contains(table.data, append([]byte(name), 0)) {
+	if t.index == nil && !bytes.Contains(t.data, append([]byte(name), 0)) {
 		return 0, nil
 	}
-	text, err := textStart(f, table)
-	if err != nil {
-		return 0, err
+	if t.index == nil {
+		text, err := textStart(f, t)
+		if err != nil {
+			return 0, err
+		}
+		if t.index, err = gosym.NewTable(nil, gosym.NewLineTable(t.data, text)); err != nil {
+			return 0, fmt.Errorf("read pclntab: %w", err)
+		}
 	}
-	index, err := gosym.NewTable(nil, gosym.NewLineTable(table.data, text))
-	if err != nil {
-		return 0, fmt.Errorf("read pclntab: %w", err)
-	}
-	if function := index.LookupFunc(name); function != nil {
+	if function := t.index.LookupFunc(name); function != nil {
 		return function.Entry, nil
 	}
 	return 0, nil
@@ -51,7 +46,10 @@ var pclntabMagic = []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8}
 // findPclntab finds the table in the section of its own that it has in most files,
 // or inside .data.rel.ro, where the system's linker puts it in
 // position-independent executables up to Go 1.25.
-func findPclntab(f *elf.File) (pclntab, error) {
+func findPclntab(f *elf.File) (*pclntab, error) {
+	if f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB {
+		return nil, errors.New("functions of a stripped file are only found in little-endian 64-bit programs")
+	}
 	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab", ".data.rel.ro"} {
 		section := f.Section(name)
 		if section == nil {
@@ -59,13 +57,13 @@ func findPclntab(f *elf.File) (pclntab, error) {
 		}
 		data, err := sectionData(section)
 		if err != nil {
-			return pclntab{}, err
+			return nil, err
 		}
 		if at := indexAligned(data, pclntabMagic, 8); at >= 0 {
-			return pclntab{address: section.Addr + uint64(at), data: data[at:]}, nil
+			return &pclntab{address: section.Addr + uint64(at), data: data[at:]}, nil
 		}
 	}
-	return pclntab{}, errors.New("no pclntab of Go 1.20 or later found")
+	return nil, errors.New("no pclntab of Go 1.20 or later found")
 }
 
 func indexAligned(data, pattern []byte, align int) int {
@@ -89,7 +87,7 @@ const (
 	moduledataText  = 8 + 6*24 + 3*8
 )
 
-func textStart(f *elf.File, table pclntab) (uint64, error) {
+func textStart(f *elf.File, table *pclntab) (uint64, error) {
 	place := table.address + headerTextStart
 	if module := f.Section(".go.module"); module != nil {
 		place = module.Addr + moduledataText

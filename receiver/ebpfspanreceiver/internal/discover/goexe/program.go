@@ -1,6 +1,6 @@
 // Package goexe reads from an executable file what the kernel side has to know
-// about a Go program: where a thread's goroutine is found, and where net/http's
-// client can be watched. It reads headers and the few sections it needs, never a
+// about a Go program: where a thread's goroutine is found, where net/http's client can
+// be watched, and where goroutines are woken. It reads headers and the few sections it needs, never a
 // whole file.
 package goexe
 
@@ -27,6 +27,8 @@ type Program struct {
 	// RoundTrip says where net/http's client is probed, nil where the program does
 	// not contain it or it could not be found.
 	RoundTrip *RoundTrip
+	// Ready says where goroutines are woken, nil where that could not be found.
+	Ready *Ready
 }
 
 // Goroutine says where a thread of the program holds the goroutine it runs.
@@ -48,8 +50,8 @@ type Goroutine struct {
 // goroutine that asks for an exchange, with the *persistConn as the receiver: in
 // register AX on amd64 and R0 on arm64 (Go's ABIInternal).
 type RoundTrip struct {
-	// FileOffset is where the function begins in the file, in bytes: what a uprobe
-	// is attached to.
+	// FileOffset is what a uprobe is attached to, in bytes: where the function begins in
+	// the file, or where it sets up its frame and has the arguments in their registers still.
 	FileOffset uint64
 	// Address is its virtual address as linked (before the loader moves a
 	// position-independent executable).
@@ -58,7 +60,21 @@ type RoundTrip struct {
 	Conn uint64
 }
 
-const roundTripFunction = "net/http.(*persistConn).roundTrip"
+// Ready says where runtime.ready begins, by which goroutines that were parked are made
+// runnable: by channels, semaphores and conditions, which all have runtime.goready inlined. It
+// runs on the thread's system stack, with the runtime.g that it wakes in register AX on
+// amd64 and R0 on arm64. Whose deed it is is in the thread's runtime.m: g.m.curg.
+type Ready struct {
+	// FileOffset and Address are as those of RoundTrip.
+	FileOffset, Address uint64
+	// M is the offset of the field m in runtime.g, Curg that of curg in runtime.m, in bytes.
+	M, Curg uint64
+}
+
+const (
+	roundTripFunction = "net/http.(*persistConn).roundTrip"
+	readyFunction     = "runtime.ready"
+)
 
 // Read reads the facts from an executable file. For a Go program it always
 // returns a Program; the error then says which of its facts could not be found.
@@ -87,25 +103,34 @@ func (p *Program) read(f *elf.File) error {
 	if err != nil {
 		return err
 	}
-	var goroutine, roundTrip error
+	all := &functions{file: f, symbols: symbols}
+	var goroutine, roundTrip, ready error
 	p.Goroutine, goroutine = readGoroutine(f, lay, symbols)
-	p.RoundTrip, roundTrip = readRoundTrip(f, lay, symbols)
-	return errors.Join(goroutine, roundTrip)
+	p.RoundTrip, roundTrip = readRoundTrip(all, lay)
+	p.Ready, ready = readReady(all, lay)
+	return errors.Join(goroutine, roundTrip, ready)
 }
 
-func readRoundTrip(f *elf.File, lay layout, symbols symbolTable) (*RoundTrip, error) {
-	address, err := functionAddress(f, symbols, roundTripFunction)
+func readRoundTrip(all *functions, lay layout) (*RoundTrip, error) {
+	address, offset, err := all.locate(roundTripFunction)
 	if address == 0 || err != nil {
-		return nil, err
-	}
-	offset, err := fileOffset(f, address)
-	if err != nil {
 		return nil, err
 	}
 	if lay.conn == 0 {
 		return nil, errors.New("net/http.persistConn: layout not known for this version of Go, and the file has no DWARF")
 	}
 	return &RoundTrip{FileOffset: offset, Address: address, Conn: lay.conn}, nil
+}
+
+func readReady(all *functions, lay layout) (*Ready, error) {
+	address, offset, err := all.locate(readyFunction)
+	if address == 0 || err != nil {
+		return nil, err
+	}
+	if lay.m == 0 || lay.curg == 0 {
+		return nil, errors.New("runtime.m: layout not known for this version of Go, and the file has no DWARF")
+	}
+	return &Ready{FileOffset: offset, Address: address, M: lay.m, Curg: lay.curg}, nil
 }
 
 // language returns the version of the language, as in "go1.26", or "" where v does

@@ -39,6 +39,7 @@ func TestRead(t *testing.T) {
 			program := readFile(t, path)
 			assert.Equal(t, runtime.Version(), program.Version)
 			checkRoundTrip(t, program.RoundTrip, whole)
+			checkReady(t, program.Ready, whole)
 			checkGoroutine(t, program.Goroutine, whole)
 		})
 	}
@@ -61,9 +62,37 @@ func checkRoundTrip(t *testing.T, found *RoundTrip, whole string) {
 	f, err := elf.Open(whole)
 	require.NoError(t, err)
 	defer f.Close()
-	text := f.Section(".text")
-	assert.Equal(t, text.Offset+found.Address-text.Addr, found.FileOffset)
+	checkProbe(t, f, found.Address, found.FileOffset)
 	assert.EqualValues(t, memberOffset(t, f, "net/http.persistConn", "conn"), found.Conn)
+}
+
+func checkReady(t *testing.T, found *Ready, whole string) {
+	t.Helper()
+	require.NotNil(t, found)
+	assert.Equal(t, symbolAddress(t, whole, readyFunction), strconv.FormatUint(found.Address, 16))
+	f, err := elf.Open(whole)
+	require.NoError(t, err)
+	defer f.Close()
+	checkProbe(t, f, found.Address, found.FileOffset)
+	assert.EqualValues(t, memberOffset(t, f, "runtime.g", "m"), found.M)
+	assert.EqualValues(t, memberOffset(t, f, "runtime.m", "curg"), found.Curg)
+}
+
+// checkProbe compares where a function begins with where it is probed.
+func checkProbe(t *testing.T, f *elf.File, address, offset uint64) {
+	t.Helper()
+	text := f.Section(".text")
+	begin := text.Offset + address - text.Addr
+	if f.Machine != elf.EM_X86_64 {
+		assert.Equal(t, begin, offset)
+		return
+	}
+	assert.Greater(t, offset, begin)
+	assert.LessOrEqual(t, offset, begin+longestPrologue)
+	var at [1]byte
+	_, err := text.ReadAt(at[:], int64(offset-text.Offset))
+	require.NoError(t, err)
+	assert.Equal(t, pushBP, at[0])
 }
 
 func checkGoroutine(t *testing.T, found *Goroutine, whole string) {
@@ -112,7 +141,9 @@ func TestReadWithoutClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b.source = "plain"
 			path, _ := b.program(t)
-			assert.Nil(t, readFile(t, path).RoundTrip)
+			program := readFile(t, path)
+			assert.Nil(t, program.RoundTrip)
+			assert.NotNil(t, program.Ready)
 		})
 	}
 }
@@ -129,6 +160,7 @@ func TestReadUnknownVersion(t *testing.T) {
 	require.ErrorContains(t, program.read(f), "layout of runtime.g not known")
 	assert.Nil(t, program.Goroutine)
 	assert.Nil(t, program.RoundTrip)
+	assert.Nil(t, program.Ready)
 }
 
 func TestReadOtherFiles(t *testing.T) {

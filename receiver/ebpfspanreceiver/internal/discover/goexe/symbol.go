@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 )
 
 // maxSection bounds what is read of one section, in bytes after decompression.
@@ -24,24 +25,46 @@ func goSymbols(f *elf.File) (symbolTable, error) {
 	}
 	for i := range symbols {
 		switch symbols[i].Name {
-		case roundTripFunction, "runtime.tlsg", "runtime.text":
+		case roundTripFunction, readyFunction, "runtime.tlsg", "runtime.text":
 			table[symbols[i].Name] = symbols[i].Value
 		}
 	}
 	return table, nil
 }
 
-// functionAddress returns the virtual address of a function, 0 where the program
-// does not contain it.
-func functionAddress(f *elf.File, symbols symbolTable, name string) (uint64, error) {
-	if address, ok := symbols[name]; ok {
+// functions finds a program's functions.
+type functions struct {
+	file    *elf.File
+	symbols symbolTable
+	// table is read when the symbols do not suffice.
+	table *pclntab
+}
+
+// locate returns a function's virtual address, and the place in the file where it is best
+// probed; 0 where the program does not contain it.
+func (s *functions) locate(name string) (address, probe uint64, err error) {
+	address, err = s.address(name)
+	if address == 0 || err != nil {
+		return 0, 0, err
+	}
+	probe, err = probeOffset(s.file, address)
+	return address, probe, err
+}
+
+func (s *functions) address(name string) (_ uint64, err error) {
+	if address, ok := s.symbols[name]; ok {
 		return address, nil
 	}
 	// A table that knows where Go's code begins knows all of its functions.
-	if _, whole := symbols["runtime.text"]; whole {
+	if _, whole := s.symbols["runtime.text"]; whole {
 		return 0, nil
 	}
-	return pclntabAddress(f, name)
+	if s.table == nil {
+		if s.table, err = findPclntab(s.file); err != nil {
+			return 0, err
+		}
+	}
+	return s.table.lookup(s.file, name)
 }
 
 func sectionData(s *elf.Section) ([]byte, error) {
@@ -58,13 +81,19 @@ func sectionData(s *elf.Section) ([]byte, error) {
 	return data, nil
 }
 
-// fileOffset returns the place in the file that is mapped at a virtual address of
-// the program's code.
-func fileOffset(f *elf.File, address uint64) (uint64, error) {
+// probeOffset returns the place in the file where the function at a virtual address is
+// best probed: at its beginning, or soon after.
+func probeOffset(f *elf.File, address uint64) (uint64, error) {
 	for _, p := range f.Progs {
-		if p.Type == elf.PT_LOAD && p.Flags&elf.PF_X != 0 && address >= p.Vaddr && address-p.Vaddr < p.Filesz {
-			return address - p.Vaddr + p.Off, nil
+		if p.Type != elf.PT_LOAD || p.Flags&elf.PF_X == 0 || address < p.Vaddr || address-p.Vaddr >= p.Filesz {
+			continue
 		}
+		var code [longestPrologue + 1]byte
+		n, err := p.ReadAt(code[:], int64(address-p.Vaddr))
+		if err != nil && !errors.Is(err, io.EOF) {
+			return 0, fmt.Errorf("read the function's code: %w", err)
+		}
+		return address - p.Vaddr + p.Off + afterStackCheck(f.Machine, code[:n]), nil
 	}
 	return 0, errors.New("function lies outside of the program's code")
 }

@@ -12,6 +12,7 @@ type discard struct{}
 
 func (discard) Exchange(*protocol.Exchange, protocol.Phase) {}
 func (discard) Connect(*conn.Conn)                          {}
+func (discard) Wake(conn.Wake)                              {}
 func (discard) Tick(int64)                                  {}
 
 // BenchmarkExchange measures one exchange on a connection that is kept alive: a

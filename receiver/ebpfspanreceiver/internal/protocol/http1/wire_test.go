@@ -176,7 +176,9 @@ func (s *sink) check(ok bool, format string, args ...any) {
 }
 
 func (s *sink) Connect(*conn.Conn) {}
-func (s *sink) Tick(int64)         {}
+
+func (s *sink) Wake(conn.Wake) {}
+func (s *sink) Tick(int64)     {}
 
 // open counts the exchanges without the phase Ended.
 func (s *sink) open() (n int) {
