@@ -1,0 +1,54 @@
+package statistical
+
+// explorations is how often the first windows are solved to learn from themselves.
+const explorations = 8
+
+// explore learns from a window that is to be solved for the first time, by
+// solving it again and again with what the last time taught (expectation and
+// maximisation). What is learned here stays until take learns it for good.
+func (m *Model) explore(w *window) {
+	var before, now []observation
+	for i := range explorations {
+		positions := uint8(maxPosition)
+		if i < 2 && m.requests == 0 {
+			positions = 0
+		}
+		w.solve(positions)
+		now = now[:0]
+		for i := range w.chains {
+			now = w.chains[i].observe(now)
+		}
+		for _, o := range before {
+			m.learn(o, -1)
+		}
+		for _, o := range now {
+			m.learn(o, 1)
+		}
+		before, now = now, before
+	}
+	m.explored = before
+}
+
+// take learns from a request for good.
+func (m *Model) take(c *chain) {
+	if len(m.explored) > 0 {
+		for _, o := range m.explored {
+			m.learn(o, -1)
+		}
+		m.explored = m.explored[:0]
+	}
+	m.observed = c.observe(m.observed[:0])
+	for _, o := range m.observed {
+		m.learn(o, 1)
+	}
+	if len(c.calls) > 0 {
+		m.requests++
+	}
+}
+
+// alone is the rate, per microsecond, of calls to a callee that no request causes.
+func (m *Model) alone(callee kind) float64 {
+	const prior, during = 0.05, 1e6
+	s := m.strays[callee]
+	return (s + prior) / (m.elapsed + during)
+}

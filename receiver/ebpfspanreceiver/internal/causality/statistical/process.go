@@ -1,0 +1,220 @@
+package statistical
+
+import (
+	"slices"
+	"sort"
+)
+
+// maxCandidates is how many requests may be open around a call that is still decided.
+const maxCandidates = 512
+
+// Process is the state of one process. It is not safe for concurrent use, nor are
+// two processes of one model.
+type Process struct {
+	model   *Model
+	options Options
+
+	// requests are those that are open or may have caused an undecided call, by their start.
+	requests []*Request
+	// calls are those that have ended and are undecided, or belong to one of the
+	// requests, by their start; waiting is the number of undecided ones.
+	calls   []*Call
+	waiting int
+	// clock is the latest time that was told.
+	clock int64
+
+	window window
+}
+
+// NewProcess returns the state of a process that runs the model's program.
+func NewProcess(m *Model, o Options) *Process {
+	return &Process{model: m, options: o.withDefaults(), window: window{model: m}}
+}
+
+// Opened takes a request that was read at a time. The endpoint is a name of which
+// there are few: a method and a route, not a path with ids.
+func (p *Process) Opened(endpoint string, at int64) *Request {
+	r := &Request{endpoint: p.model.kind(endpoint), start: at}
+	p.requests = insert(p.requests, r, func(r *Request) int64 { return r.start })
+	p.pass(at)
+	return r
+}
+
+// Closed takes the end of a request: what begins or ends later is not its own.
+func (p *Process) Closed(r *Request, at int64) {
+	r.end = max(at, r.start+1)
+	p.pass(at)
+}
+
+// Call takes the begin of a call. The callee is a name of which there are few: the
+// peer, and what is asked of it.
+func (p *Process) Call(callee string, at int64) *Call {
+	p.pass(at)
+	return &Call{callee: p.model.kind(callee), start: at}
+}
+
+// Exact takes the parent of a call from stronger evidence: nil where no request caused it.
+func (p *Process) Exact(c *Call, parent *Request) {
+	if c.decided || c.exact {
+		return
+	}
+	c.exact, c.parent = true, parent
+	if c.end != 0 {
+		p.waiting--
+	}
+}
+
+// Ended takes the end of a call, in the order of ends.
+func (p *Process) Ended(c *Call, at int64) {
+	c.end = max(at, c.start)
+	p.pass(at)
+	if c.exact && c.parent == nil {
+		return
+	}
+	if !c.exact {
+		p.waiting++
+	}
+	p.calls = insert(p.calls, c, func(c *Call) int64 { return c.start })
+}
+
+// Waiting is the number of calls that have ended and are not decided.
+func (p *Process) Waiting() int { return p.waiting }
+
+func (p *Process) pass(at int64) {
+	if p.clock != 0 && at > p.clock {
+		p.model.elapsed += float64(at-p.clock) / 1e3
+	}
+	p.clock = max(p.clock, at)
+}
+
+// insert puts an item in its place by time, most often the last.
+func insert[T any](items []T, item T, at func(T) int64) []T {
+	i := sort.Search(len(items), func(i int) bool { return at(items[i]) > at(item) })
+	return slices.Insert(items, i, item)
+}
+
+// Decide returns the decisions that are due at a time.
+func (p *Process) Decide(now int64) []Decision {
+	p.pass(now)
+	ripe := p.ripe(now)
+	if !p.due(ripe, now) {
+		return nil
+	}
+	return p.decide(ripe)
+}
+
+// Flush decides everything that has ended.
+func (p *Process) Flush() []Decision { return p.decide(len(p.calls)) }
+
+// decide decides the first calls of the row.
+func (p *Process) decide(ripe int) []Decision {
+	p.gather()
+	w := &p.window
+	if p.model.requests < float64(p.options.Warmup) {
+		p.model.explore(w)
+	}
+	w.solve(maxPosition)
+	decisions := w.decide(p.calls[:ripe])
+	p.waiting -= len(decisions)
+	p.retire()
+	return decisions
+}
+
+// ripe is the number of calls, from the first, all of whose candidates have
+// ended. Requests that are open for longer than MaxWait are not waited for.
+func (p *Process) ripe(now int64) int {
+	for _, r := range p.requests {
+		if r.open() && now-r.start <= p.options.MaxWait.Nanoseconds() {
+			return sort.Search(len(p.calls), func(i int) bool { return p.calls[i].start >= r.start })
+		}
+	}
+	return len(p.calls)
+}
+
+// due reports whether it is time to decide.
+func (p *Process) due(ripe int, now int64) bool {
+	if p.waiting == 0 {
+		return len(p.calls) > 0 && ripe == len(p.calls)
+	}
+	wait, first := p.options.MaxWait.Nanoseconds(), 0
+	for first < len(p.calls) && (p.calls[first].decided || p.calls[first].exact) {
+		first++
+	}
+	age := now - p.calls[first].end
+	if age > wait || len(p.calls) >= p.options.MaxHeld {
+		return true
+	}
+	if p.model.requests < float64(p.options.Warmup) || first >= ripe {
+		return false
+	}
+	return ripe == len(p.calls) || ripe-first >= p.options.Batch || age > wait/5
+}
+
+// gather makes the window of all requests and calls.
+func (p *Process) gather() {
+	w := &p.window
+	w.reset(len(p.requests), p.calls)
+	longest := make([]int64, len(p.requests))
+	for i, r := range p.requests {
+		end := r.end
+		if r.open() {
+			end = 1<<63 - 1
+		}
+		longest[i] = end
+		if i > 0 {
+			longest[i] = max(end, longest[i-1])
+		}
+		r.waits, r.chain = 0, int32(i)
+		w.chains[i].request = r
+	}
+	for _, c := range p.calls {
+		if c.parent != nil && c.parent.chain < 0 {
+			continue
+		}
+		if c.parent != nil {
+			ch := &w.chains[c.parent.chain]
+			ch.calls = append(ch.calls, c)
+			continue
+		}
+		last := sort.Search(len(p.requests), func(i int) bool { return p.requests[i].start > c.start })
+		for i := last - 1; i >= 0 && longest[i] >= c.end && last-i <= maxCandidates; i-- {
+			if r := p.requests[i]; r.open() || r.end >= c.end {
+				w.chains[i].calls = append(w.chains[i].calls, c)
+			}
+		}
+	}
+	w.number()
+}
+
+// retire forgets the requests that caused no undecided call, after the model has
+// learned from them, and the calls that are decided and no open request's.
+func (p *Process) retire() {
+	for _, c := range p.calls {
+		if c.exact || c.decided {
+			continue
+		}
+		for _, pair := range p.window.pairs[c.index] {
+			p.window.chains[p.window.owner[pair]].request.waits++
+		}
+	}
+	kept := p.requests[:0]
+	for i, r := range p.requests {
+		if r.open() || r.waits > 0 {
+			kept = append(kept, r)
+			continue
+		}
+		r.chain = -1
+		p.model.take(&p.window.chains[i])
+	}
+	clear(p.requests[len(kept):])
+	p.requests = kept
+	left := p.calls[:0]
+	for _, c := range p.calls {
+		if !c.exact && !c.decided || c.parent != nil && c.parent.chain >= 0 {
+			left = append(left, c)
+		}
+	}
+	clear(p.calls[len(left):])
+	p.calls = left
+	p.window.release()
+}
