@@ -1,14 +1,14 @@
 package statistical
 
 // explorations is how often the first windows are solved to learn from themselves.
-const explorations = 8
+var Explorations = 8
 
 // explore learns from a window that is to be solved for the first time, by
 // solving it again and again with what the last time taught (expectation and
 // maximisation). What is learned here stays until take learns it for good.
 func (m *Model) explore(w *window) {
 	var before, now []observation
-	for i := range explorations {
+	for i := range Explorations {
 		positions := uint8(maxPosition)
 		if i < 2 && m.requests == 0 {
 			positions = 0

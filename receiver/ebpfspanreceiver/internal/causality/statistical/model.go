@@ -76,6 +76,8 @@ type habit struct {
 	lower *habit
 	total float64
 	acts  map[kind]*deed
+	// few are the acts, while they are few enough to be found by looking at each.
+	few []fewDeed
 	// waits is how often the request waited, wait the logarithm of its probability.
 	waits, wait float64
 	// unseen is the logarithm of the part that is borrowed.
@@ -92,12 +94,30 @@ type deed struct {
 	table  table
 }
 
+// fewDeed is a deed with its kind.
+type fewDeed struct {
+	kind kind
+	*deed
+}
+
+func (h *habit) find(k kind) *deed {
+	for i := range h.few {
+		if h.few[i].kind == k {
+			return h.few[i].deed
+		}
+	}
+	if len(h.few) == len(h.acts) {
+		return nil
+	}
+	return h.acts[k]
+}
+
 // log is the logarithm of the probability that the next act is of kind k and comes
 // after the delay that lies at p, per microsecond.
 func (h *habit) log(k kind, p float64) float64 {
 	shift := 0.0
 	for h.lower != nil {
-		if d := h.acts[k]; d != nil {
+		if d := h.find(k); d != nil {
 			return shift + d.table.at(p)
 		}
 		shift += h.unseen
@@ -265,6 +285,9 @@ func (h *habit) act(k kind) *deed {
 	if d == nil {
 		d = &deed{}
 		h.acts[k] = d
+		if len(h.few) < cap(h.few) {
+			h.few = append(h.few, fewDeed{k, d})
+		}
 		h.compiled = -1
 	}
 	return d
@@ -282,7 +305,7 @@ func (m *Model) ensure(s situation) *habit {
 	if len(m.habits) >= maxHabits {
 		return lower
 	}
-	h := &habit{lower: lower, acts: map[kind]*deed{}, compiled: -1}
+	h := &habit{lower: lower, acts: map[kind]*deed{}, few: make([]fewDeed, 0, 8), compiled: -1}
 	m.habits[s] = h
 	return h
 }

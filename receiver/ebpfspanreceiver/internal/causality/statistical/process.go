@@ -144,7 +144,7 @@ func (p *Process) due(ripe int, now int64) bool {
 	if age > wait || len(p.calls) >= p.options.MaxHeld {
 		return true
 	}
-	if p.model.requests < float64(p.options.Warmup) || first >= ripe {
+	if p.model.requests+float64(len(p.requests)) < float64(p.options.Warmup) || first >= ripe {
 		return false
 	}
 	return ripe == len(p.calls) || ripe-first >= p.options.Batch || age > wait/5

@@ -8,10 +8,10 @@ import (
 const (
 	// maxSweeps bounds how often the requests' claims are weighed against each other.
 	maxSweeps = 200
-	// settled is the change of a call's claims, as a logarithm, that no longer matters.
+	// settled is the change of a call's weight, as a part of it, that no longer matters.
 	settled = 0.02
-	// certain is the logarithm of the weight of a call that is known to be a request's.
-	certain = 60
+	// certain is the weight of a call that is known to be a request's.
+	certain = 1e30
 	// surest keeps a probability away from 0 and 1.
 	surest = 1e-12
 )
@@ -27,19 +27,20 @@ type window struct {
 	calls []*Call
 	pairs [][]int32
 	// claims are the odds at which a request claims a call against the rest of the
-	// world, weights the logarithm of what the rest leaves; probabilities is what
+	// world, weights the inverse of what the rest claims; probabilities is what
 	// comes out of a chain.
 	claims, weights, probabilities []float64
 	// owner is the chain of each pair.
 	owner []int32
-	ways  []way
+	builder builder
 	moved, sweeps int
 }
 
 // solve makes the chains by what the model knows now, and weighs the claims.
 func (w *window) solve(positions uint8) {
+	w.builder = builder{model: w.model, positions: positions, ways: w.builder.ways, stands: w.builder.stands}
 	for i := range w.chains {
-		w.ways = w.chains[i].build(w.model, positions, w.ways)
+		w.builder.build(&w.chains[i])
 		w.chains[i].done = false
 	}
 	w.guess()
@@ -92,11 +93,11 @@ func (w *window) sweep() bool {
 		c := &w.chains[i]
 		for j, call := range c.calls {
 			p := c.pair + j
-			weight := float64(certain)
+			weight := certain
 			if call.parent == nil {
-				weight = -math.Log(w.rest(call, int32(p)))
+				weight = 1 / w.rest(call, int32(p))
 			}
-			if !c.done || math.Abs(weight-w.weights[p]) > settled {
+			if !c.done || math.Abs(weight-w.weights[p]) > settled*weight {
 				w.weights[p] = weight
 				c.done = false
 			}
@@ -118,9 +119,9 @@ func (w *window) claim(c *chain) {
 	c.sum(w.weights[from:to], w.probabilities[from:to])
 	for p := from; p < to; p++ {
 		sure := min(max(w.probabilities[p], surest), 1-surest)
-		claim := sure / (1 - sure) * math.Exp(-w.weights[p])
+		claim := sure / ((1 - sure) * w.weights[p])
 		if w.sweeps > 0 {
-			claim = math.Pow(claim, 1-Damp) * math.Pow(w.claims[p], Damp)
+			claim = math.Sqrt(claim * w.claims[p])
 		}
 		w.claims[p] = claim
 	}
@@ -205,5 +206,3 @@ func (w *window) decide(calls []*Call) []Decision {
 }
 
 var Debug bool
-
-var Damp = 0.5
