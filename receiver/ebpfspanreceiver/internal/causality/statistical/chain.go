@@ -7,9 +7,13 @@ import (
 )
 
 const (
+	// maxIncoming is how many ways to come to a call are followed in a request, and
+	// hopeless the logarithm by which one must be worse than the best not to be.
+	maxIncoming = 12
+	hopeless    = 10
 	// spacious is the number of calls within a request above which ways that take
 	// longer than nearly all that were learned are not looked at.
-	spacious = 48
+	spacious = 16
 )
 
 // chain is a request and all rows of calls that may be its own: a graph whose
@@ -60,8 +64,8 @@ type way struct {
 	// log is the model's logarithm, merit that of the best path over this way, where
 	// every call's best counts 0.
 	log, merit float64
-	longest  int32
-	position uint8
+	longest    int32
+	position   uint8
 }
 
 // step is what a request does between two of its acts.
@@ -114,7 +118,6 @@ func (b *builder) build(c *chain) {
 	crowded := len(c.calls) > spacious
 	for j, call := range c.calls {
 		b.ways = b.ways[:0]
-		best := math.Inf(-1)
 		for i := range c.nodes {
 			n := &c.nodes[i]
 			h, delay, log := b.stands[i].step(call.start)
@@ -126,21 +129,39 @@ func (b *builder) build(c *chain) {
 				w.longest = n.longest
 			}
 			w.merit = w.log + b.stands[i].merit
-			best = max(best, w.merit)
-			b.ways = append(b.ways, w)
+			b.offer(w)
 		}
-		b.ways = slices.DeleteFunc(b.ways, func(w way) bool { return w.merit < best-Hopeless })
-		b.join(c, int32(j), best)
+		b.join(c, int32(j))
 	}
 	b.finish(c)
 }
 
-// join makes the nodes of a call from the best ways to it.
-func (b *builder) join(c *chain, call int32, best float64) {
-	if len(b.ways) > Incoming {
-		slices.SortFunc(b.ways, func(a, b way) int { return cmp.Or(cmp.Compare(b.merit, a.merit), cmp.Compare(a.from, b.from)) })
-		b.ways = b.ways[:Incoming]
+// offer keeps a way if it is among the best, which stand first.
+func (b *builder) offer(w way) {
+	if len(b.ways) == maxIncoming {
+		if w.merit <= b.ways[maxIncoming-1].merit {
+			return
+		}
+		b.ways = b.ways[:maxIncoming-1]
 	}
+	b.ways = append(b.ways, w)
+	i := len(b.ways) - 1
+	for ; i > 0 && b.ways[i-1].merit < w.merit; i-- {
+		b.ways[i] = b.ways[i-1]
+	}
+	b.ways[i] = w
+}
+
+// join makes the nodes of a call from the best ways to it.
+func (b *builder) join(c *chain, call int32) {
+	if len(b.ways) == 0 {
+		return
+	}
+	best, last := b.ways[0].merit, len(b.ways)
+	for b.ways[last-1].merit < best-hopeless {
+		last--
+	}
+	b.ways = b.ways[:last]
 	slices.SortFunc(b.ways, func(a, b way) int {
 		return cmp.Or(cmp.Compare(a.longest, b.longest), cmp.Compare(a.position, b.position), cmp.Compare(a.from, b.from))
 	})
@@ -353,6 +374,3 @@ func (b *builder) habit(s situation) *habit {
 	}
 	return k.habit
 }
-var Hopeless = 12.0
-
-var Incoming = 24

@@ -1,19 +1,19 @@
 package statistical
 
 // explorations is how often the first windows are solved to learn from themselves.
-var Explorations = 8
+const explorations = 4
 
 // explore learns from a window that is to be solved for the first time, by
 // solving it again and again with what the last time taught (expectation and
 // maximisation). What is learned here stays until take learns it for good.
 func (m *Model) explore(w *window) {
 	var before, now []observation
-	for i := range Explorations {
-		positions := uint8(maxPosition)
+	for i := range explorations {
+		e := toLearn
 		if i < 2 && m.requests == 0 {
-			positions = 0
+			e.positions = 0
 		}
-		w.solve(positions)
+		w.solve(e)
 		now = now[:0]
 		for i := range w.chains {
 			now = w.chains[i].observe(now)
@@ -43,6 +43,14 @@ func (m *Model) take(c *chain) {
 	}
 	if len(c.calls) > 0 {
 		m.requests++
+	}
+}
+
+// childless learns from a request that made no calls, where those of its endpoint do.
+func (m *Model) childless(r *Request) {
+	s := situation{endpoint: r.endpoint}
+	if m.habits[s] != nil {
+		m.learn(observation{situation: s, kind: ending, place: place(r.end - r.start)}, 1)
 	}
 }
 

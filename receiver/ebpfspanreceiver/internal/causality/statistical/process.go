@@ -96,6 +96,10 @@ func insert[T any](items []T, item T, at func(T) int64) []T {
 // Decide returns the decisions that are due at a time.
 func (p *Process) Decide(now int64) []Decision {
 	p.pass(now)
+	if len(p.calls) == 0 {
+		p.idle()
+		return nil
+	}
 	ripe := p.ripe(now)
 	if !p.due(ripe, now) {
 		return nil
@@ -113,7 +117,7 @@ func (p *Process) decide(ripe int) []Decision {
 	if p.model.requests < float64(p.options.Warmup) {
 		p.model.explore(w)
 	}
-	w.solve(maxPosition)
+	w.solve(toDecide)
 	decisions := w.decide(p.calls[:ripe])
 	p.waiting -= len(decisions)
 	p.retire()
@@ -148,6 +152,16 @@ func (p *Process) due(ripe int, now int64) bool {
 		return false
 	}
 	return ripe == len(p.calls) || ripe-first >= p.options.Batch || age > wait/5
+}
+
+// idle forgets the requests that ended without a call.
+func (p *Process) idle() {
+	p.requests = slices.DeleteFunc(p.requests, func(r *Request) bool {
+		if !r.open() {
+			p.model.childless(r)
+		}
+		return !r.open()
+	})
 }
 
 // gather makes the window of all requests and calls.

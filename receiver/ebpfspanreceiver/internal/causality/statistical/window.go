@@ -6,14 +6,25 @@ import (
 )
 
 const (
-	// maxSweeps bounds how often the requests' claims are weighed against each other.
-	maxSweeps = 200
-	// settled is the change of a call's weight, as a part of it, that no longer matters.
-	settled = 0.02
 	// certain is the weight of a call that is known to be a request's.
 	certain = 1e30
 	// surest keeps a probability away from 0 and 1.
 	surest = 1e-12
+)
+
+// effort is how exactly a window is solved.
+type effort struct {
+	// positions is the last place in a request's row of calls that is told apart.
+	positions uint8
+	// sweeps bounds how often the requests' claims are weighed against each other.
+	sweeps int
+	// settled is the change of a call's weight, as a part of it, that no longer matters.
+	settled float64
+}
+
+var (
+	toDecide = effort{positions: maxPosition, sweeps: 100, settled: 0.03}
+	toLearn  = effort{positions: maxPosition, sweeps: 25, settled: 0.2}
 )
 
 // window is a set of requests and the calls that only they can have caused. Each
@@ -31,29 +42,23 @@ type window struct {
 	// comes out of a chain.
 	claims, weights, probabilities []float64
 	// owner is the chain of each pair.
-	owner []int32
+	owner   []int32
 	builder builder
-	moved, sweeps int
+	sweeps  int
 }
 
 // solve makes the chains by what the model knows now, and weighs the claims.
-func (w *window) solve(positions uint8) {
-	w.builder = builder{model: w.model, positions: positions, ways: w.builder.ways, stands: w.builder.stands}
+func (w *window) solve(e effort) {
+	w.builder = builder{model: w.model, positions: e.positions, ways: w.builder.ways, stands: w.builder.stands}
 	for i := range w.chains {
 		w.builder.build(&w.chains[i])
 		w.chains[i].done = false
 	}
 	w.guess()
-	n := 0
-	for range maxSweeps {
-		w.sweeps = n
-		n++
-		if !w.sweep() {
+	for w.sweeps = 0; w.sweeps < e.sweeps; w.sweeps++ {
+		if !w.sweep(e.settled) {
 			break
 		}
-	}
-	if Debug {
-		println("sweeps", n, "chains", len(w.chains), "pairs", len(w.owner), "moved", w.moved)
 	}
 }
 
@@ -86,9 +91,8 @@ func (w *window) rest(call *Call, own int32) float64 {
 
 // sweep lets each request whose calls are claimed otherwise than before weigh its
 // rows again. It reports whether there was one.
-func (w *window) sweep() bool {
+func (w *window) sweep(settled float64) bool {
 	changed := false
-	w.moved = 0
 	for i := range w.chains {
 		c := &w.chains[i]
 		for j, call := range c.calls {
@@ -106,7 +110,6 @@ func (w *window) sweep() bool {
 			continue
 		}
 		changed = true
-		w.moved++
 		w.claim(c)
 		c.done = true
 	}
@@ -204,5 +207,3 @@ func (w *window) decide(calls []*Call) []Decision {
 	}
 	return decisions
 }
-
-var Debug bool
