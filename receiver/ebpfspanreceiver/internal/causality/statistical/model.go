@@ -165,7 +165,13 @@ func (h *habit) far() int64 {
 	if h.total < 20 {
 		return math.MaxInt64
 	}
-	beyond := 0.0
+	beyond, acts := 0.0, 0.0
+	for _, d := range h.acts {
+		acts += d.delays.count
+	}
+	if acts <= h.total/1000 {
+		return 0
+	}
 	for i := bins - 1; i >= 0; i-- {
 		for _, d := range h.acts {
 			beyond += float64(d.delays.bins[i])

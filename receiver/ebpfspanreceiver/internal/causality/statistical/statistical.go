@@ -30,7 +30,7 @@ func (o Options) withDefaults() Options {
 		o.MaxWait = 5 * time.Second
 	}
 	if o.Warmup == 0 {
-		o.Warmup = 512
+		o.Warmup = 256
 	}
 	if o.MaxHeld == 0 {
 		o.MaxHeld = 4096

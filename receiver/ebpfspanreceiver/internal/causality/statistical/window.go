@@ -49,7 +49,7 @@ type window struct {
 
 // solve makes the chains by what the model knows now, and weighs the claims.
 func (w *window) solve(e effort) {
-	w.builder = builder{model: w.model, positions: e.positions, ways: w.builder.ways, stands: w.builder.stands}
+	w.builder.renew(w.model, e.positions)
 	for i := range w.chains {
 		w.builder.build(&w.chains[i])
 		w.chains[i].done = false
