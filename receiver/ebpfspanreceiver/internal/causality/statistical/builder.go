@@ -20,7 +20,7 @@ const (
 
 // builder makes chains' graphs. It lives for as long as the model does not change.
 type builder struct {
-	model     *Model
+	model *Model
 	// positions is the last place in a row of calls that is told apart.
 	positions uint8
 	ways      []way
@@ -54,8 +54,8 @@ func (b *builder) renew(m *Model, positions uint8) {
 	clear(b.known[:])
 }
 
-// build makes the graph by what the model knows.
-func (b *builder) build(c *chain) {
+// build makes the graph by what the model knows, and counts the steps that it took.
+func (b *builder) build(c *chain) (steps int) {
 	c.nodes = append(c.nodes[:0], node{last: -1, longest: -1})
 	c.edges, c.anchored = c.edges[:0], false
 	b.stands = append(b.stands[:0], b.stand(c, &c.nodes[0]))
@@ -64,6 +64,7 @@ func (b *builder) build(c *chain) {
 	b.sortEnds(c)
 	for j, call := range c.calls {
 		b.wake(c, call.start)
+		steps += len(b.awake)
 		b.ways = b.ways[:0]
 		kept := b.awake[:0]
 		for _, i := range b.awake {
@@ -81,6 +82,7 @@ func (b *builder) build(c *chain) {
 		b.join(c, int32(j))
 	}
 	b.finish(c)
+	return steps + len(c.nodes)
 }
 
 // way is one from a node to a call.

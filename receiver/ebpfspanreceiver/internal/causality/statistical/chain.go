@@ -5,7 +5,6 @@ import (
 	"slices"
 )
 
-
 // chain is a request and all rows of calls that may be its own: a graph whose
 // paths from the first node to the last are the rows. The model gives each edge a
 // weight, the other requests' claims give each call one, and forward and backward

@@ -3,6 +3,10 @@ package statistical
 // explorations is how often the first windows are solved to learn from themselves.
 const explorations = 4
 
+// maxElapsed, in microseconds, is the time at which what was learned of calls
+// without a request is halved.
+const maxElapsed = 3600e6
+
 // explore learns from a window that is to be solved for the first time, by
 // solving it again and again with what the last time taught (expectation and
 // maximisation). What is learned here stays until take learns it for good.
@@ -51,6 +55,18 @@ func (m *Model) childless(r *Request) {
 	s := situation{endpoint: r.endpoint}
 	if m.habits[s] != nil {
 		m.learn(observation{situation: s, kind: ending, place: place(r.end - r.start)}, 1)
+	}
+}
+
+// pass takes nanoseconds in which calls without a request could have happened.
+func (m *Model) pass(nanoseconds int64) {
+	m.elapsed += float64(nanoseconds) / 1e3
+	if m.elapsed < maxElapsed {
+		return
+	}
+	m.elapsed /= 2
+	for callee := range m.strays {
+		m.strays[callee] /= 2
 	}
 }
 

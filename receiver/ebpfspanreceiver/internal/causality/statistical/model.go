@@ -197,6 +197,7 @@ type Model struct {
 	elapsed float64
 	// requests is the number of requests with calls that were learned from.
 	requests float64
+	calibration
 	// explored was learned for a while only; observed is scratch space.
 	explored, observed []observation
 }

@@ -3,10 +3,22 @@ package statistical
 import (
 	"slices"
 	"sort"
+	"time"
 )
 
-// maxCandidates is how many requests may be open around a call that is still decided.
-const maxCandidates = 512
+const (
+	// sleepAfter is how long, in nanoseconds, a process is followed after the last
+	// call that stronger evidence did not decide.
+	sleepAfter = int64(time.Minute)
+	// stepCost is about what one step of a window's solution takes, in nanoseconds.
+	stepCost = 12
+	// maxWithin is how many undecided calls may lie within one request, and worn for
+	// how many times MaxWait the calls of one are remembered.
+	maxWithin = 1024
+	worn      = 4
+	// maxCredit is for how long, in nanoseconds, unused time of processors is kept.
+	maxCredit = int64(10 * time.Second)
+)
 
 // Process is the state of one process. It is not safe for concurrent use, nor are
 // two processes of one model.
@@ -20,8 +32,12 @@ type Process struct {
 	// requests, by their start; waiting is the number of undecided ones.
 	calls   []*Call
 	waiting int
-	// clock is the latest time that was told.
-	clock int64
+	// clock is the latest time that was told, unknown that of the last call without exact parent.
+	clock, unknown int64
+	// audits counts exact relations up to the next audit.
+	audits int
+	// credit is the time of processors that may still be spent, in nanoseconds.
+	credit float64
 
 	window window
 }
@@ -55,34 +71,51 @@ func (p *Process) Call(callee string, at int64) *Call {
 
 // Exact takes the parent of a call from stronger evidence: nil where no request caused it.
 func (p *Process) Exact(c *Call, parent *Request) {
-	if c.decided || c.exact {
+	if c.settled {
 		return
 	}
-	c.exact, c.parent = true, parent
 	if c.end != 0 {
+		c.settled, c.parent = true, parent
 		p.waiting--
+		return
 	}
+	if p.audits++; p.audits >= p.options.Audit && parent != nil {
+		p.audits = 0
+		c.audit, c.truth = true, parent
+		return
+	}
+	c.settled, c.parent = true, parent
 }
 
-// Ended takes the end of a call, in the order of ends.
+// Ended takes the end of a call, in the order of ends. Before that, Exact must have
+// been told what is known by then.
 func (p *Process) Ended(c *Call, at int64) {
 	c.end = max(at, c.start)
 	p.pass(at)
-	if c.exact && c.parent == nil {
+	if !c.settled && !c.audit {
+		p.unknown = at
+	}
+	if c.settled && c.parent == nil || p.asleep() {
 		return
 	}
-	if !c.exact {
+	if !c.settled {
 		p.waiting++
 	}
 	p.calls = insert(p.calls, c, func(c *Call) int64 { return c.start })
 }
+
+// asleep reports whether stronger evidence decides everything, so that there is
+// nothing to learn for.
+func (p *Process) asleep() bool { return p.unknown == 0 || p.clock-p.unknown > sleepAfter }
 
 // Waiting is the number of calls that have ended and are not decided.
 func (p *Process) Waiting() int { return p.waiting }
 
 func (p *Process) pass(at int64) {
 	if p.clock != 0 && at > p.clock {
-		p.model.elapsed += float64(at-p.clock) / 1e3
+		p.model.pass(at - p.clock)
+		limit := float64(maxCredit) * p.options.MaxCPU
+		p.credit = min(p.credit+float64(at-p.clock)*p.options.MaxCPU, limit)
 	}
 	p.clock = max(p.clock, at)
 }
@@ -104,6 +137,9 @@ func (p *Process) Decide(now int64) []Decision {
 	if !p.due(ripe, now) {
 		return nil
 	}
+	if p.credit < 0 {
+		return p.giveUp(now)
+	}
 	return p.decide(ripe)
 }
 
@@ -114,13 +150,56 @@ func (p *Process) Flush() []Decision { return p.decide(len(p.calls)) }
 func (p *Process) decide(ripe int) []Decision {
 	p.gather()
 	w := &p.window
+	w.steps = 0
 	if p.model.requests < float64(p.options.Warmup) {
 		p.model.explore(w)
 	}
 	w.solve(toDecide)
-	decisions := w.decide(p.calls[:ripe])
-	p.waiting -= len(decisions)
+	if p.options.MaxCPU > 0 {
+		p.credit -= float64(w.steps) * stepCost
+	}
+	decisions := p.settle(w, p.calls[:ripe])
 	p.retire()
+	return decisions
+}
+
+// settle decides those of the calls that are not yet, and takes the audits' results.
+func (p *Process) settle(w *window, calls []*Call) []Decision {
+	var decisions []Decision
+	for _, c := range calls {
+		if c.settled {
+			continue
+		}
+		d := w.decide(c)
+		p.waiting--
+		c.settled, c.parent = true, d.Parent
+		if c.audit {
+			if d.RunnerUp != nil {
+				p.model.audit(d.Confidence, d.Parent == c.truth)
+			}
+			c.parent = c.truth
+			continue
+		}
+		d.Confidence = p.model.calibrated(d.Confidence)
+		decisions = append(decisions, d)
+	}
+	return decisions
+}
+
+// giveUp decides that nothing is known of the calls that have waited for long.
+func (p *Process) giveUp(now int64) []Decision {
+	var decisions []Decision
+	p.calls = slices.DeleteFunc(p.calls, func(c *Call) bool {
+		if c.settled || now-c.end <= p.options.MaxWait.Nanoseconds() && len(p.calls) < p.options.MaxHeld {
+			return false
+		}
+		p.waiting--
+		c.settled = true
+		if !c.audit {
+			decisions = append(decisions, Decision{Call: c})
+		}
+		return true
+	})
 	return decisions
 }
 
@@ -141,7 +220,7 @@ func (p *Process) due(ripe int, now int64) bool {
 		return len(p.calls) > 0 && ripe == len(p.calls)
 	}
 	wait, first := p.options.MaxWait.Nanoseconds(), 0
-	for first < len(p.calls) && (p.calls[first].decided || p.calls[first].exact) {
+	for first < len(p.calls) && p.calls[first].settled {
 		first++
 	}
 	age := now - p.calls[first].end
@@ -157,7 +236,7 @@ func (p *Process) due(ripe int, now int64) bool {
 // idle forgets the requests that ended without a call.
 func (p *Process) idle() {
 	p.requests = slices.DeleteFunc(p.requests, func(r *Request) bool {
-		if !r.open() {
+		if !r.open() && !p.asleep() {
 			p.model.childless(r)
 		}
 		return !r.open()
@@ -168,7 +247,7 @@ func (p *Process) idle() {
 func (p *Process) gather() {
 	w := &p.window
 	w.reset(len(p.requests), p.calls)
-	longest := make([]int64, len(p.requests))
+	longest, around := make([]int64, len(p.requests)), []int(nil)
 	for i, r := range p.requests {
 		end := r.end
 		if r.open() {
@@ -191,10 +270,18 @@ func (p *Process) gather() {
 			continue
 		}
 		last := sort.Search(len(p.requests), func(i int) bool { return p.requests[i].start > c.start })
-		for i := last - 1; i >= 0 && longest[i] >= c.end && last-i <= maxCandidates; i-- {
-			if r := p.requests[i]; r.open() || r.end >= c.end {
-				w.chains[i].calls = append(w.chains[i].calls, c)
+		around = around[:0]
+		for i := last - 1; i >= 0 && longest[i] >= c.end; i-- {
+			full := len(w.chains[i].calls) >= maxWithin
+			if r := p.requests[i]; !full && (r.open() || r.end >= c.end) {
+				around = append(around, i)
 			}
+		}
+		if len(around) > p.options.MaxOpen {
+			continue
+		}
+		for _, i := range around {
+			w.chains[i].calls = append(w.chains[i].calls, c)
 		}
 	}
 	w.number()
@@ -204,7 +291,7 @@ func (p *Process) gather() {
 // learned from them, and the calls that are decided and no open request's.
 func (p *Process) retire() {
 	for _, c := range p.calls {
-		if c.exact || c.decided {
+		if c.settled {
 			continue
 		}
 		for _, pair := range p.window.pairs[c.index] {
@@ -218,13 +305,19 @@ func (p *Process) retire() {
 			continue
 		}
 		r.chain = -1
-		p.model.take(&p.window.chains[i])
+		if !r.worn {
+			p.model.take(&p.window.chains[i])
+		}
 	}
 	clear(p.requests[len(kept):])
 	p.requests = kept
 	left := p.calls[:0]
 	for _, c := range p.calls {
-		if !c.exact && !c.decided || c.parent != nil && c.parent.chain >= 0 {
+		if c.settled && c.parent != nil && p.clock-c.parent.start > worn*p.options.MaxWait.Nanoseconds() {
+			c.parent.worn = true
+			continue
+		}
+		if !c.settled || c.parent != nil && c.parent.chain >= 0 {
 			left = append(left, c)
 		}
 	}

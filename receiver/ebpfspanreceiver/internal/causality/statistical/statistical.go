@@ -16,13 +16,21 @@ type Options struct {
 	// MaxWait is how long after its end a call may wait to be decided. 5 s.
 	MaxWait time.Duration
 	// Warmup is how many requests with calls are seen before the first calls are
-	// decided, unless MaxWait or MaxHeld comes first. 512.
+	// decided, unless MaxWait or MaxHeld comes first. 256.
 	Warmup int
 	// MaxHeld is how many calls wait at most. 4,096.
 	MaxHeld int
 	// Batch is how many calls are decided together where requests never stop to
 	// overlap. 256.
 	Batch int
+	// MaxOpen is how many requests may be open around a call that is decided. 128.
+	MaxOpen int
+	// MaxCPU bounds the time of processors that a process' decisions take, in cores:
+	// 0.05 is a twentieth of one. Beyond it calls stay undecided. 0 is no bound.
+	MaxCPU float64
+	// Audit is how many exact relations there are for each one that is hidden, to
+	// see whether it would be found. 16.
+	Audit int
 }
 
 func (o Options) withDefaults() Options {
@@ -38,6 +46,12 @@ func (o Options) withDefaults() Options {
 	if o.Batch == 0 {
 		o.Batch = 256
 	}
+	if o.MaxOpen == 0 {
+		o.MaxOpen = 128
+	}
+	if o.Audit == 0 {
+		o.Audit = 16
+	}
 	return o
 }
 
@@ -50,6 +64,9 @@ type Request struct {
 	start, end int64
 	// waits is the number of undecided calls that it may have caused.
 	waits int
+	// worn says that its first calls are forgotten.
+	worn bool
+	// chain is its place in the window, -1 once it is forgotten.
 	chain int32
 }
 
@@ -62,11 +79,14 @@ type Call struct {
 
 	callee     kind
 	start, end int64
-	// exact says that stronger evidence decided the parent, decided that this
-	// package did.
-	exact, decided bool
-	parent         *Request
-	index          int32
+	// settled says that the parent is known or decided; it may be nil.
+	settled bool
+	parent  *Request
+	// audit says that the parent is hidden, and is truth.
+	audit bool
+	truth *Request
+	// index is the call's place in the window.
+	index int32
 }
 
 // Decision is what was found of a call.
@@ -75,7 +95,8 @@ type Decision struct {
 	// Parent is the likeliest request, nil where none was open or it is likelier
 	// that no request caused the call.
 	Parent *Request
-	// Confidence is the probability, 0 to 1, that Parent is right.
+	// Confidence is the probability, 0 to 1, that Parent is right, calibrated by
+	// what stronger evidence said of others.
 	Confidence float64
 	// RunnerUp is the next likely request, nil where there is none.
 	RunnerUp           *Request

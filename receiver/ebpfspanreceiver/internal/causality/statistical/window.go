@@ -17,7 +17,8 @@ type effort struct {
 	// positions is the last place in a request's row of calls that is told apart.
 	positions uint8
 	// sweeps bounds how often the requests' claims are weighed against each other.
-	sweeps int
+	// sweeps counts those of this solution, steps what was done in all.
+	sweeps, steps int
 	// settled is the change of a call's weight, as a part of it, that no longer matters.
 	settled float64
 }
@@ -44,14 +45,15 @@ type window struct {
 	// owner is the chain of each pair.
 	owner   []int32
 	builder builder
-	sweeps  int
+	// sweeps counts those of this solution, steps what was done in all.
+	sweeps, steps int
 }
 
 // solve makes the chains by what the model knows now, and weighs the claims.
 func (w *window) solve(e effort) {
 	w.builder.renew(w.model, e.positions)
 	for i := range w.chains {
-		w.builder.build(&w.chains[i])
+		w.steps += w.builder.build(&w.chains[i])
 		w.chains[i].done = false
 	}
 	w.guess()
@@ -119,6 +121,7 @@ func (w *window) sweep(settled float64) bool {
 // claim turns the probabilities that a chain gives its calls into claims.
 func (w *window) claim(c *chain) {
 	from, to := c.pair, c.pair+len(c.calls)
+	w.steps += len(c.edges) / 2
 	c.sum(w.weights[from:to], w.probabilities[from:to])
 	for p := from; p < to; p++ {
 		sure := min(max(w.probabilities[p], surest), 1-surest)
@@ -179,31 +182,23 @@ func (w *window) release() {
 	w.calls = nil
 }
 
-// decide decides those of the calls that are not yet.
-func (w *window) decide(calls []*Call) []Decision {
-	var decisions []Decision
-	for _, c := range calls {
-		if c.exact || c.decided {
-			continue
+// decide finds the likeliest parent of a call.
+func (w *window) decide(c *Call) Decision {
+	d := Decision{Call: c}
+	alone := 1.0
+	for _, p := range w.pairs[c.index] {
+		r, b := w.chains[w.owner[p]].request, w.belief(c, p)
+		alone -= b
+		if b > d.Confidence {
+			d.RunnerUp, d.RunnerUpConfidence = d.Parent, d.Confidence
+			d.Parent, d.Confidence = r, b
+		} else if b > d.RunnerUpConfidence {
+			d.RunnerUp, d.RunnerUpConfidence = r, b
 		}
-		d := Decision{Call: c}
-		alone := 1.0
-		for _, p := range w.pairs[c.index] {
-			r, b := w.chains[w.owner[p]].request, w.belief(c, p)
-			alone -= b
-			if b > d.Confidence {
-				d.RunnerUp, d.RunnerUpConfidence = d.Parent, d.Confidence
-				d.Parent, d.Confidence = r, b
-			} else if b > d.RunnerUpConfidence {
-				d.RunnerUp, d.RunnerUpConfidence = r, b
-			}
-		}
-		if alone > d.Confidence {
-			d.Parent, d.Confidence, d.RunnerUp, d.RunnerUpConfidence = nil, 0, d.Parent, d.Confidence
-		}
-		w.model.strays[c.callee] += max(alone, 0)
-		c.decided, c.parent = true, d.Parent
-		decisions = append(decisions, d)
 	}
-	return decisions
+	if alone > d.Confidence {
+		d.Parent, d.Confidence, d.RunnerUp, d.RunnerUpConfidence = nil, 0, d.Parent, d.Confidence
+	}
+	w.model.strays[c.callee] += max(alone, 0)
+	return d
 }
