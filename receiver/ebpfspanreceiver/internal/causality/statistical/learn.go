@@ -9,7 +9,7 @@ const maxElapsed = 3600e6
 
 // explore learns from a window that is to be solved for the first time, by
 // solving it again and again with what the last time taught (expectation and
-// maximisation). What is learned here stays until take learns it for good.
+// maximisation). What is learned here stays until it is forgotten.
 func (m *Model) explore(w *window) {
 	var before, now []observation
 	for i := range explorations {
@@ -33,14 +33,16 @@ func (m *Model) explore(w *window) {
 	m.explored = before
 }
 
+// forget takes back what was explored.
+func (m *Model) forget() {
+	for _, o := range m.explored {
+		m.learn(o, -1)
+	}
+	m.explored = m.explored[:0]
+}
+
 // take learns from a request for good.
 func (m *Model) take(c *chain) {
-	if len(m.explored) > 0 {
-		for _, o := range m.explored {
-			m.learn(o, -1)
-		}
-		m.explored = m.explored[:0]
-	}
 	m.observed = c.observe(m.observed[:0])
 	for _, o := range m.observed {
 		m.learn(o, 1)

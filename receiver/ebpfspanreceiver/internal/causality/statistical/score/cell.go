@@ -1,11 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"math"
 	"time"
-
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality/statistical"
 )
 
 // sure is the confidence from which a relation becomes a parent by default.
@@ -14,7 +11,7 @@ const sure = 0.9
 // cell is the score of all traces at one compression.
 type cell struct {
 	Compress float64 `json:"compress"`
-	// Links are the calls that a request caused, Right those that were given to it.
+	// Links are the calls that a request caused and that the rung was not told, Right those that were given to it.
 	Links int     `json:"links"`
 	Right float64 `json:"links_right"`
 	// Whole is the share of traces with calls all of which were right.
@@ -39,7 +36,7 @@ type bin struct {
 }
 
 // score replays all processes one after the other.
-func score(traces []jaegerTrace, compress float64, options statistical.Options) cell {
+func score(traces []jaegerTrace, compress float64, r replayer) cell {
 	c := cell{Compress: compress, Bins: make([]bin, 10)}
 	whole := map[int]bool{}
 	right, undecided, confident, confidentRight := 0, 0, 0, 0
@@ -47,7 +44,7 @@ func score(traces []jaegerTrace, compress float64, options statistical.Options) 
 	processes := facts(traces, compress)
 	for _, p := range processes {
 		for _, s := range p.spans {
-			if s.call && s.truth != nil {
+			if s.call && s.truth != nil && !r.told(s) {
 				c.Links++
 				whole[s.trace] = true
 			}
@@ -55,19 +52,12 @@ func score(traces []jaegerTrace, compress float64, options statistical.Options) 
 	}
 	withLinks := len(whole)
 	for _, p := range processes {
-		verdicts, spent := replay(p, options)
+		verdicts, spent := r.replay(p)
 		took += spent
 		for _, v := range verdicts {
 			ok := v.parent == v.call.truth
 			if v.call.truth != nil && ok {
 				right++
-			}
-			if debug && !ok {
-				pr := v.parent
-				if pr == nil {
-					pr = &span{}
-				}
-				fmt.Println(p.name, v.call.name, "conf", v.confidence, "end-begin", (v.call.end-v.call.start)/1000, "true off", (v.call.start-v.call.truth.start)/1000, (v.call.truth.end-v.call.end)/1000, "given off", (v.call.start-pr.start)/1000, (pr.end-v.call.end)/1000)
 			}
 			if !ok {
 				delete(whole, v.call.trace)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func find(tags []tag, keys ...string) string {
 	return ""
 }
 
-// readTraces reads all Jaeger JSON below a folder, or in a .tar.xz archive, in the
+// readTraces reads all Jaeger JSON (.json, .json.gz) below a folder, or in a .tar.xz archive, in the
 // order of the files' names.
 func readTraces(path string) ([]jaegerTrace, error) {
 	if strings.HasSuffix(path, ".tar.xz") {
@@ -69,10 +70,10 @@ func readTraces(path string) ([]jaegerTrace, error) {
 	}
 	var traces []jaegerTrace
 	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(name) != ".json" {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".json") && !strings.HasSuffix(name, ".json.gz") {
 			return err
 		}
-		content, err := os.ReadFile(name)
+		content, err := readFile(name)
 		if err != nil {
 			return err
 		}
@@ -81,6 +82,23 @@ func readTraces(path string) ([]jaegerTrace, error) {
 		return err
 	})
 	return traces, err
+}
+
+// readFile reads a file, unpacked where it ends in .gz.
+func readFile(name string) ([]byte, error) {
+	if !strings.HasSuffix(name, ".gz") {
+		return os.ReadFile(name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	packed, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return io.ReadAll(packed)
 }
 
 // readArchive unpacks with the program xz, which Go's library has no counterpart of.

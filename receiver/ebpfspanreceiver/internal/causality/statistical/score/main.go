@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 
@@ -19,22 +18,16 @@ func main() {
 	path := flag.String("traces", "", "folder of Jaeger JSON files, or a .tar.xz archive of them")
 	compress := flag.String("compress", "1,4,16", "factors by which the starts of traces are moved together")
 	out := flag.String("out", "build/accuracy-traces.json", "where the result is written")
-	prof := flag.String("cpuprofile", "", "")
-	flag.BoolVar(&oracle, "oracle", false, "")
-	flag.BoolVar(&debug, "debug", false, "")
+	exact := flag.Float64("exact", 0, "share of the links, 0 to 1, that the rung is told, as if stronger evidence had decided them")
+	cpu := flag.Float64("max-cpu", 0, "bound of the rung's time of processors, in cores of the traces' time; 0 is none")
 	flag.Parse()
-	if *prof != "" {
-		f, _ := os.Create(*prof)
-		pprof.StartCPUProfile(f)
-		defer pprof.StopCPUProfile()
-	}
-	if err := run(*path, *compress, *out); err != nil {
+	if err := run(*path, *compress, *out, replayer{exact: *exact, options: statistical.Options{MaxCPU: *cpu}}); err != nil {
 		fmt.Fprintln(os.Stderr, "accuracy-traces:", err)
 		os.Exit(1)
 	}
 }
 
-func run(path, compress, out string) error {
+func run(path, compress, out string, r replayer) error {
 	if path == "" {
 		return fmt.Errorf("no traces: give TRACES=<folder or .tar.xz> with traces in Jaeger's JSON (what Jaeger's UI saves, " +
 			`{"data": [...]}, one or more in a file that ends in .json)`)
@@ -51,7 +44,7 @@ func run(path, compress, out string) error {
 	fmt.Println("compress   links   right   traces right   sure (>= 0.9)   of them right   calibration error   undecided   links/s/core")
 	cells := make([]cell, 0, len(factors))
 	for _, f := range factors {
-		c := score(traces, f, statistical.Options{})
+		c := score(traces, f, r)
 		if c.Links == 0 {
 			return fmt.Errorf("%s: no trace in it has a client span below a server span of the same process", path)
 		}

@@ -2,6 +2,9 @@ package main
 
 import (
 	"cmp"
+	"fmt"
+	"hash/fnv"
+	"math"
 	"slices"
 	"syscall"
 	"time"
@@ -48,24 +51,28 @@ type verdict struct {
 	confidence   float64
 }
 
-// replay tells a process' events to the rung as they happened, and gives back what
-// it decided and the time that it took for that.
-var oracle, debug bool
-
-func replay(p *process, options statistical.Options) ([]verdict, time.Duration) {
-	model := statistical.NewModel()
-	if oracle {
-		replayWith(model, p, options, true)
-	}
-	return replayWith(model, p, options, false)
+// replayer says how traces are replayed.
+type replayer struct {
+	// exact is the share of the links that the rung is told.
+	exact   float64
+	options statistical.Options
 }
 
-func replayWith(model *statistical.Model, p *process, options statistical.Options, exact bool) ([]verdict, time.Duration) {
+// told reports whether the rung is told what caused a call. It is always the same calls.
+func (r replayer) told(call *span) bool {
+	h := fnv.New32a()
+	fmt.Fprint(h, call.trace, call.name, call.end-call.start)
+	return float64(h.Sum32()) < r.exact*math.MaxUint32
+}
+
+// replay tells a process' events to the rung as they happened, and gives back what
+// it decided and the time of processors that it took for that.
+func (r replayer) replay(p *process) ([]verdict, time.Duration) {
 	events := p.events()
 	var decisions []statistical.Decision
 	requests := make(map[*span]*statistical.Request, len(p.spans))
 	calls := make(map[*span]*statistical.Call, len(p.spans))
-	rung := statistical.NewProcess(model, options)
+	rung := statistical.NewProcess(statistical.NewModel(), r.options)
 	begin := cpuTime()
 	next := int64(0)
 	for _, e := range events {
@@ -75,17 +82,15 @@ func replayWith(model *statistical.Model, p *process, options statistical.Option
 		}
 		switch e.rank {
 		case opens:
-			r := rung.Opened(e.span.name, e.at)
-			r.Owner = e.span
-			requests[e.span] = r
+			requests[e.span] = rung.Opened(e.span.name, e.at)
+			requests[e.span].Owner = e.span
 		case begins:
-			c := rung.Call(e.span.name, e.at)
-			c.Owner = e.span
-			calls[e.span] = c
-		case ends:
-			if exact {
+			calls[e.span] = rung.Call(e.span.name, e.at)
+			calls[e.span].Owner = e.span
+			if r.told(e.span) {
 				rung.Exact(calls[e.span], requests[e.span.truth])
 			}
+		case ends:
 			rung.Ended(calls[e.span], e.at)
 		case closes:
 			rung.Closed(requests[e.span], e.at)
