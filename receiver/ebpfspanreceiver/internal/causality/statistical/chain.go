@@ -180,9 +180,10 @@ func (c *chain) anchor(weights []float64) {
 	c.anchored = true
 }
 
-// observe gives what the request's acts teach, each with its probability.
+// observe gives what the request's acts teach. What is half sure teaches a quarter,
+// the square of its probability: else mixtures of explanations confirm themselves.
 func (c *chain) observe(into []observation) []observation {
-	const negligible = 0.01
+	const negligible = 0.03
 	for i := len(c.nodes) - 1; i > 0; i-- {
 		n := &c.nodes[i]
 		k, at := ending, c.request.end
@@ -194,9 +195,9 @@ func (c *chain) observe(into []observation) []observation {
 		for _, e := range c.edges[c.nodes[i-1].edges:n.edges] {
 			if weight := n.posterior * e.share; weight > negligible {
 				s := c.step(&c.nodes[e.from], at)
-				into = append(into, observation{situation: s.situation, kind: k, place: place(s.delay), weight: weight})
+				into = append(into, observation{situation: s.situation, kind: k, place: place(s.delay), weight: weight * weight})
 				for _, in := range s.waited[:s.waits] {
-					into = append(into, observation{situation: in, kind: waiting, weight: weight})
+					into = append(into, observation{situation: in, kind: waiting, weight: weight * weight})
 				}
 			}
 		}
