@@ -1,6 +1,7 @@
 package causality
 
 import (
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality/statistical"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
@@ -19,6 +20,8 @@ type request struct {
 	answered bool
 	// token is that of its head in an event loop.
 	token token
+	// facts is the request as the statistical rung knows it.
+	facts *statistical.Request
 }
 
 // call is an outgoing exchange.
@@ -30,6 +33,15 @@ type call struct {
 	endedAt int64
 	// token is that of its response in an event loop.
 	token token
+	// facts is the call as the statistical rung knows it, which is its process'
+	// statistics. It was asked for the parent where asked is true, and guess is its answer.
+	facts      *statistical.Call
+	statistics *statistics
+	asked      bool
+	guess      *statistical.Decision
+	// runnerUp is the next likely parent, nil where none is.
+	runnerUp           *request
+	runnerUpConfidence float64
 }
 
 // act is something that a request did: it asked for an exchange, called connect,

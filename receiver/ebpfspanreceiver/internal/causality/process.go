@@ -12,6 +12,8 @@ type process struct {
 	threads    map[uint32]*thread
 	// forward tells how often the loops' first guess was right.
 	forward agreement
+	// statistics is the last rung, nil where it is switched off.
+	statistics *statistics
 }
 
 func newProcess() *process {

@@ -81,6 +81,19 @@ func (p *Process) Exact(c *Call, parent *Request) {
 	c.settled, c.parent = true, parent
 }
 
+// Possible reports whether a request was open around a call that ends at a time.
+func (p *Process) Possible(c *Call, at int64) bool {
+	for _, r := range p.requests {
+		if r.start > c.start {
+			return false
+		}
+		if r.open() || r.end >= at {
+			return true
+		}
+	}
+	return false
+}
+
 // Ended takes the end of a call, in the order of ends. Before that, Exact must have
 // been told what is known by then.
 func (p *Process) Ended(c *Call, at int64) {
