@@ -165,7 +165,6 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	if !c.decided && c.thread == nil {
 		p.decide(&c.act)
 	}
-	p.statistics.began(c)
 	return c
 }
 

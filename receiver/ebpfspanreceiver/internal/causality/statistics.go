@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality/statistical"
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 )
 
 // statisticsCPU bounds the time of processors that the statistics of one process
@@ -15,6 +15,7 @@ const statisticsCPU = 0.05
 // process, and decides the calls that no other rung did. A nil one does nothing.
 type statistics struct {
 	process *statistical.Process
+	losses  *loss.Counts
 }
 
 // UseStatistics switches the statistical rung on, for processes that are found
@@ -25,7 +26,7 @@ func (l *Ladder) newStatistics() *statistics {
 	if !l.useStatistics {
 		return nil
 	}
-	return &statistics{process: statistical.NewProcess(statistical.NewModel(), statistical.Options{
+	return &statistics{losses: l.losses, process: statistical.NewProcess(statistical.NewModel(), statistical.Options{
 		MaxWait: time.Duration(l.maxWait),
 		MaxCPU:  statisticsCPU,
 	})}
@@ -35,7 +36,7 @@ func (s *statistics) opened(r *request) {
 	if s == nil {
 		return
 	}
-	r.facts = s.process.Opened(r.exchange.Name, r.read.Time)
+	r.facts = s.process.Opened(operation(r.exchange), r.read.Time)
 	r.facts.Owner = r
 }
 
@@ -45,31 +46,14 @@ func (s *statistics) closed(r *request, at int64) {
 	}
 }
 
-// began takes a call. Where requests are left out that may have caused it, it is not looked at.
-func (s *statistics) began(c *call) {
+// ended takes a call that has ended, and reports whether the rung may find its
+// parent. Where requests are left out that may have caused it, it does not look.
+func (s *statistics) ended(c *call) bool {
 	if by := c.origin.Task; s == nil || by.Hidden > 0 || by.Thinned {
-		return
+		return false
 	}
 	c.facts = s.process.Call(callee(c.exchange), c.exchange.Request.First.Time)
 	c.facts.Owner = c
-}
-
-// callee names what is called: the peer, and what is asked of it.
-func callee(e *protocol.Exchange) string {
-	if e.Conn == nil {
-		return e.Name
-	}
-	if e.Conn.Unix {
-		return e.Conn.RemotePath + " " + e.Name
-	}
-	return e.Conn.Remote.String() + " " + e.Name
-}
-
-// ended takes the end of a call, and reports whether the rung may find its parent.
-func (s *statistics) ended(c *call) bool {
-	if s == nil || c.facts == nil {
-		return false
-	}
 	s.decided(c)
 	possible := s.process.Possible(c.facts, c.endedAt)
 	s.process.Ended(c.facts, c.endedAt)
@@ -86,19 +70,25 @@ func (s *statistics) decided(c *call) {
 // decide gives the calls whose time has come their statistical decisions.
 func (s *statistics) decide(now int64) {
 	if s != nil {
-		take(s.process.Decide(now))
+		s.take(s.process.Decide(now))
 	}
 }
 
 // flush gives all calls that have ended their decisions.
 func (s *statistics) flush() {
 	if s != nil {
-		take(s.process.Flush())
+		s.take(s.process.Flush())
 	}
 }
 
-func take(decisions []statistical.Decision) {
+func (s *statistics) take(decisions []statistical.Decision) {
 	for i := range decisions {
+		switch decisions[i].GivenUp {
+		case statistical.Crowded:
+			s.losses.Add(loss.CausalityCrowded, 1)
+		case statistical.Overloaded:
+			s.losses.Add(loss.CausalityOverloaded, 1)
+		}
 		decisions[i].Call.Owner.(*call).guess = &decisions[i]
 	}
 }

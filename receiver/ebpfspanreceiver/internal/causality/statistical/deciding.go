@@ -65,9 +65,16 @@ func (p *Process) settle(w *window, calls []*Call) []Decision {
 		if c.settled {
 			continue
 		}
-		d := w.decide(c)
 		p.waiting--
-		c.settled, c.parent = true, d.Parent
+		if c.settled = true; c.crowded {
+			c.parent = c.truth
+			if !c.audit {
+				decisions = append(decisions, Decision{Call: c, GivenUp: Crowded})
+			}
+			continue
+		}
+		d := w.decide(c)
+		c.parent = d.Parent
 		if c.audit {
 			if d.RunnerUp != nil {
 				p.model.audit(d.Confidence, d.Parent == c.truth)
@@ -91,7 +98,7 @@ func (p *Process) giveUp(now int64) []Decision {
 		p.waiting--
 		c.settled = true
 		if !c.audit {
-			decisions = append(decisions, Decision{Call: c})
+			decisions = append(decisions, Decision{Call: c, GivenUp: Overloaded})
 		}
 		return true
 	})
@@ -182,7 +189,7 @@ func (p *Process) gather() {
 				around = append(around, i)
 			}
 		}
-		if len(around) > p.options.MaxOpen {
+		if c.crowded = len(around) > p.options.MaxOpen; c.crowded {
 			continue
 		}
 		for _, i := range around {

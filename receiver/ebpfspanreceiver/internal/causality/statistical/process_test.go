@@ -7,13 +7,13 @@ import (
 
 func TestChain(t *testing.T) {
 	w := newWorld(1)
-	calls := w.chain(2000, 4*ms, nil) // about 4 open
+	calls := w.chain(1000, 4*ms, nil) // about 4 open
 	w.play(Options{}).atLeast(t, calls, 0.985)
 }
 
 func TestChainCrowded(t *testing.T) {
 	w := newWorld(2)
-	calls := w.chain(800, 1*ms, nil) // about 16 open
+	calls := w.chain(500, 1*ms, nil) // about 16 open
 	w.play(Options{}).atLeast(t, calls, 0.90)
 }
 
@@ -108,8 +108,8 @@ func TestOptionalCall(t *testing.T) {
 // a request's call could be.
 func TestCallsWithoutRequest(t *testing.T) {
 	w := newWorld(7)
-	calls := w.chain(1500, 5*ms, nil)
-	for at := int64(time.Second); at < int64(8*time.Second); at += int64(50 * ms) {
+	calls := w.chain(1200, 5*ms, nil)
+	for at := int64(time.Second); at < int64(6*time.Second); at += int64(50 * ms) {
 		w.call(-1, "metrics", at, at+w.delay(2*ms), false)
 		calls++
 	}
@@ -127,14 +127,14 @@ func TestCallsWithoutRequest(t *testing.T) {
 	if len(r.decisions) != calls {
 		t.Errorf("%d decisions of %d calls", len(r.decisions), calls)
 	}
-	if wrong > 35 || sure > 8 {
-		t.Errorf("of 140 calls without a request %d were given to one, %d of them surely", wrong, sure)
+	if wrong > 30 || sure > 6 {
+		t.Errorf("of 100 calls without a request %d were given to one, %d of them surely", wrong, sure)
 	}
 }
 
 func TestWhatIsExactHelps(t *testing.T) {
 	told := newWorld(8)
-	calls := told.chain(800, 1*ms, func(id int) bool { return id%3 == 0 })
+	calls := told.chain(600, 1*ms, func(id int) bool { return id%3 == 0 })
 	r := told.play(Options{})
 	if r.process.model.calibration == (calibration{}) {
 		t.Error("nothing was audited")
@@ -206,20 +206,23 @@ func TestSleeps(t *testing.T) {
 
 func TestTimeOfProcessorsIsBounded(t *testing.T) {
 	w := newWorld(14)
-	calls := w.chain(3000, 1*ms, nil)
+	calls := w.chain(1500, 1*ms, nil)
 	r := w.play(Options{MaxCPU: 0.0001, MaxWait: 200 * ms})
 	r.decisions = append(r.decisions, r.process.Flush()...)
 	if len(r.decisions) != calls {
 		t.Errorf("%d decisions of %d calls", len(r.decisions), calls)
 	}
-	given := 0
+	given, givenUp := 0, 0
 	for _, d := range r.decisions {
 		if d.Parent != nil {
 			given++
 		}
+		if d.GivenUp == Overloaded {
+			givenUp++
+		}
 	}
-	if given == 0 || given > calls/2 {
-		t.Errorf("%d of %d calls were given a parent", given, calls)
+	if given == 0 || givenUp < calls/2 {
+		t.Errorf("of %d calls %d were given a parent, %d were given up", calls, given, givenUp)
 	}
 }
 
@@ -230,7 +233,7 @@ func TestTooManyOpen(t *testing.T) {
 	r.decisions = append(r.decisions, r.process.Flush()...)
 	undecided := 0
 	for _, d := range r.decisions {
-		if d.Parent == nil {
+		if d.GivenUp == Crowded {
 			undecided++
 		}
 	}
@@ -242,7 +245,7 @@ func TestTooManyOpen(t *testing.T) {
 func TestSameInputSameDecisions(t *testing.T) {
 	play := func() []Decision {
 		w := newWorld(16)
-		w.chain(300, 1*ms, nil)
+		w.chain(300, 2*ms, nil)
 		r := w.play(Options{})
 		return append(r.decisions, r.process.Flush()...)
 	}

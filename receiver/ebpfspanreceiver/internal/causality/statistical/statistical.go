@@ -85,6 +85,8 @@ type Call struct {
 	// audit says that the parent is hidden, and is truth.
 	audit bool
 	truth *Request
+	// crowded says that too many requests are open around it.
+	crowded bool
 	// index is the call's place in the window.
 	index int32
 }
@@ -101,4 +103,17 @@ type Decision struct {
 	// RunnerUp is the next likely request, nil where there is none.
 	RunnerUp           *Request
 	RunnerUpConfidence float64
+	// GivenUp says why the parent was not looked for; empty where it was.
+	GivenUp GivenUp
 }
+
+// GivenUp is why a call is left undecided.
+type GivenUp string
+
+// The reasons.
+const (
+	// Crowded: more than MaxOpen requests were open around it.
+	Crowded GivenUp = "crowded"
+	// Overloaded: MaxCPU was spent.
+	Overloaded GivenUp = "overloaded"
+)
