@@ -3,6 +3,10 @@ package statistical
 // explorations is how often the first windows are solved to learn from themselves.
 const explorations = 4
 
+// leastNobodys is the part of the calls to every callee that are supposed to be
+// nobody's while a window is explored.
+const leastNobodys = 0.25
+
 // maxElapsed, in microseconds, is the time at which what was learned of calls
 // without a request is halved.
 const maxElapsed = 3600e6
@@ -29,8 +33,26 @@ func (m *Model) explore(w *window) {
 			m.learn(o, 1)
 		}
 		before, now = now, before
+		m.suppose(w, i+1 < explorations)
 	}
 	m.explored = before
+}
+
+// suppose computes how often calls of a window were nobody's, for as long as they
+// are not decided. Up to the last exploration some of the calls to every callee
+// are supposed to be nobody's: else those of timers are explained away as rare
+// acts of requests before their own rate is known.
+func (m *Model) suppose(w *window, more bool) {
+	least := 0.0
+	if more {
+		least = leastNobodys
+	}
+	clear(m.supposed)
+	for _, c := range w.calls {
+		if !c.settled {
+			m.supposed[c.callee] += max(w.nobodys(c), least)
+		}
+	}
 }
 
 // forget takes back what was explored.
@@ -39,6 +61,7 @@ func (m *Model) forget() {
 		m.learn(o, -1)
 	}
 	m.explored = m.explored[:0]
+	clear(m.supposed)
 }
 
 // take learns from a request for good.
@@ -75,6 +98,5 @@ func (m *Model) pass(nanoseconds int64) {
 // alone is the rate, per microsecond, of calls to a callee that no request causes.
 func (m *Model) alone(callee kind) float64 {
 	const prior, during = 0.05, 1e6
-	s := m.strays[callee]
-	return (s + prior) / (m.elapsed + during)
+	return (m.strays[callee] + m.supposed[callee] + prior) / (m.elapsed + during)
 }

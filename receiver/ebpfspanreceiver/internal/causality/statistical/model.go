@@ -34,8 +34,9 @@ type Model struct {
 	// with no call under way and of one with a call.
 	base, beside *habit
 	// strays counts, for each callee, the calls that no request caused in elapsed microseconds.
-	strays  map[kind]float64
-	elapsed float64
+	// Supposed are those of a window that is not decided yet.
+	strays, supposed map[kind]float64
+	elapsed          float64
 	// requests is the number of requests with calls that were learned from.
 	requests float64
 	calibration
@@ -47,11 +48,12 @@ type Model struct {
 func NewModel() *Model {
 	const aside = 0.1
 	return &Model{
-		kinds:  map[string]kind{},
-		habits: map[situation]*habit{},
-		base:   unlearned(0),
-		beside: unlearned(aside),
-		strays: map[kind]float64{},
+		kinds:    map[string]kind{},
+		habits:   map[situation]*habit{},
+		base:     unlearned(0),
+		beside:   unlearned(aside),
+		strays:   map[kind]float64{},
+		supposed: map[kind]float64{},
 	}
 }
 

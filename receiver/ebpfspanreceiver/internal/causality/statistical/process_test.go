@@ -127,7 +127,7 @@ func TestCallsWithoutRequest(t *testing.T) {
 	if len(r.decisions) != calls {
 		t.Errorf("%d decisions of %d calls", len(r.decisions), calls)
 	}
-	if wrong > 30 || sure > 6 {
+	if wrong > 15 || sure > 5 {
 		t.Errorf("of 100 calls without a request %d were given to one, %d of them surely", wrong, sure)
 	}
 }

@@ -182,6 +182,11 @@ func (w *window) release() {
 	w.calls = nil
 }
 
+// nobodys is the probability that no request caused a call.
+func (w *window) nobodys(c *Call) float64 {
+	return w.model.alone(c.callee) / w.rest(c, -1)
+}
+
 // decide finds the likeliest parent of a call.
 func (w *window) decide(c *Call) Decision {
 	d := Decision{Call: c}
