@@ -8,7 +8,7 @@ import (
 
 const (
 	// stepCost is about what one step of a window's solution takes, in nanoseconds.
-	stepCost = 12
+	stepCost = 40
 	// maxWithin is how many undecided calls may lie within one request. Decided calls
 	// of open ones are remembered for worn times MaxWait, and up to worn times MaxHeld.
 	maxWithin = 1024
