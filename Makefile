@@ -20,6 +20,9 @@ RECORDING := receiver/ebpfspanreceiver/testdata/chain.jsonl.gz
 BACKEND ?= tree
 FUZZTIME ?= 30s
 BENCH_FLAGS ?=
+TRACES ?=
+COMPRESS ?= 1,4,16
+SCORE_FLAGS ?=
 KERNELS_FLAGS ?=
 
 .PHONY: help
@@ -129,6 +132,11 @@ kernels: $(BINARY) ## Boot Debian's kernels in QEMU, load every program, run the
 .PHONY: accuracy
 accuracy: ## Not built yet: docs/roadmap.md says what is planned
 	@echo "make $@ is not built yet; docs/roadmap.md says what is planned." >&2; exit 2
+
+.PHONY: accuracy-traces
+accuracy-traces: ## Score the statistical rung on Jaeger JSON with parents hidden: TRACES=<folder or .tar.xz>, COMPRESS=1,4,16
+	@$(if $(filter %.xz,$(TRACES)),scripts/need xz=xz-utils)
+	@go run ./receiver/ebpfspanreceiver/internal/causality/statistical/score -traces "$(TRACES)" -compress "$(COMPRESS)" $(SCORE_FLAGS)
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -34,7 +34,7 @@ type WakeCall struct {
 	Go       uint8
 	Opening  uint8
 	Hidden   uint32
-	Pad      uint32
+	Waits    uint32
 }
 
 type WakeConnection struct {

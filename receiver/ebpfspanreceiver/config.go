@@ -93,6 +93,13 @@ type CausalityConfig struct {
 	// MinConfidence is the confidence (0 to 1) below which the relation to the
 	// request becomes a span link.
 	MinConfidence float64 `mapstructure:"min_confidence"`
+	// Statistical is the rung that learns the order and the delays of calls.
+	Statistical StatisticalConfig `mapstructure:"statistical"`
+}
+
+// StatisticalConfig switches the statistical rung.
+type StatisticalConfig struct {
+	Enabled bool `mapstructure:"enabled"`
 }
 
 // HTTPConfig says what of an HTTP message may leave.
@@ -111,7 +118,7 @@ func createDefaultConfig() component.Config {
 		PayloadSize:    1024,
 		RingBufferSize: 8 << 20,
 		ErrorMode:      errorModePropagate,
-		Causality:      CausalityConfig{MaxWait: 5 * time.Second, MinConfidence: 0.9},
+		Causality:      CausalityConfig{MaxWait: 5 * time.Second, MinConfidence: 0.9, Statistical: StatisticalConfig{Enabled: true}},
 		HTTP:           HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
 		FlushInterval:  200 * time.Millisecond,
 	}

@@ -59,6 +59,9 @@ func newPipeline(
 ) *pipeline {
 	builder := span.NewBuilder(options)
 	ladder := causality.NewLadder(builder, config.Causality.MaxWait, &s.losses)
+	if config.Causality.Statistical.Enabled {
+		ladder.UseStatistics()
+	}
 	protocols := registry.All(registry.Options{
 		HTTP1: http1.Options{Query: config.HTTP.query(), Thinner: thinner},
 	}, &s.losses)

@@ -138,7 +138,7 @@ func TestDecodePaths(t *testing.T) {
 		{"", 0, "", ""},
 	} {
 		r := sample(tt.data)
-		r[offKind], r[offFamily], r[offChild], r[offTailLen] = byte(Path), afUnix, tt.isRemote, 0
+		r[offKind], r[offFamily], r[offNumber], r[offTailLen] = byte(Path), afUnix, tt.isRemote, 0
 		before := bytes.Clone(r)
 		var e Event
 		require.NoError(t, decode(r, &e))

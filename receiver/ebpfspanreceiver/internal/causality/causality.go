@@ -23,6 +23,8 @@ const (
 	MethodConnect Method = "connect"
 	// MethodLoop: an event loop's order of reading and acting.
 	MethodLoop Method = "loop"
+	// MethodStatistical: the learned order and delays of calls.
+	MethodStatistical Method = "statistical"
 )
 
 // Link is an exchange whose place in its process is decided.
@@ -34,6 +36,9 @@ type Link struct {
 	// Method and Confidence (0 to 1) are set where Parent is.
 	Method     Method
 	Confidence float64
+	// RunnerUp is the next likely parent by the same method, nil where none is.
+	RunnerUp           *protocol.Exchange
+	RunnerUpConfidence float64
 }
 
 // Sink takes each exchange once, when it has ended and its parent is decided.

@@ -1,6 +1,7 @@
 package causality
 
 import (
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality/statistical"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
@@ -17,6 +18,8 @@ type request struct {
 	opened, responded, ended uint64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
+	// facts is the request as the statistical rung knows it.
+	facts *statistical.Request
 }
 
 // call is an outgoing exchange.
@@ -26,6 +29,15 @@ type call struct {
 	act
 	// endedAt is the time of its end.
 	endedAt int64
+	// facts is the call as the statistical rung knows it, which is its process'
+	// statistics. It was asked for the parent where asked is true, and guess is its answer.
+	facts      *statistical.Call
+	statistics *statistics
+	asked      bool
+	guess      *statistical.Decision
+	// runnerUp is the next likely parent, nil where none is.
+	runnerUp           *request
+	runnerUpConfidence float64
 }
 
 // act is something that a request did: it asked for an exchange, called connect,

@@ -36,6 +36,8 @@ type Ladder struct {
 	decoder decoder
 	// tidied is when idle state was dropped last.
 	tidied int64
+	// useStatistics switches the statistical rung on.
+	useStatistics bool
 }
 
 // NewLadder returns the stage. An ended call waits at most maxWait for evidence
@@ -56,12 +58,18 @@ func (l *Ladder) Found(p *capture.Process) {
 }
 
 // Exited forgets a process.
-func (l *Ladder) Exited(pid uint32) { delete(l.processes, pid) }
+func (l *Ladder) Exited(pid uint32) {
+	if p := l.processes[pid]; p != nil {
+		p.statistics.flush()
+	}
+	delete(l.processes, pid)
+}
 
 func (l *Ladder) process(pid uint32) *process {
 	p := l.processes[pid]
 	if p == nil {
 		p = newProcess()
+		p.statistics = l.newStatistics()
 		l.processes[pid] = p
 	}
 	return p
@@ -103,6 +111,7 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 		e.State = r
 		p.learn(r.read.Task)
 		p.opened(r)
+		p.statistics.opened(r)
 	case protocol.ResponseBegan:
 		if r != nil {
 			p.responds(r, e.Response.First.Task)
@@ -111,6 +120,7 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 		if r != nil {
 			r.answered = true
 			p.closed(r)
+			p.statistics.closed(r, e.End.Time)
 		}
 		l.sink.Link(Link{Exchange: e})
 	}
@@ -130,7 +140,9 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		if e.Response.Complete {
 			p.completed(c, e.Response.Last.Task)
 		}
-		if c.decided {
+		c.statistics = p.statistics
+		c.asked = p.statistics.ended(c)
+		if c.decided && (c.parent != nil || !c.asked) {
 			l.emit(c)
 			return
 		}
@@ -197,17 +209,30 @@ func (l *Ladder) release(now int64) {
 		if !c.decided {
 			c.conclude(now-c.endedAt > l.maxWait/10)
 		}
-		if !c.decided && (!c.open() || now-c.endedAt > l.maxWait) {
-			c.giveUp()
-		}
-		if c.decided {
-			l.emit(c)
+		if !c.ready(now-c.endedAt > l.maxWait) {
+			kept = append(kept, c)
 			continue
 		}
-		kept = append(kept, c)
+		l.emit(c)
 	}
 	clear(l.waiting[len(kept):])
 	l.waiting = kept
+}
+
+// ready decides a waiting call as far as can be now, and reports whether no more is to come.
+func (c *call) ready(overdue bool) bool {
+	if c.decided && c.parent != nil && (c.confidence >= sure || c.method != MethodLoop) {
+		c.statistics.decided(c)
+		return true
+	}
+	if !overdue && (!c.decided && c.open() || c.asked && c.guess == nil) {
+		return false
+	}
+	if !c.decided {
+		c.giveUp()
+	}
+	c.guessed()
+	return true
 }
 
 func (l *Ladder) emit(c *call) {
@@ -215,11 +240,20 @@ func (l *Ladder) emit(c *call) {
 	if c.parent != nil {
 		link.Parent, link.Method, link.Confidence = c.parent.exchange, c.method, c.confidence
 	}
+	if c.runnerUp == nil && c.method == MethodLoop {
+		c.nextBest()
+	}
+	if c.runnerUp != nil {
+		link.RunnerUp, link.RunnerUpConfidence = c.runnerUp.exchange, c.runnerUpConfidence
+	}
 	l.sink.Link(link)
 }
 
 // Tick implements protocol.Sink.
 func (l *Ladder) Tick(now int64) {
+	for _, p := range l.processes {
+		p.statistics.decide(now)
+	}
 	l.release(now)
 	if now-l.tidied < tidyInterval {
 		return
@@ -241,11 +275,10 @@ func (l *Ladder) Flush() {
 		for _, t := range p.threads {
 			t.decode(&l.decoder, math.MaxInt64)
 		}
+		p.statistics.flush()
 	}
 	for _, c := range l.waiting {
-		if !c.decided {
-			c.giveUp()
-		}
+		c.ready(true)
 		l.emit(c)
 	}
 	l.waiting = nil

@@ -340,3 +340,15 @@ func (a *act) giveUp() {
 	}
 	a.decideLoop()
 }
+
+// nextBest takes the decoder's other candidate as the runner-up, where it has a chance.
+func (c *call) nextBest() {
+	const chance = 0.05
+	first, second, p, q := c.belief.best()
+	if first != c.parent {
+		second, q = first, p
+	}
+	if second != nil && second != c.parent && q >= chance {
+		c.runnerUp, c.runnerUpConfidence = second, q
+	}
+}

@@ -10,6 +10,8 @@ type process struct {
 	goRuntime  bool
 	goroutines goroutines
 	threads    map[uint32]*thread
+	// statistics is the last rung, nil where it is switched off.
+	statistics *statistics
 }
 
 func newProcess() *process {

@@ -53,6 +53,12 @@ const (
 	// ExchangeTableFull counts exchanges whose parent was given up because too
 	// many were waiting for a decision.
 	ExchangeTableFull
+	// CausalityCrowded counts calls whose parent was not looked for by the statistical
+	// rung because too many requests were open around them.
+	CausalityCrowded
+	// CausalityOverloaded counts calls whose parent was not looked for because the
+	// statistical rung had spent its time of processors.
+	CausalityOverloaded
 	// ConsumerRefused counts spans that the next consumer refused for good.
 	ConsumerRefused
 
@@ -76,6 +82,8 @@ var names = [reasons]string{
 	ProtocolUnknown:     "protocol_unknown",
 	PipelineFull:        "pipeline_full",
 	ExchangeTableFull:   "exchange_table_full",
+	CausalityCrowded:    "causality_crowded",
+	CausalityOverloaded: "causality_overloaded",
 	ConsumerRefused:     "consumer_refused",
 }
 

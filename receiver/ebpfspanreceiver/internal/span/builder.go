@@ -25,6 +25,9 @@ const usualSpans = 16
 // linkAttributes is how many attributes say how a parent was found.
 const linkAttributes = 2
 
+// minRunnerUp is the confidence from which the next likely parent is worth a span link.
+const minRunnerUp = 0.05
+
 // Span flags by opentelemetry-proto, trace.proto, SpanFlags.
 const (
 	flagHasIsRemote = 0x100
@@ -126,6 +129,20 @@ func (b *Builder) identify(s ptrace.Span, l causality.Link) {
 	}
 	attributes.PutStr(AttributeLinkMethod, string(l.Method))
 	attributes.PutDouble(AttributeLinkConfidence, l.Confidence)
+	runnerUp(s, l)
+}
+
+// runnerUp adds a span link to the next likely parent.
+func runnerUp(s ptrace.Span, l causality.Link) {
+	if l.RunnerUp == nil || l.RunnerUpConfidence < minRunnerUp {
+		return
+	}
+	id := ID(l.RunnerUp.Key(), protocol.Server)
+	link := s.Links().AppendEmpty()
+	link.SetTraceID(TraceID(id))
+	link.SetSpanID(id)
+	link.Attributes().PutStr(AttributeLinkMethod, string(l.Method))
+	link.Attributes().PutDouble(AttributeLinkConfidence, l.RunnerUpConfidence)
 }
 
 // end returns the time of the exchange's end, never before its start.

@@ -112,6 +112,38 @@ func TestDoubtfulParentIsASpanLink(t *testing.T) {
 	assert.True(t, ok)
 }
 
+func TestRunnerUpIsASpanLink(t *testing.T) {
+	for _, c := range []struct {
+		confidence, runnerUp float64
+		links                int
+	}{
+		{0.93, 0.06, 1}, // a parent, and a link to the next
+		{0.6, 0.3, 2},   // two links
+		{0.99, 0.01, 0}, // not worth telling
+	} {
+		call, _ := ends(1)
+		_, request := ends(2)
+		_, next := ends(3)
+		b := NewBuilder(Options{MinConfidence: 0.9})
+		b.Link(causality.Link{
+			Exchange: call, Parent: request, Method: causality.MethodStatistical, Confidence: c.confidence,
+			RunnerUp: next, RunnerUpConfidence: c.runnerUp,
+		})
+		s := spans(b)[ptrace.SpanKindClient]
+		require.Equal(t, c.links, s.Links().Len())
+		assert.Equal(t, c.confidence < 0.9, s.ParentSpanID().IsEmpty())
+		if c.links == 0 {
+			continue
+		}
+		link := s.Links().At(c.links - 1)
+		assert.Equal(t, ID(next.Key(), protocol.Server), link.SpanID())
+		confidence, _ := link.Attributes().Get(AttributeLinkConfidence)
+		assert.InDelta(t, c.runnerUp, confidence.Double(), 0)
+		method, _ := link.Attributes().Get(AttributeLinkMethod)
+		assert.Equal(t, "statistical", method.Str())
+	}
+}
+
 // details are what a protocol tells.
 type details []protocol.Attribute
 

@@ -33,6 +33,9 @@ func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribut
 	return a
 }
 
+// Path returns the path that is asked for, without its query.
+func (e *exchange) Path() string { return e.path }
+
 // attributes is a list that grows.
 type attributes []protocol.Attribute
 

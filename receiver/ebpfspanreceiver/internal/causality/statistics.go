@@ -1,0 +1,107 @@
+package causality
+
+import (
+	"time"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality/statistical"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+)
+
+// statisticsCPU bounds the time of processors that the statistics of one process
+// may take, in cores.
+const statisticsCPU = 0.05
+
+// statistics is the rung of learned order and delays: it takes the facts of one
+// process, and decides the calls that no other rung did. A nil one does nothing.
+type statistics struct {
+	process *statistical.Process
+	losses  *loss.Counts
+}
+
+// UseStatistics switches the statistical rung on, for processes that are found
+// from now on.
+func (l *Ladder) UseStatistics() { l.useStatistics = true }
+
+func (l *Ladder) newStatistics() *statistics {
+	if !l.useStatistics {
+		return nil
+	}
+	return &statistics{losses: l.losses, process: statistical.NewProcess(statistical.NewModel(), statistical.Options{
+		MaxWait: time.Duration(l.maxWait),
+		MaxCPU:  statisticsCPU,
+	})}
+}
+
+func (s *statistics) opened(r *request) {
+	if s == nil {
+		return
+	}
+	r.facts = s.process.Opened(operation(r.exchange), r.read.Time)
+	r.facts.Owner = r
+}
+
+func (s *statistics) closed(r *request, at int64) {
+	if s != nil && r.facts != nil {
+		s.process.Closed(r.facts, at)
+	}
+}
+
+// ended takes a call that has ended, and reports whether the rung may find its
+// parent. Where requests are left out that may have caused it, it does not look.
+func (s *statistics) ended(c *call) bool {
+	if by := c.origin.Task; s == nil || by.Hidden > 0 || by.Thinned {
+		return false
+	}
+	c.facts = s.process.Call(callee(c.exchange), c.exchange.Request.First.Time)
+	c.facts.Owner = c
+	s.decided(c)
+	possible := s.process.Possible(c.facts, c.endedAt)
+	s.process.Ended(c.facts, c.endedAt)
+	return possible
+}
+
+// decided tells the rung what a stronger one found.
+func (s *statistics) decided(c *call) {
+	if s != nil && c.facts != nil && c.decided && c.parent != nil && c.parent.facts != nil && c.confidence >= sure {
+		s.process.Exact(c.facts, c.parent.facts)
+	}
+}
+
+// decide gives the calls whose time has come their statistical decisions.
+func (s *statistics) decide(now int64) {
+	if s != nil {
+		s.take(s.process.Decide(now))
+	}
+}
+
+// flush gives all calls that have ended their decisions.
+func (s *statistics) flush() {
+	if s != nil {
+		s.take(s.process.Flush())
+	}
+}
+
+func (s *statistics) take(decisions []statistical.Decision) {
+	for i := range decisions {
+		switch decisions[i].GivenUp {
+		case statistical.Crowded:
+			s.losses.Add(loss.CausalityCrowded, 1)
+		case statistical.Overloaded:
+			s.losses.Add(loss.CausalityOverloaded, 1)
+		}
+		decisions[i].Call.Owner.(*call).guess = &decisions[i]
+	}
+}
+
+// guessed settles a call that no other rung decided for sure by the statistics,
+// where those are surer.
+func (c *call) guessed() {
+	g := c.guess
+	if g == nil || g.Parent == nil || c.parent != nil && c.confidence >= g.Confidence {
+		return
+	}
+	c.settle(g.Parent.Owner.(*request), MethodStatistical, g.Confidence)
+	if g.RunnerUp != nil {
+		c.runnerUp, c.runnerUpConfidence = g.RunnerUp.Owner.(*request), g.RunnerUpConfidence
+	}
+}
