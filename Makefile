@@ -24,6 +24,7 @@ TRACES ?=
 COMPRESS ?= 1,4,16
 SCORE_FLAGS ?=
 KERNELS_FLAGS ?=
+ACCURACY_FLAGS ?=
 
 .PHONY: help
 help: ## Show this list
@@ -68,7 +69,8 @@ e2e: demo-needs $(BINARY) $(JAEGER) ## Run the end-to-end tests alone; SEQLINK_E
 
 .PHONY: test-needs
 test-needs: demo-needs generate-needs
-	@scripts/need gcc=gcc /usr/include/stdlib.h=libc6-dev nft=nftables ip=iproute2 gunicorn=gunicorn
+	@scripts/need gcc=gcc /usr/include/stdlib.h=libc6-dev nft=nftables ip=iproute2 gunicorn=gunicorn \
+		/usr/bin/python3=python3 javac=openjdk-17-jdk-headless
 
 .PHONY: check
 check: generate-needs ## Check formatting, vet, generated files and the builds for other platforms
@@ -130,8 +132,18 @@ kernels: $(BINARY) ## Boot Debian's kernels in QEMU, load every program, run the
 	@go run ./test/kernels -bin $(BINARY) $(KERNELS_FLAGS)
 
 .PHONY: accuracy
-accuracy: ## Not built yet: docs/roadmap.md says what is planned
-	@echo "make $@ is not built yet; docs/roadmap.md says what is planned." >&2; exit 2
+accuracy: accuracy-needs $(BINARY) ## Compare links with the truth for every runtime and shape (about 15 minutes); writes docs/accuracy.md
+	@go run ./test/accuracy -bin $(BINARY) -page docs/accuracy.md $(ACCURACY_FLAGS)
+
+.PHONY: accuracy-needs
+accuracy-needs: demo-needs
+	@scripts/need javac=openjdk-17-jdk-headless gunicorn=gunicorn haproxy=haproxy puma=puma \
+		/usr/lib/python3/dist-packages/aiohttp/__init__.py=python3-aiohttp \
+		/usr/share/java/tomcat10-embed-core.jar=libtomcat10-embed-java \
+		/usr/share/java/jakarta-annotation-api.jar=libjakarta-annotation-api-java \
+		/usr/share/java/netty-codec-http.jar=libnetty-java \
+		apache2=apache2 /usr/lib/apache2/modules/libphp8.2.so=libapache2-mod-php8.2 \
+		/usr/lib/php/20220829/curl.so=php8.2-curl
 
 .PHONY: accuracy-traces
 accuracy-traces: ## Score the statistical rung on Jaeger JSON with parents hidden: TRACES=<folder or .tar.xz>, COMPRESS=1,4,16

@@ -21,7 +21,10 @@ type Hop struct {
 	Env []string
 	// Command returns the program and its arguments. It gets a folder of the
 	// service's own, the address to listen on, and that of the next service or "".
+	// Several addresses are separated by commas.
 	Command func(dir, listen, next string) (path string, args []string, err error)
+	// Addresses is at how many it listens; 0 is one.
+	Addresses int
 	// Forks says that children do the work of the process that is started.
 	Forks bool
 }
@@ -41,12 +44,17 @@ func BuildExamples(ctx context.Context, examples, dir string) (Examples, error) 
 		return Examples{}, fmt.Errorf("find the examples: %w", err)
 	}
 	e := Examples{Dir: examples, Orders: filepath.Join(dir, "go-orders")}
-	build := exec.CommandContext(ctx, "go", "build", "-o", e.Orders, "./go-orders")
-	build.Dir = examples
-	if output, err := build.CombinedOutput(); err != nil {
-		return Examples{}, fmt.Errorf("build go-orders: %w\n%s", err, output)
+	return e, BuildGo(ctx, filepath.Join(examples, "go-orders"), e.Orders)
+}
+
+// BuildGo compiles the Go program in a folder of this module to the file output.
+func BuildGo(ctx context.Context, dir, output string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-o", output, ".")
+	build.Dir = dir
+	if messages, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", dir, err, messages)
 	}
-	return e, nil
+	return nil
 }
 
 // FindTool returns the path of an installed program. Where it is missing the error
@@ -68,23 +76,30 @@ func (e Examples) Nginx() Hop {
 			return "", nil, err
 		}
 		config := filepath.Join(dir, "nginx.conf")
-		if err := e.writeNginxConfig(config, dir, listen, next); err != nil {
+		source := filepath.Join(e.Dir, "nginx", "nginx.conf.template")
+		if err := WriteTemplate(source, config, map[string]string{"Dir": dir, "Listen": listen, "Next": next}); err != nil {
 			return "", nil, err
 		}
-		return path, []string{"-p", dir, "-c", config, "-e", filepath.Join(dir, "error.log")}, nil
+		return path, NginxArguments(dir, config), nil
 	}}
 }
 
-func (e Examples) writeNginxConfig(path, dir, listen, next string) error {
-	text, err := template.ParseFiles(filepath.Join(e.Dir, "nginx", "nginx.conf.template"))
+// NginxArguments are those of an nginx that keeps all files in dir.
+func NginxArguments(dir, config string) []string {
+	return []string{"-p", dir, "-c", config, "-e", filepath.Join(dir, "error.log")}
+}
+
+// WriteTemplate executes the template in the file source with data, to the file path.
+func WriteTemplate(source, path string, data any) error {
+	text, err := template.ParseFiles(source)
 	if err != nil {
-		return fmt.Errorf("read nginx's configuration: %w", err)
+		return fmt.Errorf("read a configuration: %w", err)
 	}
 	file, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("write nginx's configuration: %w", err)
+		return fmt.Errorf("write a configuration: %w", err)
 	}
-	err = text.Execute(file, map[string]string{"Dir": dir, "Listen": listen, "Next": next})
+	err = text.Execute(file, data)
 	return errors.Join(err, file.Close())
 }
 
@@ -120,6 +135,8 @@ func (e Examples) Node(env ...string) Hop {
 type Chain struct {
 	// Services are their names, from the front to the last.
 	Services []string
+	// Address is that of the front.
+	Address string
 	// URL is where a request goes in, without its id.
 	URL string
 
@@ -129,11 +146,11 @@ type Chain struct {
 // StartChain starts services, the last one first, and waits until they listen. Each
 // has the variable marker in its environment, and a folder of its own in dir.
 func StartChain(ctx context.Context, dir, marker string, hops ...Hop) (*Chain, error) {
-	addresses, err := FreeAddresses(len(hops))
+	addresses, err := hopAddresses(hops)
 	if err != nil {
 		return nil, err
 	}
-	chain := &Chain{URL: "http://" + addresses[0] + "/orders/"}
+	chain := &Chain{Address: addresses[0], URL: "http://" + addresses[0] + "/orders/"}
 	for i, hop := range slices.Backward(hops) {
 		var next string
 		if i+1 < len(hops) {
@@ -144,6 +161,25 @@ func StartChain(ctx context.Context, dir, marker string, hops ...Hop) (*Chain, e
 		}
 	}
 	return chain, nil
+}
+
+// hopAddresses returns where each hop listens, separated by commas.
+func hopAddresses(hops []Hop) ([]string, error) {
+	count := 0
+	for _, hop := range hops {
+		count += max(1, hop.Addresses)
+	}
+	free, err := FreeAddresses(count)
+	if err != nil {
+		return nil, err
+	}
+	var addresses []string
+	for _, hop := range hops {
+		n := max(1, hop.Addresses)
+		addresses = append(addresses, strings.Join(free[:n], ","))
+		free = free[n:]
+	}
+	return addresses, nil
 }
 
 func (c *Chain) start(ctx context.Context, dir, marker string, hop Hop, listen, next string) error {
@@ -162,8 +198,13 @@ func (c *Chain) start(ctx context.Context, dir, marker string, hop Hop, listen, 
 	}
 	c.Services = slices.Insert(c.Services, 0, hop.Service)
 	c.processes = slices.Insert(c.processes, 0, process)
-	if err := waitFor(ctx, process, listening(listen)); err != nil || !hop.Forks {
-		return err
+	for address := range strings.SplitSeq(listen, ",") {
+		if err := waitFor(ctx, process, listening(address)); err != nil {
+			return err
+		}
+	}
+	if !hop.Forks {
+		return nil
 	}
 	return waitFor(ctx, process, forked(process.PID()))
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +27,12 @@ func TestChainServes(t *testing.T) {
 	outcome := client.Send(t.Context(), Load{URL: chain.URL, Rate: 100, InFlight: 4, Requests: 21, First: 1000})
 	assert.Empty(t, outcome.Errors)
 	assert.Len(t, outcome.IDs, 21)
+	closing := NewClosingClient()
+	defer closing.Close()
+	outcome = closing.Send(t.Context(), Load{URL: chain.URL, InFlight: 4, Requests: 21, First: 2000})
+	assert.Empty(t, outcome.Errors)
+	slices.Sort(outcome.IDs)
+	assert.Len(t, slices.Compact(outcome.IDs), 21, "without a rate each id is asked for once as well")
 	assert.NoError(t, chain.Ended())
 	pids := chain.PIDs()
 	require.NoError(t, chain.Stop())

@@ -9,15 +9,17 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Load sends requests whose paths end in an id of their own each. They leave in
-// bursts of InFlight at once, so that the services do have so many at a time.
+// Load sends requests whose targets end in an id of their own each. With a Rate they
+// leave in bursts of InFlight at once, so that the services do have so many at a time;
+// without one each answer is followed by the next request, so that there are always so many.
 type Load struct {
 	// URL is what the id is appended to.
 	URL string
-	// Rate is the number of requests per second, InFlight that of each burst.
+	// Rate is the number of requests per second or 0, InFlight that of each burst.
 	Rate, InFlight int
 	// Requests is how many to send.
 	Requests int
@@ -33,6 +35,8 @@ type Outcome struct {
 	Statuses map[int]int
 	// Errors are the requests that got no response.
 	Errors []error
+
+	mutex sync.Mutex
 }
 
 // Client keeps its connections, so that one made to warm the services up goes on
@@ -43,10 +47,16 @@ type Client struct {
 
 // NewClient returns a client for at most inFlight connections.
 func NewClient(inFlight int) *Client {
-	return &Client{&http.Client{
-		Timeout:   30 * time.Second,
-		Transport: &http.Transport{MaxIdleConnsPerHost: inFlight, MaxConnsPerHost: inFlight},
-	}}
+	return newClient(&http.Transport{MaxIdleConnsPerHost: inFlight, MaxConnsPerHost: inFlight})
+}
+
+// NewClosingClient returns a client that makes a connection for each request.
+func NewClosingClient() *Client {
+	return newClient(&http.Transport{DisableKeepAlives: true})
+}
+
+func newClient(transport *http.Transport) *Client {
+	return &Client{&http.Client{Timeout: 30 * time.Second, Transport: transport}}
 }
 
 // Close closes the idle connections.
@@ -54,21 +64,18 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Send puts the load on, until all is answered or ctx ends.
 func (c *Client) Send(ctx context.Context, load Load) *Outcome {
+	if load.Rate == 0 {
+		return c.sendClosed(ctx, load)
+	}
 	outcome := &Outcome{Statuses: map[int]int{}}
-	var mutex sync.Mutex
 	var group sync.WaitGroup
 	pace := time.NewTicker(time.Second * time.Duration(load.InFlight) / time.Duration(load.Rate))
 	defer pace.Stop()
 	for sent := 0; sent < load.Requests && ctx.Err() == nil; {
 		for range min(load.InFlight, load.Requests-sent) {
-			id := strconv.Itoa(load.First + sent)
+			id := load.First + sent
 			sent++
-			group.Go(func() {
-				status, err := c.get(ctx, load.URL, id)
-				mutex.Lock()
-				defer mutex.Unlock()
-				outcome.add(id, status, err)
-			})
+			group.Go(func() { c.send(ctx, load.URL, id, outcome) })
 		}
 		select {
 		case <-pace.C:
@@ -77,6 +84,34 @@ func (c *Client) Send(ctx context.Context, load Load) *Outcome {
 	}
 	group.Wait()
 	return outcome
+}
+
+// sendClosed has each of InFlight senders wait for its answer before it goes on.
+func (c *Client) sendClosed(ctx context.Context, load Load) *Outcome {
+	outcome := &Outcome{Statuses: map[int]int{}}
+	var group sync.WaitGroup
+	var sent atomic.Int64
+	for range load.InFlight {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				n := int(sent.Add(1))
+				if n > load.Requests {
+					return
+				}
+				c.send(ctx, load.URL, load.First+n-1, outcome)
+			}
+		})
+	}
+	group.Wait()
+	return outcome
+}
+
+func (c *Client) send(ctx context.Context, url string, number int, outcome *Outcome) {
+	id := strconv.Itoa(number)
+	status, err := c.get(ctx, url, id)
+	outcome.mutex.Lock()
+	defer outcome.mutex.Unlock()
+	outcome.add(id, status, err)
 }
 
 func (o *Outcome) add(id string, status int, err error) {

@@ -48,7 +48,7 @@ func (s *Spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.add(request.Traces())
+	s.Add(request.Traces())
 	w.Header().Set("Content-Type", "application/x-protobuf")
 	response, _ := ptraceotlp.NewExportResponse().MarshalProto()
 	_, _ = w.Write(response)
@@ -56,9 +56,18 @@ func (s *Spans) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Await returns when at least n spans came, or none came for quiet.
 func (s *Spans) Await(ctx context.Context, n int, quiet time.Duration) error {
-	seen, since := s.Len(), time.Now()
-	for s.Len() < n {
-		if now := s.Len(); now != seen {
+	return s.AwaitThose(ctx, n, quiet, func(*Span) bool { return true })
+}
+
+// AwaitThose is Await for spans of a kind.
+func (s *Spans) AwaitThose(ctx context.Context, n int, quiet time.Duration, those func(*Span) bool) error {
+	seen, since := s.count(those), time.Now()
+	for {
+		now := s.count(those)
+		if now >= n {
+			return nil
+		}
+		if now != seen {
 			seen, since = now, time.Now()
 		}
 		if time.Since(since) > quiet {
@@ -70,5 +79,4 @@ func (s *Spans) Await(ctx context.Context, n int, quiet time.Duration) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return nil
 }

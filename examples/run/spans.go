@@ -17,10 +17,24 @@ type Span struct {
 	// Service is the resource's service.name.
 	Service string
 	Kind    ptrace.SpanKind
+	// Start and End are its times.
+	Start, End pcommon.Timestamp
 	// Request is the last segment of url.path: the id that each service passes on.
 	Request string
-	// Method is seqlink.link.method.
-	Method string
+	// Query is url.query.
+	Query string
+	// Method is seqlink.link.method, and Confidence seqlink.link.confidence.
+	Method     string
+	Confidence float64
+	// Candidates are the span links to requests that may have caused the span.
+	Candidates []Candidate
+}
+
+// Candidate is a request to which a span is linked, and how sure that is.
+type Candidate struct {
+	ID         pcommon.SpanID
+	Method     string
+	Confidence float64
 }
 
 // Spans collects what the collector exports.
@@ -36,6 +50,17 @@ func (s *Spans) Len() int {
 	return len(s.spans)
 }
 
+func (s *Spans) count(those func(*Span) bool) (n int) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for i := range s.spans {
+		if those(&s.spans[i]) {
+			n++
+		}
+	}
+	return n
+}
+
 // All returns the spans so far.
 func (s *Spans) All() []Span {
 	s.mutex.Lock()
@@ -43,7 +68,8 @@ func (s *Spans) All() []Span {
 	return slices.Clone(s.spans)
 }
 
-func (s *Spans) add(traces ptrace.Traces) {
+// Add takes what was exported.
+func (s *Spans) Add(traces ptrace.Traces) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, resource := range traces.ResourceSpans().All() {
@@ -63,9 +89,38 @@ func newSpan(service string, span ptrace.Span) Span {
 		Parent:  span.ParentSpanID(),
 		Service: service,
 		Kind:    span.Kind(),
+		Start:   span.StartTimestamp(),
+		End:     span.EndTimestamp(),
 		Request: lastSegment(text(span.Attributes(), "url.path")),
-		Method:  text(span.Attributes(), "seqlink.link.method"),
+		Query:   text(span.Attributes(), "url.query"),
+
+		Method:     text(span.Attributes(), linkMethod),
+		Confidence: number(span.Attributes(), linkConfidence),
+		Candidates: candidates(span),
 	}
+}
+
+const (
+	linkMethod     = "seqlink.link.method"
+	linkConfidence = "seqlink.link.confidence"
+)
+
+func candidates(span ptrace.Span) []Candidate {
+	var found []Candidate
+	for _, link := range span.Links().All() {
+		if method := text(link.Attributes(), linkMethod); method != "" {
+			found = append(found, Candidate{ID: link.SpanID(), Method: method, Confidence: number(link.Attributes(), linkConfidence)})
+		}
+	}
+	return found
+}
+
+func number(attributes pcommon.Map, key string) float64 {
+	value, ok := attributes.Get(key)
+	if !ok {
+		return 0
+	}
+	return value.Double()
 }
 
 func text(attributes pcommon.Map, key string) string {

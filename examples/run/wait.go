@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"strconv"
+	"sync"
 	"time"
 )
 
@@ -50,17 +53,40 @@ func forked(pid int) func(context.Context) error {
 	}
 }
 
-// FreeAddresses returns n loopback addresses that nobody listens on.
+// Ports are taken from below those that the kernel gives to clients (ip(7),
+// ip_local_port_range), of which one may be in use when its turn comes.
+const firstPort, lastPort = 20_000, 32_767
+
+// given are the ports that this process has handed out.
+var given struct {
+	mutex sync.Mutex
+	ports map[int]bool
+}
+
+// FreeAddresses returns n loopback addresses that nobody listens on, and that it has not
+// returned before.
 func FreeAddresses(n int) ([]string, error) {
-	addresses := make([]string, n)
-	for i := range addresses {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("find a free port: %w", err)
-		}
-		// Held until all are found, so that none is given twice.
-		defer listener.Close()
-		addresses[i] = listener.Addr().String()
+	given.mutex.Lock()
+	defer given.mutex.Unlock()
+	if given.ports == nil {
+		given.ports = make(map[int]bool)
 	}
-	return addresses, nil
+	var addresses []string
+	for range lastPort - firstPort {
+		if len(addresses) == n {
+			return addresses, nil
+		}
+		port := firstPort + rand.IntN(lastPort-firstPort+1)
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		if !given.ports[port] && free(address) {
+			given.ports[port] = true
+			addresses = append(addresses, address)
+		}
+	}
+	return nil, fmt.Errorf("no %d free ports were found between %d and %d", n, firstPort, lastPort)
+}
+
+func free(address string) bool {
+	listener, err := net.Listen("tcp", address)
+	return err == nil && listener.Close() == nil
 }

@@ -108,8 +108,9 @@ func (a *act) open() bool {
 	return false
 }
 
-// candidate reports whether r was at work when the act happened.
+// candidate reports whether r was at work when the act happened. It is nil where a call
+// that was given up has no request.
 func (a *act) candidate(r *request) bool {
 	after := func(step uint64) bool { return step == 0 || step > a.step }
-	return r.thread == a.thread && r.opened <= a.step && after(r.ended) && (a.streaming || after(r.responded))
+	return r != nil && r.thread == a.thread && r.opened <= a.step && after(r.ended) && (a.streaming || after(r.responded))
 }
