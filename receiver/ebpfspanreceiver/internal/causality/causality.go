@@ -21,6 +21,8 @@ const (
 	// MethodConnect: the request called connect, and this is the connection's
 	// first exchange.
 	MethodConnect Method = "connect"
+	// MethodHandoff: a worker made the call, and woke who answered the request, or answered it.
+	MethodHandoff Method = "handoff"
 	// MethodLoop: an event loop's order of reading and acting.
 	MethodLoop Method = "loop"
 	// MethodStatistical: the learned order and delays of calls.

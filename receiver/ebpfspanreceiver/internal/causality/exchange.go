@@ -63,6 +63,9 @@ type act struct {
 	claimed bool
 	// learned says that it has told what there was to learn from it.
 	learned bool
+	// handoff is set where the decision is left to that rung; orderedBy is who woke the task last.
+	handoff   *handoff
+	orderedBy actor
 	// call is the exchange that came of it.
 	call *call
 	// response is the token of its response, nil while there is none.
@@ -94,6 +97,9 @@ func (a *act) expired() bool {
 
 // open reports whether a request that may have caused the act can still tell.
 func (a *act) open() bool {
+	if a.handoff != nil {
+		return a.handoff.open(a)
+	}
 	if a.thread == nil {
 		return false
 	}

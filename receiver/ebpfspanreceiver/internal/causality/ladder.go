@@ -34,6 +34,9 @@ type Ladder struct {
 	// waiting are the ended calls that wait for a decision, in the order of their ends.
 	waiting []*call
 	decoder decoder
+	// now is the last tick's time, and wanted what WantsWakes returned last.
+	now    int64
+	wanted map[uint32]bool
 	// tidied is when idle state was dropped last.
 	tidied int64
 	// useStatistics switches the statistical rung on.
@@ -49,6 +52,7 @@ func NewLadder(sink Sink, maxWait time.Duration, losses *loss.Counts) *Ladder {
 		maxWait:   maxWait.Nanoseconds(),
 		processes: make(map[uint32]*process),
 		connects:  make(map[*conn.Origin]*act),
+		wanted:    make(map[uint32]bool),
 	}
 }
 
@@ -61,6 +65,7 @@ func (l *Ladder) Found(p *capture.Process) {
 func (l *Ladder) Exited(pid uint32) {
 	if p := l.processes[pid]; p != nil {
 		p.statistics.flush()
+		p.handoff.requests = nil
 	}
 	delete(l.processes, pid)
 }
@@ -166,8 +171,11 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	} else if c.origin == (conn.Origin{}) {
 		c.act = act{origin: e.Request.First, to: remote(e.Conn), conn: e.Conn}
 	}
-	if !c.decided && c.thread == nil {
+	if !c.decided && c.thread == nil && c.handoff == nil {
 		p.decide(&c.act)
+	}
+	if !c.decided && c.handoff != nil {
+		p.handoff.began(c)
 	}
 	return c
 }
@@ -251,6 +259,7 @@ func (l *Ladder) emit(c *call) {
 
 // Tick implements protocol.Sink.
 func (l *Ladder) Tick(now int64) {
+	l.now = now
 	for _, p := range l.processes {
 		p.statistics.decide(now)
 	}
@@ -260,7 +269,7 @@ func (l *Ladder) Tick(now int64) {
 	}
 	l.tidied = now
 	for _, p := range l.processes {
-		p.tidy()
+		p.tidy(now)
 	}
 	for origin := range l.connects {
 		if now-origin.Time > connectTimeout {

@@ -58,6 +58,9 @@ func TestGoroutines(t *testing.T) {
 	w.linked(own, r2, MethodGoroutine)
 	w.linked(child, r1, MethodGoroutine)
 	w.linked(grandchild, r1, MethodGoroutine)
+	w.waits(stranger)
+	w.responds(r1, onGoroutine(10, 1))
+	w.responds(r2, onGoroutine(20, 1))
 	w.linked(stranger, nil, "")
 }
 

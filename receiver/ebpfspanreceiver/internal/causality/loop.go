@@ -244,12 +244,33 @@ func (l *loop) trim(turn int) {
 	l.dropped += uint64(n)
 }
 
+// settled reports whether every deed in the window was decided by other evidence: a
+// thread that works on one request at a time is no loop.
+func (l *loop) settled() bool {
+	for _, x := range l.deeds {
+		if x.act != nil && !x.act.settled() {
+			return false
+		}
+	}
+	return true
+}
+
+// forget empties the window.
+func (l *loop) forget() {
+	l.dropped += uint64(len(l.tokens))
+	l.tokens, l.deeds = nil, nil
+}
+
 // decode refines what is believed of the acts in the window, and forgets what is decided.
 func (t *thread) decode(d *decoder, now int64) {
 	if t.loop.fresh == 0 || t.loop.fresh < enough && now-t.loop.decoded < patience {
 		return
 	}
 	t.loop.fresh, t.loop.decoded = 0, now
+	if t.loop.settled() {
+		t.loop.forget()
+		return
+	}
 	d.decode(&t.loop)
 	for _, x := range t.loop.deeds {
 		if x.act != nil && !x.act.settled() {
@@ -334,6 +355,10 @@ func (a *act) learn(l *loop, o *order, scratch *mixture) {
 }
 
 func (a *act) giveUp() {
+	if a.handoff != nil {
+		a.handoff.giveUp(a)
+		return
+	}
 	if a.deed == nil {
 		a.settle(nil, "", 0)
 		return

@@ -1,6 +1,8 @@
 package causality
 
 import (
+	"time"
+
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 )
 
@@ -10,6 +12,9 @@ type process struct {
 	goRuntime  bool
 	goroutines goroutines
 	threads    map[uint32]*thread
+	handoff    handoff
+	// withoutGoroutines says that it is a Go program whose goroutines cannot be told.
+	withoutGoroutines bool
 	// statistics is the last rung, nil where it is switched off.
 	statistics *statistics
 }
@@ -37,6 +42,8 @@ func (p *process) learn(task capture.Task) { p.goroutines.learn(task) }
 
 // opened takes a request whose head was read.
 func (p *process) opened(r *request) {
+	p.handoff.opened(r)
+	p.withoutGoroutines = p.goRuntime && r.read.Task.Goroutine == 0
 	if p.byGoroutine(r.read.Task) {
 		p.goroutines.opened(r)
 		return
@@ -47,12 +54,18 @@ func (p *process) opened(r *request) {
 // decide climbs the ladder for an act.
 func (p *process) decide(a *act) {
 	if p.byGoroutine(a.origin.Task) {
-		a.settle(p.goroutines.cause(a.origin.Task), MethodGoroutine, 1)
+		if r := p.goroutines.cause(a.origin.Task); r != nil {
+			a.settle(r, MethodGoroutine, 1)
+		} else if a.origin.Task.Goroutine == 0 {
+			a.settle(nil, "", 0)
+		} else {
+			p.handoff.putOff(a)
+		}
 		return
 	}
 	t := p.threads[a.origin.Task.TID]
-	if t == nil {
-		a.settle(nil, "", 0)
+	if t == nil || len(t.requests) == 0 {
+		p.handoff.putOff(a)
 		return
 	}
 	t.decide(a)
@@ -60,6 +73,7 @@ func (p *process) decide(a *act) {
 
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
+	p.handoff.answers(r, by)
 	if r.thread != nil {
 		r.thread.responds(r, by)
 	}
@@ -84,6 +98,7 @@ func (p *process) completed(c *call, by capture.Task) {
 
 // closed takes a request that has ended.
 func (p *process) closed(r *request) {
+	p.handoff.closed(r)
 	if p.byGoroutine(r.read.Task) {
 		p.goroutines.closed(r)
 		return
@@ -93,10 +108,13 @@ func (p *process) closed(r *request) {
 	}
 }
 
-// tidy forgets threads that have nothing under way.
-func (p *process) tidy() {
+// idleThread is how long, in nanoseconds, a thread's habits are remembered.
+const idleThread = int64(time.Minute)
+
+// tidy forgets threads that have done nothing for long.
+func (p *process) tidy(now int64) {
 	for tid, t := range p.threads {
-		if len(t.requests) == 0 {
+		if len(t.requests) == 0 && now-t.active > idleThread {
 			delete(p.threads, tid)
 		}
 	}

@@ -42,7 +42,7 @@ func (w *world) pool(requests int) map[*protocol.Exchange]*protocol.Exchange {
 				step{at, func() { w.completes(e, worker) }},
 			)
 		}
-		steps = append(steps, step{at + delay(1e5), func() { w.responds(r, worker) }})
+		steps = append(steps, step{at + delay(1e5), func() { w.responds(r, onThread(1)) }})
 	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	ticked := int64(0)
@@ -88,7 +88,9 @@ func TestStatisticsFindWhatThreadsDoNotTell(t *testing.T) {
 
 func TestWithoutStatisticsNothingIsGuessed(t *testing.T) {
 	w := newWorld(t)
-	for call := range w.pool(50) {
+	calls := w.pool(50)
+	w.ladder.Tick(w.now)
+	for call := range calls {
 		assert.Nil(t, w.links[call].Parent)
 	}
 	assert.Zero(t, w.ladder.Waiting())

@@ -19,10 +19,13 @@ type thread struct {
 	loop     loop
 	// step counts what happened on the thread; it starts at 1.
 	step uint64
+	// active is when it read a request last.
+	active int64
 }
 
 func (t *thread) opened(r *request) {
 	t.step++
+	t.active = r.read.Time
 	r.thread, r.opened = t, t.step
 	t.requests = append(t.requests, r)
 	t.loop.turns(r.read.Task.Waits, true)

@@ -5,7 +5,15 @@ import "github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 // WantsWakes returns the processes whose calls cannot be decided without knowing which of
 // their tasks woke which: the kernel side is asked for that as long as it lasts. The
 // result is the stage's own and valid until the next call.
-func (l *Ladder) WantsWakes() map[uint32]bool { return nil }
+func (l *Ladder) WantsWakes() map[uint32]bool {
+	clear(l.wanted)
+	for pid, p := range l.processes {
+		if p.handoff.wanted > l.now && !p.withoutGoroutines {
+			l.wanted[pid] = true
+		}
+	}
+	return l.wanted
+}
 
-// Wake implements protocol.Sink. No rung uses it.
-func (l *Ladder) Wake(conn.Wake) {}
+// Wake implements protocol.Sink.
+func (l *Ladder) Wake(w conn.Wake) { l.process(w.Waker.Task.PID).handoff.woke(w) }
