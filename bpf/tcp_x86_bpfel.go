@@ -131,7 +131,9 @@ const (
 	TCPProgIoUringSubmitReq     = "io_uring_submit_req"
 	TCPProgIoUringSubmitSqe     = "io_uring_submit_sqe"
 	TCPProgSysEnter             = "sys_enter"
+	TCPProgSysEnterPerf         = "sys_enter_perf"
 	TCPProgSysExit              = "sys_exit"
+	TCPProgSysExitPerf          = "sys_exit_perf"
 	TCPVarIoUringOpcodeArgument = "io_uring_opcode_argument"
 	TCPVarPayloadSize           = "payload_size"
 	TCPVarScratchRooms          = "scratch_rooms"
@@ -186,7 +188,9 @@ type TCPProgramSpecs struct {
 	IoUringSubmitReq *ebpf.ProgramSpec `ebpf:"io_uring_submit_req"`
 	IoUringSubmitSqe *ebpf.ProgramSpec `ebpf:"io_uring_submit_sqe"`
 	SysEnter         *ebpf.ProgramSpec `ebpf:"sys_enter"`
+	SysEnterPerf     *ebpf.ProgramSpec `ebpf:"sys_enter_perf"`
 	SysExit          *ebpf.ProgramSpec `ebpf:"sys_exit"`
+	SysExitPerf      *ebpf.ProgramSpec `ebpf:"sys_exit_perf"`
 }
 
 // TCPMapSpecs contains maps before they are loaded into the kernel.
@@ -284,7 +288,9 @@ type TCPPrograms struct {
 	IoUringSubmitReq *ebpf.Program `ebpf:"io_uring_submit_req"`
 	IoUringSubmitSqe *ebpf.Program `ebpf:"io_uring_submit_sqe"`
 	SysEnter         *ebpf.Program `ebpf:"sys_enter"`
+	SysEnterPerf     *ebpf.Program `ebpf:"sys_enter_perf"`
 	SysExit          *ebpf.Program `ebpf:"sys_exit"`
+	SysExitPerf      *ebpf.Program `ebpf:"sys_exit_perf"`
 }
 
 func (p *TCPPrograms) Close() error {
@@ -293,7 +299,9 @@ func (p *TCPPrograms) Close() error {
 		p.IoUringSubmitReq,
 		p.IoUringSubmitSqe,
 		p.SysEnter,
+		p.SysEnterPerf,
 		p.SysExit,
+		p.SysExitPerf,
 	)
 }
 

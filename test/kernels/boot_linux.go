@@ -24,13 +24,15 @@ func boot(ctx context.Context, image, initramfs, console, only string) (*report.
 		return nil, err
 	}
 	defer log.Close()
-	// Software emulation works wherever this runs. Without cmpxchg16b: QEMU 7.2 gets it
-	// wrong when an interrupt comes in between, and the kernel's memory is no more what
-	// it was.
+	// Software emulation works wherever this runs. One thread emulates both processors:
+	// with one each, QEMU before 8.1 may go on with the old code where the kernel patches
+	// its own, as it does for every probe. Without cmpxchg16b: QEMU 7.2 gets it wrong when
+	// an interrupt comes in between, and the kernel's memory is no more what it was.
 	machine := exec.CommandContext(ctx, "qemu-system-x86_64",
-		"-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
+		"-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
 		"-nographic", "-no-reboot", "-nic", "none",
-		"-kernel", image, "-initrd", initramfs, "-append", "console=ttyS0 panic=-1 loglevel=5 "+report.OnlyVariable+"="+only)
+		"-kernel", image, "-initrd", initramfs,
+		"-append", "console=ttyS0 panic=-1 loglevel=5 tsc=reliable "+report.OnlyVariable+"="+only)
 	machine.Stderr = log
 	out, err := machine.StdoutPipe()
 	if err != nil {

@@ -22,7 +22,9 @@ const vmlinuxBTF = "/sys/kernel/btf/vmlinux"
 // programs are the loaded BPF programs. Maps of equal names are one map.
 type programs struct {
 	// types are read once for all programs, which takes longest of all.
-	types                            kernelTypes
+	types kernelTypes
+	// preempted says that a program may have to wait for other tasks on its processor.
+	preempted                        bool
 	shared                           map[string]*ebpf.Map
 	events, losses, processes, calls *ebpf.Map
 	thinnings, marks, omissions      *ebpf.Map
@@ -71,7 +73,7 @@ func loadPrograms(options KernelOptions) (*programs, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &programs{types: types, shared: make(map[string]*ebpf.Map)}
+	p := &programs{types: types, preempted: readPreemption().possible(), shared: make(map[string]*ebpf.Map)}
 	if err := p.load(options); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -257,6 +259,9 @@ func attachSection(section string, program *ebpf.Program) (link.Link, error) {
 		return link.AttachTracing(link.TracingOptions{Program: program})
 	case "raw_tracepoint":
 		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: hook, Program: program})
+	case "tracepoint":
+		group, event, _ := strings.Cut(hook, "/")
+		return link.Tracepoint(group, event, program, nil)
 	case "kprobe":
 		return link.Kprobe(hook, program, nil)
 	case "kretprobe":

@@ -28,15 +28,25 @@ type strategy struct {
 	prepare func()
 }
 
-// strategies are all there are, best first: a trampoline costs a quarter of a kprobe,
-// and both see what passes no system call of its own.
-var strategies = []strategy{
-	{name: StrategyFentry, load: bpf.LoadFentry, rooms: 9, possible: keepsTrampolines},
-	{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes},
-	{
+var (
+	fentry     = strategy{name: StrategyFentry, load: bpf.LoadFentry, rooms: 9, possible: keepsTrampolines}
+	kprobe     = strategy{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes}
+	tracepoint = strategy{
 		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: 9,
-		programs: []string{"sys_enter", "sys_exit", "io_uring_submit_req", "io_uring_submit_sqe"},
-	},
+		programs: []string{
+			"sys_enter_perf", "sys_exit_perf", "sys_enter", "sys_exit", "io_uring_submit_req", "io_uring_submit_sqe",
+		},
+	}
+)
+
+// strategies returns all there are, best first: a trampoline costs a quarter of a kprobe,
+// and both see what passes no system call of its own. Where tasks are preempted in the
+// kernel a kprobe is better, because it holds its processor and misses nothing.
+func strategies(preempted bool) []strategy {
+	if preempted {
+		return []strategy{kprobe, fentry, tracepoint}
+	}
+	return []strategy{fentry, kprobe, tracepoint}
 }
 
 // spare are the programs without which a strategy is as good: their hooks are not on
@@ -49,11 +59,18 @@ var spare = []string{
 	"unix_sendmsg_enter", "unix_sendmsg_exit", "unix_recvmsg_enter", "unix_recvmsg_exit",
 	"unix_connect", "unix_accept_enter", "unix_accept_exit", "unix_release",
 	"io_uring_submit_req", "io_uring_submit_sqe", // since 6.4, and before
+	"sys_enter_perf", "sys_exit_perf", // where tracefs is mounted
 }
 
 // substitutes names, for a program that may not be needed, the one that does its work where
 // it is attached.
-var substitutes = map[string]string{"tcp_cleanup_rbuf": "tcp_cleanup_rbuf_inner"}
+var substitutes = map[string]string{
+	"tcp_cleanup_rbuf": "tcp_cleanup_rbuf_inner",
+	"sys_enter":        "sys_enter_perf", "sys_exit": "sys_exit_perf",
+}
+
+// costly are the programs that are attached only where others would miss something.
+var costly = []string{"sys_enter_perf", "sys_exit_perf"}
 
 // errReplaced is the verdict on a program that another one substitutes.
 var errReplaced = errors.New("not needed on this kernel")
@@ -62,7 +79,7 @@ var errReplaced = errors.New("not needed on this kernel")
 // that works for StrategyAuto, and returns its name.
 func (p *programs) choose(options KernelOptions) (string, error) {
 	var refusals []error
-	for _, s := range strategies {
+	for _, s := range strategies(p.preempted) {
 		if options.Strategy != s.name && options.Strategy != StrategyAuto && options.Strategy != "" {
 			continue
 		}
@@ -110,7 +127,7 @@ func (p *programs) use(s strategy, options KernelOptions) (verdicts []Verdict, e
 	attached := make(map[string]bool)
 	for _, name := range s.order(spec) {
 		v := Verdict{Program: name, Hook: spec.Programs[name].SectionName}
-		if attached[substitutes[name]] {
+		if attached[substitutes[name]] || slices.Contains(costly, name) && !p.missesCalls() {
 			v.Err = errReplaced
 		} else {
 			v.Err = p.add(spec, name)
@@ -157,6 +174,13 @@ func logVerdicts(logger *zap.Logger, strategy string, verdicts []Verdict, err er
 	}
 	logger.Info("Capture strategy chosen.",
 		zap.String("strategy", strategy), zap.Strings("attached", attached), zap.Strings("others", others))
+}
+
+// missesCalls tells whether the programs of raw tracepoints at system calls can be
+// preempted. They can since Linux 7.2, where such programs may sleep, and this function
+// is for those of perf's tracepoints that do.
+func (p *programs) missesCalls() bool {
+	return p.preempted && p.types.parameters("trace_call_bpf_faultable") > 0
 }
 
 // keepsTrampolines refuses kernels that may free a trampoline while a task sleeps in the
