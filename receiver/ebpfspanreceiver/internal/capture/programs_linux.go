@@ -212,6 +212,10 @@ func (p *programs) loadProgram(single *ebpf.CollectionSpec, name string) (*ebpf.
 // add loads and attaches one program.
 func (p *programs) add(spec *ebpf.CollectionSpec, name string) error {
 	section := spec.Programs[name].SectionName
+	kind, function, _ := strings.Cut(section, "/")
+	if strings.HasSuffix(kind, "probe") && p.types.parameters(function) == 0 {
+		return explainAttach(section, fs.ErrNotExist) // it need not be verified to find out
+	}
 	program, err := p.loadProgram(only(spec, name), name)
 	if err != nil {
 		return explainLoad(name, err)
