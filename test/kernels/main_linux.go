@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seqlink/seqlink/test/kernels/report"
@@ -22,6 +24,7 @@ type options struct {
 	binary, dir, out, docs string
 	kernels, only          string
 	timeout                time.Duration
+	jobs                   int
 }
 
 func main() {
@@ -32,7 +35,8 @@ func main() {
 	flag.StringVar(&o.docs, "docs", "", "page whose table is written anew")
 	flag.StringVar(&o.kernels, "kernels", strings.Join(names(), ","), "kernels to boot")
 	flag.StringVar(&o.only, "only", "", "what the guests do: load, test or trace; empty is all. The table is not written then")
-	flag.DurationVar(&o.timeout, "timeout", 20*time.Minute, "longest time for one kernel")
+	flag.DurationVar(&o.timeout, "timeout", time.Hour, "longest time for one kernel")
+	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "kernels to boot at one time; each keeps one processor busy, and takes 2 GiB")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -44,7 +48,7 @@ func main() {
 
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "==> "+format+"\n", args...) }
 
-// matrix examines the kernels one after the other.
+// matrix examines the kernels and tells what came of it.
 func matrix(ctx context.Context, o options) error {
 	wanted, err := choose(o.kernels)
 	if err != nil {
@@ -60,23 +64,37 @@ func matrix(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	var rows []row
-	var failed []error
-	for _, k := range wanted {
-		began := time.Now()
-		r, err := examine(ctx, o, k, initramfs)
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", k.name, err))
-			progress("%s: %v", k.name, err)
-			continue
-		}
-		rows = append(rows, row{Kernel: k.name, Report: *r})
-		progress("%s: %s (%s)", k.name, summary(r), time.Since(began).Round(time.Second))
-	}
+	rows, failed := examineAll(ctx, o, wanted, initramfs)
 	if o.only != "" {
 		return errors.Join(failed...)
 	}
 	return errors.Join(append(failed, write(o, rows), fault(rows))...)
+}
+
+// examineAll boots the kernels, some at one time, and returns what their guests report.
+func examineAll(ctx context.Context, o options, wanted []kernel, initramfs string) (rows []row, failed []error) {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	turns := make(chan struct{}, max(1, o.jobs))
+	for _, k := range wanted {
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			began := time.Now()
+			r, err := examine(ctx, o, k, initramfs)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", k.name, err))
+				progress("%s: %v", k.name, err)
+				return
+			}
+			rows = append(rows, row{Kernel: k.name, Report: *r})
+			progress("%s: %s (%s)", k.name, summary(r), time.Since(began).Round(time.Second))
+		})
+	}
+	all.Wait()
+	return rows, failed
 }
 
 // complete adds what earlier runs found out about other kernels, and sorts the rows.

@@ -31,7 +31,7 @@ func traceRequests(strategy string) (t report.Trace) {
 }
 
 func trace(strategy string, t *report.Trace) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	address, stop, err := startServices("front", "middle", "back")
 	defer stop()
