@@ -134,6 +134,7 @@ const (
 	TCPProgSysEnterPerf         = "sys_enter_perf"
 	TCPProgSysExit              = "sys_exit"
 	TCPProgSysExitPerf          = "sys_exit_perf"
+	TCPVarFirstRoom             = "first_room"
 	TCPVarIoUringOpcodeArgument = "io_uring_opcode_argument"
 	TCPVarPayloadSize           = "payload_size"
 	TCPVarScratchRooms          = "scratch_rooms"
@@ -213,6 +214,7 @@ type TCPMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TCPVariableSpecs struct {
+	FirstRoom             *ebpf.VariableSpec `ebpf:"first_room"`
 	IoUringOpcodeArgument *ebpf.VariableSpec `ebpf:"io_uring_opcode_argument"`
 	PayloadSize           *ebpf.VariableSpec `ebpf:"payload_size"`
 	ScratchRooms          *ebpf.VariableSpec `ebpf:"scratch_rooms"`
@@ -272,6 +274,7 @@ func (m *TCPMaps) Close() error {
 //
 // It can be passed to LoadTCPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TCPVariables struct {
+	FirstRoom             *ebpf.Variable `ebpf:"first_room"`
 	IoUringOpcodeArgument *ebpf.Variable `ebpf:"io_uring_opcode_argument"`
 	PayloadSize           *ebpf.Variable `ebpf:"payload_size"`
 	ScratchRooms          *ebpf.Variable `ebpf:"scratch_rooms"`

@@ -24,17 +24,21 @@ func boot(ctx context.Context, image, initramfs, console, only string) (*report.
 		return nil, err
 	}
 	defer log.Close()
-	// Software emulation works wherever this runs. One thread emulates both processors:
-	// with one each, QEMU before 8.1 may go on with the old code where the kernel patches
-	// its own, as it does for every probe. Without cmpxchg16b: QEMU 7.2 gets it wrong when
-	// an interrupt comes in between, and the kernel's memory is no more what it was.
+	// Software emulation works wherever this runs. The guest's time is that of its
+	// instructions, a nanosecond for each, and goes by at once while it only waits: so a
+	// program takes about as long as on a real processor, and time limits mean the same on
+	// a busy host. One thread emulates both processors: with one each, QEMU before 8.1 may
+	// go on with the old code where the kernel patches its own, as it does for every probe.
+	// Without cmpxchg16b: QEMU 7.2 gets it wrong when an interrupt comes in between, and
+	// the kernel's memory is no more what it was.
 	machine := exec.CommandContext(ctx, "qemu-system-x86_64",
-		"-machine", "q35", "-accel", "tcg,thread=single", "-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
+		"-machine", "q35", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-rtc", "clock=vm",
+		"-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
 		"-nographic", "-no-reboot", "-nic", "none",
 		"-kernel", image, "-initrd", initramfs,
 		"-append", strings.Join([]string{
 			"console=ttyS0 panic=-1 loglevel=5",
-			"tsc=reliable",             // the others are slow to emulate
+			"tsc=reliable",             // other clocks are slow to emulate
 			"rcupdate.rcu_expedited=1", // each probe waits for all processors, several times
 			report.OnlyVariable + "=" + only,
 		}, " "))

@@ -40,6 +40,8 @@ type programs struct {
 type attached struct {
 	program *ebpf.Program
 	link    link.Link
+	// twin says that it is the one before it once more.
+	twin bool
 }
 
 // attachable is a program and where it belongs, as its section name says.
@@ -228,6 +230,19 @@ func (p *programs) add(spec *ebpf.CollectionSpec, name string) error {
 	return nil
 }
 
+// addTwin loads and attaches once more the program that was added last.
+func (p *programs) addTwin(spec *ebpf.CollectionSpec, name string) error {
+	spec = spec.Copy()
+	if err := spec.Variables["first_room"].Set(uint32(rooms)); err != nil {
+		return fmt.Errorf("set first_room: %w", err)
+	}
+	if err := p.add(spec, name); err != nil {
+		return err
+	}
+	p.attached[len(p.attached)-1].twin = true
+	return nil
+}
+
 func explainLoad(object string, err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return &MissingError{
@@ -253,7 +268,7 @@ func (p *programs) attach() error {
 }
 
 func (p *programs) keep(program *ebpf.Program, l link.Link) {
-	p.attached = append(p.attached, attached{program, l})
+	p.attached = append(p.attached, attached{program: program, link: l})
 }
 
 func attachSection(section string, program *ebpf.Program) (link.Link, error) {
@@ -314,19 +329,32 @@ func (p *programs) rewind(m mark) error {
 }
 
 // missed returns how often a program was left out because it, or another one, ran on
-// the same processor already, or because too many threads were in a function.
+// the same processor already, or because too many threads were in a function. Of twins
+// both must have been left out: at most as often as either was.
 func (p *programs) missed() (total uint64) {
+	var before uint64
 	for _, a := range p.attached {
-		if stats, err := a.program.Stats(); err == nil {
-			total += stats.RecursionMisses
+		n := a.missed()
+		if a.twin {
+			total -= before - min(before, n)
+		} else {
+			total += n
 		}
-		if info, err := a.link.Info(); err == nil {
-			if kprobe := info.PerfEvent(); kprobe != nil && kprobe.Kprobe() != nil {
-				total += kprobe.Kprobe().Missed
-			}
-		}
+		before = n
 	}
 	return total
+}
+
+func (a attached) missed() (n uint64) {
+	if stats, err := a.program.Stats(); err == nil {
+		n += stats.RecursionMisses
+	}
+	if info, err := a.link.Info(); err == nil {
+		if kprobe := info.PerfEvent(); kprobe != nil && kprobe.Kprobe() != nil {
+			n += kprobe.Kprobe().Missed
+		}
+	}
+	return n
 }
 
 // Close detaches and frees the programs and maps.

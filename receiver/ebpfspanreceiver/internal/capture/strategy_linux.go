@@ -22,17 +22,23 @@ type strategy struct {
 	programs []string
 	// rooms is how many scratch buffers each processor has (enum room in bpf/include/payload.h).
 	rooms int
+	// twins says that where tasks are preempted each program has a twin, which does what
+	// the other one is left out for.
+	twins bool
 	// possible returns why the kernel must not be asked for it, nil where it may.
 	possible func(kernelTypes) error
 	// prepare cleans up before programs are attached; nil where there is nothing to do.
 	prepare func()
 }
 
+// rooms is ROOMS in bpf/include/payload.h.
+const rooms = 9
+
 var (
-	fentry     = strategy{name: StrategyFentry, load: bpf.LoadFentry, rooms: 9, possible: keepsTrampolines}
+	fentry     = strategy{name: StrategyFentry, load: bpf.LoadFentry, rooms: rooms, twins: true, possible: keepsTrampolines}
 	kprobe     = strategy{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes}
 	tracepoint = strategy{
-		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: 9,
+		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: rooms,
 		programs: []string{
 			"sys_enter_perf", "sys_exit_perf", "sys_enter", "sys_exit", "io_uring_submit_req", "io_uring_submit_sqe",
 		},
@@ -71,6 +77,9 @@ var substitutes = map[string]string{
 
 // costly are the programs that are attached only where others would miss something.
 var costly = []string{"sys_enter_perf", "sys_exit_perf"}
+
+// single are the programs that have no twin: both would report what they see.
+var single = []string{"inet_stream_connect", "unix_connect"}
 
 // errReplaced is the verdict on a program that another one substitutes.
 var errReplaced = errors.New("not needed on this kernel")
@@ -120,6 +129,10 @@ func (p *programs) use(s strategy, options KernelOptions) (verdicts []Verdict, e
 	if err != nil {
 		return nil, fmt.Errorf("read the BPF object: %w", err)
 	}
+	twins := s.twins && p.preempted
+	if twins {
+		s.rooms *= 2
+	}
 	if err := configure(spec, options, p.types, s.rooms); err != nil {
 		return nil, err
 	}
@@ -131,6 +144,9 @@ func (p *programs) use(s strategy, options KernelOptions) (verdicts []Verdict, e
 			v.Err = errReplaced
 		} else {
 			v.Err = p.add(spec, name)
+		}
+		if v.Err == nil && twins && !slices.Contains(single, name) {
+			v.Err = p.addTwin(spec, name)
 		}
 		attached[name] = v.Err == nil
 		verdicts = append(verdicts, v)
