@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 
 	"github.com/seqlink/seqlink/test/kernels/report"
@@ -18,7 +19,7 @@ import (
 // boot starts a virtual machine and returns what its guest reports. Everything that the
 // machine prints goes to the file console. only restricts what it does: the kernel hands
 // variables that it does not know to the first program.
-func boot(ctx context.Context, image, initramfs, console, only string) (*report.Report, error) {
+func boot(ctx context.Context, image string, processors int, initramfs, console, only string) (*report.Report, error) {
 	log, err := os.Create(console)
 	if err != nil {
 		return nil, err
@@ -27,13 +28,13 @@ func boot(ctx context.Context, image, initramfs, console, only string) (*report.
 	// Software emulation works wherever this runs. The guest's time is that of its
 	// instructions, a nanosecond for each, and goes by at once while it only waits: so a
 	// program takes about as long as on a real processor, and time limits mean the same on
-	// a busy host. One thread emulates both processors: with one each, QEMU before 8.1 may
+	// a busy host. One thread emulates all processors: with one each, QEMU before 8.1 may
 	// go on with the old code where the kernel patches its own, as it does for every probe.
 	// Without cmpxchg16b: QEMU 7.2 gets it wrong when an interrupt comes in between, and
 	// the kernel's memory is no more what it was.
 	machine := exec.CommandContext(ctx, "qemu-system-x86_64",
 		"-machine", "q35", "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-rtc", "clock=vm",
-		"-cpu", "max,cx16=off", "-smp", "2", "-m", "2048",
+		"-cpu", "max,cx16=off", "-smp", strconv.Itoa(processors), "-m", "2048",
 		"-nographic", "-no-reboot", "-nic", "none",
 		"-kernel", image, "-initrd", initramfs,
 		"-append", strings.Join([]string{

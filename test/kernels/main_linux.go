@@ -122,7 +122,7 @@ func examine(ctx context.Context, o options, k kernel, initramfs string) (*repor
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	return boot(ctx, image, initramfs, filepath.Join(o.dir, k.name+".console"), o.only)
+	return boot(ctx, image, k.processors, initramfs, filepath.Join(o.dir, k.name+".console"), o.only)
 }
 
 // write puts the results into files and on the screen, with those of earlier runs.
