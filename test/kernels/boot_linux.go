@@ -93,10 +93,14 @@ func reportIn(console io.Reader) (*report.Report, error) {
 
 // summary says in one line how a kernel did.
 func summary(r *report.Report) string {
-	if r.OK() {
-		return r.Release + ": everything works"
+	if bad := faults(r); len(bad) > 0 {
+		return r.Release + ": " + strings.Join(bad, "; ")
 	}
-	var bad []string
+	return r.Release + ": everything works"
+}
+
+// faults says what did not work of what was tried.
+func faults(r *report.Report) (bad []string) {
 	if r.Failure != "" {
 		bad = append(bad, r.Failure)
 	}
@@ -109,9 +113,9 @@ func summary(r *report.Report) string {
 		for _, name := range s.Tests.Failed {
 			bad = append(bad, s.Name+": "+name+" failed")
 		}
-		if t := s.Trace; !t.OK() {
+		if t := s.Trace; t.Fault != "" || t.Complete != t.Requests {
 			bad = append(bad, fmt.Sprintf("%s: %d of %d traces whole: %s", s.Name, t.Complete, t.Requests, t.Fault))
 		}
 	}
-	return r.Release + ": " + strings.Join(bad, "; ")
+	return bad
 }

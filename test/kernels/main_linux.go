@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,6 +51,9 @@ func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "==> "+format
 
 // matrix examines the kernels and tells what came of it.
 func matrix(ctx context.Context, o options) error {
+	if !slices.Contains([]string{"", report.Load, report.Testing, report.Tracing}, o.only) {
+		return fmt.Errorf("-only: %q is none of %s, %s, %s", o.only, report.Load, report.Testing, report.Tracing)
+	}
 	wanted, err := choose(o.kernels)
 	if err != nil {
 		return err
@@ -60,15 +64,15 @@ func matrix(ctx context.Context, o options) error {
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
 	}
-	initramfs, err := makeInitramfs(ctx, o.dir, o.binary)
+	initramfs, err := makeInitramfs(ctx, o.dir, o.binary, o.only)
 	if err != nil {
 		return err
 	}
 	rows, failed := examineAll(ctx, o, wanted, initramfs)
-	if o.only != "" {
-		return errors.Join(failed...)
+	if o.only == "" {
+		failed = append(failed, write(o, rows))
 	}
-	return errors.Join(append(failed, write(o, rows), fault(rows))...)
+	return errors.Join(append(failed, fault(rows, o.only == ""))...)
 }
 
 // examineAll boots the kernels, some at one time, and returns what their guests report.
@@ -141,10 +145,11 @@ func write(o options, rows []row) error {
 	return err
 }
 
-func fault(rows []row) error {
+// fault names the kernels on which something does not work, or was not tried though all was to be.
+func fault(rows []row, all bool) error {
 	var bad []string
 	for _, r := range rows {
-		if !r.OK() {
+		if len(faults(&r.Report)) > 0 || all && !r.OK() {
 			bad = append(bad, r.Kernel)
 		}
 	}

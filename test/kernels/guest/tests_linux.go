@@ -12,6 +12,8 @@ import (
 	"github.com/seqlink/seqlink/test/kernels/report"
 )
 
+const captureTests = "/" + report.CaptureTests
+
 var verdict = regexp.MustCompile(`(?m)^--- (PASS|FAIL): (\S+)`)
 
 // testsTimeout is for all tests with one strategy: emulated processors are slow.

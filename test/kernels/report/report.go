@@ -6,9 +6,22 @@ package report
 // reports before each of its steps, and at the end: if it dies, what it did before counts.
 const Prefix = "SEQLINK-REPORT "
 
-// OnlyVariable is the guest's environment variable that restricts it to one of its tasks:
-// load, test or trace.
+// OnlyVariable is the guest's environment variable that restricts it to one of its tasks.
 const OnlyVariable = "SEQLINK_ONLY"
+
+// The guest's tasks.
+const (
+	Load    = "load"
+	Testing = "test"
+	Tracing = "trace"
+)
+
+// The files that the host puts into the initramfs.
+const (
+	Init         = "init"
+	CaptureTests = "capture.test"
+	Collector    = "otelcol-seqlink"
+)
 
 // Report is about one kernel.
 type Report struct {
