@@ -126,20 +126,13 @@ func configure(spec *ebpf.CollectionSpec, options KernelOptions, types kernelTyp
 	if options.All {
 		all = 1
 	}
-	opcode := int32(-1) // in struct io_kiocb, the first argument
-	switch types.tracepointParameters("io_uring_submit_sqe") {
-	case 5: // (ctx, opcode, user_data, force_nonblock, sq_thread), until Linux 5.16
-		opcode = 1
-	case 7: // (ctx, req, user_data, opcode, flags, force_nonblock, sq_thread), until 5.19
-		opcode = 3
-	}
 	for name, value := range map[string]any{
 		"trace_all":                all,
 		"payload_size":             uint32(options.PayloadSize),
 		"wakeup_bytes":             uint64(options.RingBufferSize / 8),
 		"scratch_rooms":            uint32(rooms),
 		"recvmsg_arguments":        uint32(types.parameters("tcp_recvmsg")),
-		"io_uring_opcode_argument": opcode,
+		"io_uring_opcode_argument": int32(types.submittedOperation()),
 		"unix_salt":                rand.Uint64(),
 	} {
 		if v := spec.Variables[name]; v != nil {
