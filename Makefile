@@ -59,6 +59,7 @@ test: test-needs check $(BINARY) $(JAEGER) ## Run every check and test that CI r
 	@echo "==> testing packages"
 	@SEQLINK_BIN=$(CURDIR)/$(BINARY) $(TOOLS) gotestsum --format pkgname -- \
 		-race -timeout 20m $$(go list ./... | grep -v /test/e2e)
+	@$(MAKE) --no-print-directory kernels-load
 	@$(MAKE) --no-print-directory e2e
 
 .PHONY: e2e
@@ -127,9 +128,17 @@ bench-overhead: $(BINARY) ## Measure what tracing costs nginx, Redis, Go and Nod
 	@go run ./test/overhead/bench -bin $(BINARY) $(BENCH_FLAGS)
 
 .PHONY: kernels
-kernels: $(BINARY) ## Boot Debian's kernels in QEMU, load every program, run the capture tests and trace requests there
-	@scripts/need qemu-system-x86_64=qemu-system-x86 cpio=cpio /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring
+kernels: kernels-needs $(BINARY) ## Boot Debian's kernels in QEMU, load every program, run the capture tests and trace requests there
 	@go run ./test/kernels -bin $(BINARY) $(KERNELS_FLAGS)
+
+.PHONY: kernels-load
+kernels-load: kernels-needs ## Load every program on one of Debian's kernels in QEMU
+	@echo "==> loading the BPF programs on Debian's 6.12"
+	@go run ./test/kernels -kernels 6.12 -only load
+
+.PHONY: kernels-needs
+kernels-needs:
+	@scripts/need qemu-system-x86_64=qemu-system-x86 cpio=cpio /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring
 
 .PHONY: accuracy
 accuracy: accuracy-needs $(BINARY) ## Compare links with the truth for every runtime and shape (about 15 minutes); writes docs/accuracy.md

@@ -151,6 +151,7 @@ const (
 	FentryProgUnixRelease         = "unix_release"
 	FentryProgUnixSendmsgEnter    = "unix_sendmsg_enter"
 	FentryProgUnixSendmsgExit     = "unix_sendmsg_exit"
+	FentryVarFirstRoom            = "first_room"
 	FentryVarPayloadSize          = "payload_size"
 	FentryVarRecvmsgArguments     = "recvmsg_arguments"
 	FentryVarScratchRooms         = "scratch_rooms"
@@ -247,6 +248,7 @@ type FentryMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type FentryVariableSpecs struct {
+	FirstRoom        *ebpf.VariableSpec `ebpf:"first_room"`
 	PayloadSize      *ebpf.VariableSpec `ebpf:"payload_size"`
 	RecvmsgArguments *ebpf.VariableSpec `ebpf:"recvmsg_arguments"`
 	ScratchRooms     *ebpf.VariableSpec `ebpf:"scratch_rooms"`
@@ -306,6 +308,7 @@ func (m *FentryMaps) Close() error {
 //
 // It can be passed to LoadFentryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type FentryVariables struct {
+	FirstRoom        *ebpf.Variable `ebpf:"first_room"`
 	PayloadSize      *ebpf.Variable `ebpf:"payload_size"`
 	RecvmsgArguments *ebpf.Variable `ebpf:"recvmsg_arguments"`
 	ScratchRooms     *ebpf.Variable `ebpf:"scratch_rooms"`

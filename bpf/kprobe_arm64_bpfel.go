@@ -151,6 +151,7 @@ const (
 	KprobeProgUnixRelease         = "unix_release"
 	KprobeProgUnixSendmsgEnter    = "unix_sendmsg_enter"
 	KprobeProgUnixSendmsgExit     = "unix_sendmsg_exit"
+	KprobeVarFirstRoom            = "first_room"
 	KprobeVarPayloadSize          = "payload_size"
 	KprobeVarRecvmsgArguments     = "recvmsg_arguments"
 	KprobeVarScratchRooms         = "scratch_rooms"
@@ -247,6 +248,7 @@ type KprobeMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KprobeVariableSpecs struct {
+	FirstRoom        *ebpf.VariableSpec `ebpf:"first_room"`
 	PayloadSize      *ebpf.VariableSpec `ebpf:"payload_size"`
 	RecvmsgArguments *ebpf.VariableSpec `ebpf:"recvmsg_arguments"`
 	ScratchRooms     *ebpf.VariableSpec `ebpf:"scratch_rooms"`
@@ -306,6 +308,7 @@ func (m *KprobeMaps) Close() error {
 //
 // It can be passed to LoadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KprobeVariables struct {
+	FirstRoom        *ebpf.Variable `ebpf:"first_room"`
 	PayloadSize      *ebpf.Variable `ebpf:"payload_size"`
 	RecvmsgArguments *ebpf.Variable `ebpf:"recvmsg_arguments"`
 	ScratchRooms     *ebpf.Variable `ebpf:"scratch_rooms"`

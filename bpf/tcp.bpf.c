@@ -20,29 +20,24 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * than the tracepoints of single calls, which go through perf. So what is not watched
  * leaves first, and then who is not traced.
  */
-
-/* TP_PROTO(struct pt_regs *regs, long id) */
-SEC("tp_btf/sys_enter")
-int sys_enter(__u64 *ctx)
+static __always_inline int is_watched(long nr, struct process **p)
 {
-	struct pt_regs *regs = (void *)ctx[0];
-	long nr = ctx[1];
-	enum action action = action_of(nr);
-	struct process *p;
-	__u64 id;
-
-	if (action == ACTION_NONE && nr != NR_SPLICE)
+	if (action_of(nr) == ACTION_NONE && nr != NR_SPLICE)
 		return 0;
-	id = bpf_get_current_pid_tgid();
-	if (action == ACTION_WAIT)
+	__u64 id = bpf_get_current_pid_tgid();
+
+	if (action_of(nr) == ACTION_WAIT)
 		return thread_waits(id);
-	p = process_find(id >> 32);
-	if (!process_traced(p) || caller_is_32bit())
-		return 0;
-	int fd = ARGUMENT_1(regs);
-	__u64 second = ARGUMENT_2(regs), third = ARGUMENT_3(regs), fourth = ARGUMENT_4(regs);
+	*p = process_find(id >> 32);
+	return process_traced(*p) && !caller_is_32bit();
+}
 
-	switch (action) {
+static __always_inline int call_begins(long nr, const struct process *p, int fd, __u64 second, __u64 third,
+				       __u64 fourth)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	switch (action_of(nr)) {
 	case ACTION_SEND:
 		return send_enter(id, p, fd, sent_buffers(nr, second, third), nr == NR_SENDMMSG ? second : 0);
 	case ACTION_RECEIVE:
@@ -60,17 +55,11 @@ int sys_enter(__u64 *ctx)
 	}
 }
 
-/* TP_PROTO(struct pt_regs *regs, long ret) */
-SEC("tp_btf/sys_exit")
-int sys_exit(__u64 *ctx)
+static __always_inline int call_ends(long nr, __s64 ret)
 {
-	struct pt_regs *regs = (void *)ctx[0];
-	long nr = SYSCALL_NUMBER(regs);
-	__s64 ret = ctx[1];
+	enum action expected = action_of(nr);
 	struct call *call;
 	__u64 id;
-
-	enum action expected = action_of(nr);
 
 	if ((expected == ACTION_NONE && nr != NR_SPLICE) || expected == ACTION_WAIT)
 		return 0;
@@ -91,6 +80,48 @@ int sys_exit(__u64 *ctx)
 		return accept_exit(process_find(id >> 32), ret);
 	}
 	return 0;
+}
+
+/* TP_PROTO(struct pt_regs *regs, long id) */
+SEC("tp_btf/sys_enter")
+int sys_enter(__u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+	struct process *p;
+
+	if (!is_watched(ctx[1], &p))
+		return 0;
+	return call_begins(ctx[1], p, ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), ARGUMENT_4(regs));
+}
+
+/* TP_PROTO(struct pt_regs *regs, long ret) */
+SEC("tp_btf/sys_exit")
+int sys_exit(__u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+
+	return call_ends(SYSCALL_NUMBER(regs), ctx[1]);
+}
+
+/*
+ * The same where a raw tracepoint's program can be preempted: since 7.2 at system calls
+ * (kernel/trace/bpf_trace.c, __bpf_trace_run). Then it is left out for another task that
+ * comes to it on the same processor. Those of perf's tracepoints cannot be.
+ */
+SEC("tracepoint/raw_syscalls/sys_enter")
+int sys_enter_perf(struct trace_event_raw_sys_enter *ctx)
+{
+	struct process *p;
+
+	if (!is_watched(ctx->id, &p))
+		return 0;
+	return call_begins(ctx->id, p, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3]);
+}
+
+SEC("tracepoint/raw_syscalls/sys_exit")
+int sys_exit_perf(struct trace_event_raw_sys_exit *ctx)
+{
+	return call_ends(ctx->id, ctx->ret);
 }
 
 /* TP_PROTO(const struct sock *sk, const int oldstate, const int newstate) */

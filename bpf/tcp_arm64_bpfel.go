@@ -133,7 +133,10 @@ const (
 	TCPProgIoUringSubmitReq     = "io_uring_submit_req"
 	TCPProgIoUringSubmitSqe     = "io_uring_submit_sqe"
 	TCPProgSysEnter             = "sys_enter"
+	TCPProgSysEnterPerf         = "sys_enter_perf"
 	TCPProgSysExit              = "sys_exit"
+	TCPProgSysExitPerf          = "sys_exit_perf"
+	TCPVarFirstRoom             = "first_room"
 	TCPVarIoUringOpcodeArgument = "io_uring_opcode_argument"
 	TCPVarPayloadSize           = "payload_size"
 	TCPVarScratchRooms          = "scratch_rooms"
@@ -188,7 +191,9 @@ type TCPProgramSpecs struct {
 	IoUringSubmitReq *ebpf.ProgramSpec `ebpf:"io_uring_submit_req"`
 	IoUringSubmitSqe *ebpf.ProgramSpec `ebpf:"io_uring_submit_sqe"`
 	SysEnter         *ebpf.ProgramSpec `ebpf:"sys_enter"`
+	SysEnterPerf     *ebpf.ProgramSpec `ebpf:"sys_enter_perf"`
 	SysExit          *ebpf.ProgramSpec `ebpf:"sys_exit"`
+	SysExitPerf      *ebpf.ProgramSpec `ebpf:"sys_exit_perf"`
 }
 
 // TCPMapSpecs contains maps before they are loaded into the kernel.
@@ -211,6 +216,7 @@ type TCPMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TCPVariableSpecs struct {
+	FirstRoom             *ebpf.VariableSpec `ebpf:"first_room"`
 	IoUringOpcodeArgument *ebpf.VariableSpec `ebpf:"io_uring_opcode_argument"`
 	PayloadSize           *ebpf.VariableSpec `ebpf:"payload_size"`
 	ScratchRooms          *ebpf.VariableSpec `ebpf:"scratch_rooms"`
@@ -270,6 +276,7 @@ func (m *TCPMaps) Close() error {
 //
 // It can be passed to LoadTCPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TCPVariables struct {
+	FirstRoom             *ebpf.Variable `ebpf:"first_room"`
 	IoUringOpcodeArgument *ebpf.Variable `ebpf:"io_uring_opcode_argument"`
 	PayloadSize           *ebpf.Variable `ebpf:"payload_size"`
 	ScratchRooms          *ebpf.Variable `ebpf:"scratch_rooms"`
@@ -286,7 +293,9 @@ type TCPPrograms struct {
 	IoUringSubmitReq *ebpf.Program `ebpf:"io_uring_submit_req"`
 	IoUringSubmitSqe *ebpf.Program `ebpf:"io_uring_submit_sqe"`
 	SysEnter         *ebpf.Program `ebpf:"sys_enter"`
+	SysEnterPerf     *ebpf.Program `ebpf:"sys_enter_perf"`
 	SysExit          *ebpf.Program `ebpf:"sys_exit"`
+	SysExitPerf      *ebpf.Program `ebpf:"sys_exit_perf"`
 }
 
 func (p *TCPPrograms) Close() error {
@@ -295,7 +304,9 @@ func (p *TCPPrograms) Close() error {
 		p.IoUringSubmitReq,
 		p.IoUringSubmitSqe,
 		p.SysEnter,
+		p.SysEnterPerf,
 		p.SysExit,
+		p.SysExitPerf,
 	)
 }
 

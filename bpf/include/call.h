@@ -38,6 +38,15 @@ static __always_inline void scratch_send(struct scratch *s, __u32 payload)
 		count_loss(LOSS_RING_BUFFER_FULL);
 }
 
+/*
+ * Whether this program's twin has begun the call, where it has one. All else that both do
+ * changes nothing the second time. What user space tells of has no sk.
+ */
+static __always_inline int has_begun(const struct call *call, __u32 action, const struct sock *sk)
+{
+	return scratch_rooms > ROOMS && call->action == action && call->sk == (__u64)sk;
+}
+
 /* Turns the connection to direction d; returns whether it ran the other way before. */
 static __always_inline int turn_to(struct connection *c, __u8 d)
 {

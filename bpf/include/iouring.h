@@ -90,6 +90,9 @@ static __always_inline int io_uring_submitted(__u64 *ctx)
 	case 1:
 		operation = ctx[1];
 		break;
+	case 2:
+		operation = ctx[2];
+		break;
 	case 3:
 		operation = ctx[3];
 		break;

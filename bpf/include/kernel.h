@@ -210,6 +210,17 @@ struct tcp_sock {
 	__u64 bytes_received;
 };
 
+/* include/trace/events/syscalls.h */
+struct trace_event_raw_sys_enter {
+	long id;
+	unsigned long args[6];
+};
+
+struct trace_event_raw_sys_exit {
+	long id;
+	long ret;
+};
+
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long di, si, dx, cx, r10, r8, r9;

@@ -39,8 +39,14 @@ enum room {
 	ROOMS,
 };
 
-/* How many of them a CPU has: 1 for kprobes, else ROOMS. Set by the loader. */
+/* How many of them a CPU has: 1 for kprobes, else ROOMS or twice as many. Set by the loader. */
 const volatile __u32 scratch_rooms = 1;
+
+/*
+ * Where this program's begin: ROOMS for one that is the twin of another, and does what that
+ * one was left out for; else 0. Set by the loader.
+ */
+const volatile __u32 first_room = 0;
 
 /* A per-CPU map's values are limited to 32 KiB. */
 struct {
@@ -55,7 +61,7 @@ static __always_inline struct scratch *scratch_get(__u32 room)
 	__u32 i = bpf_get_smp_processor_id();
 
 	if (scratch_rooms > 1)
-		i = i * ROOMS + room;
+		i = i * scratch_rooms + first_room + room;
 	return bpf_map_lookup_elem(&scratches, &i);
 }
 

@@ -15,7 +15,7 @@ static __always_inline int receive_begin(__u64 id, const struct process *p, stru
 	if (c->role == ROLE_NONE || thin_response(c, DIRECTION_RECEIVED))
 		return 0;
 	call = call_of(id);
-	if (!call)
+	if (!call || has_begun(call, ACTION_RECEIVE, sk))
 		return 0;
 	identify(sk, c);
 	call->action = ACTION_RECEIVE;

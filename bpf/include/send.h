@@ -16,7 +16,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 	if (c->role == ROLE_NONE || thin_response(c, DIRECTION_SENT))
 		return 0;
 	call = call_of(id);
-	if (!call)
+	if (!call || has_begun(call, ACTION_SEND, sk))
 		return 0;
 	identify(sk, c);
 	call->action = ACTION_SEND;

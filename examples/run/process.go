@@ -15,7 +15,7 @@ import (
 )
 
 // grace is how long a process may take to end when asked to.
-const grace = 15 * time.Second
+const grace = time.Minute
 
 // Command says what to start.
 type Command struct {

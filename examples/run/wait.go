@@ -12,7 +12,7 @@ import (
 )
 
 // startTimeout is how long a started process may take to answer.
-const startTimeout = 3 * time.Minute
+const startTimeout = 5 * time.Minute
 
 // waitFor calls ready until it returns nil, the process ends, or time is up.
 func waitFor(ctx context.Context, p *Process, ready func(context.Context) error) error {

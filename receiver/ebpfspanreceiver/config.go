@@ -82,7 +82,7 @@ type Config struct {
 
 // CaptureConfig says how the kernel is watched.
 type CaptureConfig struct {
-	// Strategy is "fentry", "kprobe", "tracepoint", or "auto": the first of them that works.
+	// Strategy is "fentry", "kprobe", "tracepoint", or "auto": the best of them that works.
 	Strategy string `mapstructure:"strategy"`
 }
 

@@ -7,31 +7,41 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/seqlink/seqlink/test/kernels/report"
 )
 
 // makeInitramfs builds the guest's programs and packs them, with the collector, into
 // the archive that a kernel unpacks as its first file system
-// (Documentation/filesystems/ramfs-rootfs-initramfs.rst).
-func makeInitramfs(ctx context.Context, dir, collector string) (string, error) {
+// (Documentation/filesystems/ramfs-rootfs-initramfs.rst). What the guest's only task does
+// not need is left out.
+func makeInitramfs(ctx context.Context, dir, collector, only string) (string, error) {
 	progress("building what the guests run")
 	root := filepath.Join(dir, "root")
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return "", err
 	}
-	for _, args := range [][]string{
-		{"build", "-o", filepath.Join(root, "init"), "./test/kernels/guest"},
-		{"test", "-c", "-o", filepath.Join(root, "capture.test"), "./receiver/ebpfspanreceiver/internal/capture"},
-	} {
+	files := []string{report.Init}
+	builds := [][]string{{"build", "-o", filepath.Join(root, report.Init), "./test/kernels/guest"}}
+	if only != report.Load {
+		files = append(files, report.CaptureTests)
+		builds = append(builds,
+			[]string{"test", "-c", "-o", filepath.Join(root, report.CaptureTests), "./receiver/ebpfspanreceiver/internal/capture"})
+	}
+	for _, args := range builds {
 		build := exec.CommandContext(ctx, "go", args...)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("go %v: %w: %s", args, err, out)
 		}
 	}
-	if err := copyFile(filepath.Join(root, "otelcol-seqlink"), collector); err != nil {
-		return "", err
+	if only == "" || only == report.Tracing {
+		files = append(files, report.Collector)
+		if err := copyFile(filepath.Join(root, report.Collector), collector); err != nil {
+			return "", err
+		}
 	}
-	return pack(ctx, dir, "init", "capture.test", "otelcol-seqlink")
+	return pack(ctx, dir, files...)
 }
 
 func copyFile(to, from string) error {

@@ -12,13 +12,18 @@ import (
 )
 
 // kernel is one of Debian's, by its version and the suite that has it.
-type kernel struct{ name, suite string }
+type kernel struct {
+	name, suite string
+	// processors is how many it gets. Kernels before 6.5 wait for the second one in a loop
+	// that does not let it run, where both are emulated by one thread.
+	processors int
+}
 
 var kernels = []kernel{
-	{"5.10", "bullseye"},
-	{"6.1", "bookworm"},
-	{"6.12", "bookworm-backports"},
-	{"7.2", "unstable"},
+	{"5.10", "bullseye", 1},
+	{"6.1", "bookworm", 1},
+	{"6.12", "bookworm-backports", 2},
+	{"7.2", "unstable", 2},
 }
 
 // metapackage depends on the newest kernel of a suite. Debian drops older ones, so

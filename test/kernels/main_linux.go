@@ -12,7 +12,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seqlink/seqlink/test/kernels/report"
@@ -22,6 +25,7 @@ type options struct {
 	binary, dir, out, docs string
 	kernels, only          string
 	timeout                time.Duration
+	jobs                   int
 }
 
 func main() {
@@ -32,7 +36,8 @@ func main() {
 	flag.StringVar(&o.docs, "docs", "", "page whose table is written anew")
 	flag.StringVar(&o.kernels, "kernels", strings.Join(names(), ","), "kernels to boot")
 	flag.StringVar(&o.only, "only", "", "what the guests do: load, test or trace; empty is all. The table is not written then")
-	flag.DurationVar(&o.timeout, "timeout", 20*time.Minute, "longest time for one kernel")
+	flag.DurationVar(&o.timeout, "timeout", time.Hour, "longest time for one kernel")
+	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "kernels to boot at one time; each keeps one processor busy, and takes 2 GiB")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -44,8 +49,11 @@ func main() {
 
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "==> "+format+"\n", args...) }
 
-// matrix examines the kernels one after the other.
+// matrix examines the kernels and tells what came of it.
 func matrix(ctx context.Context, o options) error {
+	if !slices.Contains([]string{"", report.Load, report.Testing, report.Tracing}, o.only) {
+		return fmt.Errorf("-only: %q is none of %s, %s, %s", o.only, report.Load, report.Testing, report.Tracing)
+	}
 	wanted, err := choose(o.kernels)
 	if err != nil {
 		return err
@@ -56,27 +64,41 @@ func matrix(ctx context.Context, o options) error {
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
 	}
-	initramfs, err := makeInitramfs(ctx, o.dir, o.binary)
+	initramfs, err := makeInitramfs(ctx, o.dir, o.binary, o.only)
 	if err != nil {
 		return err
 	}
-	var rows []row
-	var failed []error
+	rows, failed := examineAll(ctx, o, wanted, initramfs)
+	if o.only == "" {
+		failed = append(failed, write(o, rows))
+	}
+	return errors.Join(append(failed, fault(rows, o.only == ""))...)
+}
+
+// examineAll boots the kernels, some at one time, and returns what their guests report.
+func examineAll(ctx context.Context, o options, wanted []kernel, initramfs string) (rows []row, failed []error) {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	turns := make(chan struct{}, max(1, o.jobs))
 	for _, k := range wanted {
-		began := time.Now()
-		r, err := examine(ctx, o, k, initramfs)
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", k.name, err))
-			progress("%s: %v", k.name, err)
-			continue
-		}
-		rows = append(rows, row{Kernel: k.name, Report: *r})
-		progress("%s: %s (%s)", k.name, summary(r), time.Since(began).Round(time.Second))
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			began := time.Now()
+			r, err := examine(ctx, o, k, initramfs)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed = append(failed, fmt.Errorf("%s: %w", k.name, err))
+				progress("%s: %v", k.name, err)
+				return
+			}
+			rows = append(rows, row{Kernel: k.name, Report: *r})
+			progress("%s: %s (%s)", k.name, summary(r), time.Since(began).Round(time.Second))
+		})
 	}
-	if o.only != "" {
-		return errors.Join(failed...)
-	}
-	return errors.Join(append(failed, write(o, rows), fault(rows))...)
+	all.Wait()
+	return rows, failed
 }
 
 // complete adds what earlier runs found out about other kernels, and sorts the rows.
@@ -104,7 +126,7 @@ func examine(ctx context.Context, o options, k kernel, initramfs string) (*repor
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	return boot(ctx, image, initramfs, filepath.Join(o.dir, k.name+".console"), o.only)
+	return boot(ctx, image, k.processors, initramfs, filepath.Join(o.dir, k.name+".console"), o.only)
 }
 
 // write puts the results into files and on the screen, with those of earlier runs.
@@ -123,10 +145,11 @@ func write(o options, rows []row) error {
 	return err
 }
 
-func fault(rows []row) error {
+// fault names the kernels on which something does not work, or was not tried though all was to be.
+func fault(rows []row, all bool) error {
 	var bad []string
 	for _, r := range rows {
-		if !r.OK() {
+		if len(faults(&r.Report)) > 0 || all && !r.OK() {
 			bad = append(bad, r.Kernel)
 		}
 	}

@@ -62,6 +62,11 @@ func loadOne(spec *ebpf.CollectionSpec, name string, types *btf.Cache) (int, err
 	if m := spec.Maps["events"]; m != nil {
 		m.MaxEntries = 64 << 10
 	}
+	for _, m := range spec.Maps { // the verifier does not look at sizes, and memory is slow
+		if m.Type == ebpf.Hash || m.Type == ebpf.LRUHash {
+			m.MaxEntries = 1024
+		}
+	}
 	if v := spec.Variables["recvmsg_arguments"]; v != nil {
 		if err := v.Set(parameters(types, "tcp_recvmsg")); err != nil {
 			return 0, err

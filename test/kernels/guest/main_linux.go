@@ -15,12 +15,6 @@ import (
 	"github.com/seqlink/seqlink/test/kernels/report"
 )
 
-// The files that the host puts into the initramfs.
-const (
-	collectorBinary = "/otelcol-seqlink"
-	captureTests    = "/capture.test"
-)
-
 // The parts that this program plays, by its first argument.
 const (
 	asExaminer = "examine"
@@ -68,28 +62,43 @@ func printReport(r report.Report) {
 func examine() report.Report {
 	r := report.Report{Release: release()}
 	var err error
-	if wanted("load") {
-		say("loading the programs")
+	if wanted(report.Load) {
+		begin(&r, "loading the programs")
 		if r.Programs, err = loadAll(); err != nil {
 			r.Failure = err.Error()
 			return r
 		}
 	}
-	r.Auto = chosen()
+	if !wanted(report.Testing) && !wanted(report.Tracing) {
+		r.Doing = ""
+		return r
+	}
+	if wanted(report.Testing) {
+		begin(&r, "choosing a strategy")
+		r.Auto = chosen()
+	}
 	for _, strategy := range []string{"fentry", "kprobe", "tracepoint"} {
-		s := report.Strategy{Name: strategy}
-		if wanted("test") {
-			say("running the tests of the capture stage: " + strategy)
+		r.Strategies = append(r.Strategies, report.Strategy{Name: strategy})
+		s := &r.Strategies[len(r.Strategies)-1]
+		if wanted(report.Testing) {
+			begin(&r, "running the tests of the capture stage: "+strategy)
 			s.Tests = runTests(strategy)
 		}
-		if wanted("trace") {
-			say("tracing requests: " + strategy)
+		if wanted(report.Tracing) {
+			begin(&r, "tracing requests: "+strategy)
 			s.Trace = traceRequests(strategy)
 			say(fmt.Sprintf("%d of %d traced, %d lost. %s", s.Trace.Complete, s.Trace.Requests, s.Trace.Lost, s.Trace.Fault))
 		}
-		r.Strategies = append(r.Strategies, s)
 	}
+	r.Doing = ""
 	return r
+}
+
+// begin says what comes next, and reports what came before.
+func begin(r *report.Report, step string) {
+	r.Doing = step
+	say(step)
+	printReport(*r)
 }
 
 func wanted(task string) bool {

@@ -10,7 +10,7 @@ import (
 // prepare makes what a distribution's init makes: file systems and a loopback device.
 func prepare() error {
 	for _, m := range []struct{ kind, at string }{
-		{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}, {"tracefs", "/sys/kernel/tracing"},
+		{"proc", "/proc"}, {"sysfs", "/sys"}, {"devtmpfs", "/dev"}, {"tmpfs", "/tmp"}, {"debugfs", "/sys/kernel/debug"}, {"tracefs", "/sys/kernel/tracing"},
 	} {
 		if err := os.MkdirAll(m.at, 0o755); err != nil {
 			return err

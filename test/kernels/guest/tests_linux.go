@@ -12,13 +12,18 @@ import (
 	"github.com/seqlink/seqlink/test/kernels/report"
 )
 
+const captureTests = "/" + report.CaptureTests
+
 var verdict = regexp.MustCompile(`(?m)^--- (PASS|FAIL): (\S+)`)
+
+// testsTimeout is for all tests with one strategy: emulated processors are slow.
+const testsTimeout = 20 * time.Minute
 
 // runTests runs the tests of the capture stage that use this kernel, with one strategy.
 func runTests(strategy string) (t report.Tests) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testsTimeout)
 	defer cancel()
-	command := exec.CommandContext(ctx, captureTests, "-test.v", "-test.run=^TestKernel")
+	command := exec.CommandContext(ctx, captureTests, "-test.v", "-test.run=^TestKernel", "-test.timeout="+testsTimeout.String())
 	command.Env = append(os.Environ(), "SEQLINK_CAPTURE_TEST_STRATEGY="+strategy)
 	var output bytes.Buffer
 	command.Stdout = io.MultiWriter(&output, os.Stdout)

@@ -31,7 +31,7 @@ func traceRequests(strategy string) (t report.Trace) {
 }
 
 func trace(strategy string, t *report.Trace) (err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	address, stop, err := startServices("front", "middle", "back")
 	defer stop()
@@ -48,7 +48,7 @@ func trace(strategy string, t *report.Trace) (err error) {
 		return err
 	}
 	collector, err := run.StartCollector(ctx, run.CollectorConfig{
-		Binary: collectorBinary, Dir: dir, Window: "3s",
+		Binary: "/" + report.Collector, Dir: dir, Window: "3s",
 		Receiver: map[string]any{
 			"processes": map[string]any{"env": []string{serviceVariable}},
 			"capture":   map[string]any{"strategy": strategy},

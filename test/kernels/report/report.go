@@ -2,12 +2,26 @@
 // kernel tests and real requests.
 package report
 
-// Prefix begins the one line of a guest's console that holds its report, as JSON.
+// Prefix begins each line of a guest's console that holds its report, as JSON. A guest
+// reports before each of its steps, and at the end: if it dies, what it did before counts.
 const Prefix = "SEQLINK-REPORT "
 
-// OnlyVariable is the guest's environment variable that restricts it to one of its tasks:
-// load, test or trace.
+// OnlyVariable is the guest's environment variable that restricts it to one of its tasks.
 const OnlyVariable = "SEQLINK_ONLY"
+
+// The guest's tasks.
+const (
+	Load    = "load"
+	Testing = "test"
+	Tracing = "trace"
+)
+
+// The files that the host puts into the initramfs.
+const (
+	Init         = "init"
+	CaptureTests = "capture.test"
+	Collector    = "otelcol-seqlink"
+)
 
 // Report is about one kernel.
 type Report struct {
@@ -21,6 +35,8 @@ type Report struct {
 	Auto string `json:"auto"`
 	// Failure is what kept the guest from going on, empty where nothing did.
 	Failure string `json:"failure,omitempty"`
+	// Doing is what the guest began after this report, empty in its last one.
+	Doing string `json:"doing,omitempty"`
 }
 
 // Program is a BPF program and what the verifier said.
@@ -67,7 +83,7 @@ type Trace struct {
 
 // OK tells whether everything works on this kernel.
 func (r *Report) OK() bool {
-	ok := r.Failure == "" && len(r.Programs) > 0 && len(r.Strategies) > 0
+	ok := r.Failure == "" && r.Doing == "" && len(r.Programs) > 0 && len(r.Strategies) > 0
 	for _, p := range r.Programs {
 		ok = ok && p.Refusal == ""
 	}

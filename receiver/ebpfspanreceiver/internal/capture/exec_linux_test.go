@@ -24,7 +24,6 @@ func TestExecForgetsTheGoRuntime(t *testing.T) {
 	require.NoError(t, cmd.Start())
 	var losses loss.Counts
 	k := newKernel(t, &losses)
-	defer func() { require.NoError(t, k.Close()) }()
 	pid := uint32(cmd.Process.Pid)
 	require.NoError(t, k.Trace(pid, &GoRuntime{GOffset: -8, GoidOffset: 152}))
 	flags := func() uint32 {

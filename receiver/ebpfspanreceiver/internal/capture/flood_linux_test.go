@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
@@ -105,8 +104,7 @@ func blockingPair() (client, server int, err error) {
 // Of what many threads do at one time everything is seen, or counted as lost.
 func TestKernelSeesOrCountsAFlood(t *testing.T) {
 	var losses loss.Counts
-	k := newKernelWith(t, &losses, 8<<20)
-	defer func() { require.NoError(t, k.Close()) }()
+	k := ownKernel(t, &losses, 8<<20)
 	events := runOperations(t, k, "flood, done", func(conn net.Conn) { _, _ = io.ReadAll(conn) })
 	moved := 0
 	for _, e := range ofKind(events, Send, Receive) {

@@ -33,7 +33,14 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv(wakingVariable); name != "" {
 		woke(name)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if shared != nil {
+		if err := shared.Close(); err != nil {
+			fmt.Println(err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 // traced is the program under observation: for each line on its standard input
@@ -113,25 +120,6 @@ func (c *child) stop() {
 	_ = c.cmd.Wait()
 }
 
-// strategyVariable names the strategy under test; without it the best one is.
-const strategyVariable = "SEQLINK_CAPTURE_TEST_STRATEGY"
-
-func newKernel(t *testing.T, losses *loss.Counts) *Kernel {
-	return newKernelWith(t, losses, 1<<20)
-}
-
-func newKernelWith(t *testing.T, losses *loss.Counts, ringBuffer int) *Kernel {
-	strategy := os.Getenv(strategyVariable)
-	k, err := NewKernel(KernelOptions{
-		Strategy: strategy, PayloadSize: 1024, RingBufferSize: ringBuffer, Losses: losses, Logger: zap.NewNop(),
-	})
-	require.NoError(t, err, "these tests need root and BTF")
-	if strategy != "" && strategy != StrategyAuto {
-		require.Equal(t, strategy, k.Strategy())
-	}
-	return k
-}
-
 // What is chosen without being asked for works, and its name is known.
 func TestKernelChoosesAStrategy(t *testing.T) {
 	k, err := NewKernel(KernelOptions{RingBufferSize: 64 << 10, Losses: &loss.Counts{}, Logger: zap.NewNop()})
@@ -141,46 +129,10 @@ func TestKernelChoosesAStrategy(t *testing.T) {
 	t.Log("auto takes", k.Strategy())
 }
 
-// collect runs k while during does things, and a moment longer, and returns what
-// was seen of the process.
-func collect(t *testing.T, k *Kernel, pid uint32, during func()) []Event {
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan []Event)
-	go func() {
-		var events []Event
-		assert.NoError(t, k.Run(ctx, func(e *Event) {
-			if e == nil || (e.Task.PID != pid && e.Task.PID != 0) {
-				return
-			}
-			kept := *e
-			kept.Data, kept.Tail = append([]byte(nil), e.Data...), append([]byte(nil), e.Tail...)
-			events = append(events, kept)
-		}))
-		done <- events
-	}()
-	during()
-	time.Sleep(3 * pollInterval)
-	cancel()
-	return <-done
-}
-
-func ofKind(events []Event, kinds ...Kind) []Event {
-	var found []Event
-	for _, e := range events {
-		for _, k := range kinds {
-			if e.Kind == k {
-				found = append(found, e)
-			}
-		}
-	}
-	return found
-}
-
 func TestKernelSeesBothEndsOfAConnection(t *testing.T) {
 	c := startChild(t)
 	var losses loss.Counts
 	k := newKernel(t, &losses)
-	defer func() { require.NoError(t, k.Close()) }()
 	require.NoError(t, k.Trace(c.pid(), nil))
 
 	before := time.Now().UnixNano()
@@ -224,7 +176,6 @@ func TestKernelIdentifiesOlderConnections(t *testing.T) {
 	c.ask("before the agent")
 	var losses loss.Counts
 	k := newKernel(t, &losses)
-	defer func() { require.NoError(t, k.Close()) }()
 	require.NoError(t, k.Trace(c.pid(), nil))
 
 	moves := ofKind(collect(t, k, c.pid(), func() { c.ask("after") }), Send, Receive)
@@ -244,7 +195,6 @@ func isSocket(pid uint32, fd uint64) bool {
 func TestKernelLeavesOthersAlone(t *testing.T) {
 	traced, other := startChild(t), startChild(t)
 	k := newKernel(t, &loss.Counts{})
-	defer func() { require.NoError(t, k.Close()) }()
 	require.NoError(t, k.Trace(traced.pid(), nil))
 
 	assert.Empty(t, collect(t, k, other.pid(), func() { other.ask("unseen"); traced.ask("seen") }))
@@ -255,7 +205,6 @@ func TestKernelLeavesOthersAlone(t *testing.T) {
 func TestKernelReportsCloseAndExit(t *testing.T) {
 	c := startChild(t)
 	k := newKernel(t, &loss.Counts{})
-	defer func() { require.NoError(t, k.Close()) }()
 	require.NoError(t, k.Trace(c.pid(), nil))
 
 	events := collect(t, k, c.pid(), func() { c.ask("x"); c.stop() })
@@ -266,8 +215,7 @@ func TestKernelReportsCloseAndExit(t *testing.T) {
 func TestKernelCountsWhatTheRingBufferCannotHold(t *testing.T) {
 	c := startChild(t)
 	var losses loss.Counts
-	k := newKernelWith(t, &losses, 64<<10)
-	defer func() { require.NoError(t, k.Close()) }()
+	k := ownKernel(t, &losses, 64<<10)
 	require.NoError(t, k.Trace(c.pid(), nil))
 
 	const asked = 200
@@ -286,7 +234,6 @@ func TestKernelCountsWhatTheRingBufferCannotHold(t *testing.T) {
 func TestKernelEndsUnderLoad(t *testing.T) {
 	c := startChild(t)
 	k := newKernel(t, &loss.Counts{})
-	defer func() { require.NoError(t, k.Close()) }()
 	require.NoError(t, k.Trace(c.pid(), nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -322,7 +269,6 @@ func TestKernelEndsUnderLoad(t *testing.T) {
 func TestKernelCarriesLongPayloadsInPart(t *testing.T) {
 	c := startChild(t)
 	k := newKernel(t, &loss.Counts{})
-	defer func() { require.NoError(t, k.Close()) }()
 	require.NoError(t, k.Trace(c.pid(), nil))
 
 	long := strings.Repeat("a", 1500) + "the-tail"

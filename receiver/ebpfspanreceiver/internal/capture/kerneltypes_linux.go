@@ -34,22 +34,30 @@ func (k kernelTypes) parameters(function string) int {
 	return len(proto.Params)
 }
 
-// tracepointParameters returns how many a tracepoint's programs get, 0 where there is no
-// such tracepoint.
-func (k kernelTypes) tracepointParameters(name string) int {
+// submittedOperation returns which argument of the tracepoint io_uring_submit_sqe is the
+// operation, counted from 0: the first that is one byte and no bool. It is the second
+// until Linux 5.14, the third in 5.15 and what has its io_uring (5.10.162), then the
+// fourth. -1 where there is none, as since 5.19: the first argument, struct io_kiocb,
+// tells it.
+func (k kernelTypes) submittedOperation() int {
 	var t *btf.Typedef
-	if k.spec.TypeByName("btf_trace_"+name, &t) != nil {
-		return 0
+	if k.spec.TypeByName("btf_trace_io_uring_submit_sqe", &t) != nil {
+		return -1
 	}
 	pointer, ok := t.Type.(*btf.Pointer)
 	if !ok {
-		return 0
+		return -1
 	}
 	proto, ok := pointer.Target.(*btf.FuncProto)
 	if !ok {
-		return 0
+		return -1
 	}
-	return len(proto.Params) - 1 // the first is the tracepoint's own
+	for i, p := range proto.Params {
+		if n, ok := btf.UnderlyingType(p.Type).(*btf.Int); ok && n.Size == 1 && n.Encoding != btf.Bool {
+			return i - 1 // the first parameter is the tracepoint's own
+		}
+	}
+	return -1
 }
 
 // allocatesInPrograms tells whether programs may add to maps that are not allocated in

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 
@@ -22,7 +21,9 @@ const vmlinuxBTF = "/sys/kernel/btf/vmlinux"
 // programs are the loaded BPF programs. Maps of equal names are one map.
 type programs struct {
 	// types are read once for all programs, which takes longest of all.
-	types                            kernelTypes
+	types kernelTypes
+	// preempted says that a program may have to wait for other tasks on its processor.
+	preempted                        bool
 	shared                           map[string]*ebpf.Map
 	events, losses, processes, calls *ebpf.Map
 	thinnings, marks, omissions      *ebpf.Map
@@ -32,18 +33,6 @@ type programs struct {
 	attachable  []attachable
 	attached    []attached
 	collections []*ebpf.Collection
-}
-
-// attached is a program that runs.
-type attached struct {
-	program *ebpf.Program
-	link    link.Link
-}
-
-// attachable is a program and where it belongs, as its section name says.
-type attachable struct {
-	section string
-	program *ebpf.Program
 }
 
 // object is a compiled file of the kernel side, and those of its programs that every
@@ -71,7 +60,7 @@ func loadPrograms(options KernelOptions) (*programs, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &programs{types: types, shared: make(map[string]*ebpf.Map)}
+	p := &programs{types: types, preempted: readPreemption().possible(), shared: make(map[string]*ebpf.Map)}
 	if err := p.load(options); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -140,20 +129,13 @@ func configure(spec *ebpf.CollectionSpec, options KernelOptions, types kernelTyp
 	if options.All {
 		all = 1
 	}
-	opcode := int32(-1) // in struct io_kiocb, the first argument
-	switch types.tracepointParameters("io_uring_submit_sqe") {
-	case 5: // (ctx, opcode, user_data, force_nonblock, sq_thread), until Linux 5.16
-		opcode = 1
-	case 7: // (ctx, req, user_data, opcode, flags, force_nonblock, sq_thread), until 5.19
-		opcode = 3
-	}
 	for name, value := range map[string]any{
 		"trace_all":                all,
 		"payload_size":             uint32(options.PayloadSize),
 		"wakeup_bytes":             uint64(options.RingBufferSize / 8),
 		"scratch_rooms":            uint32(rooms),
 		"recvmsg_arguments":        uint32(types.parameters("tcp_recvmsg")),
-		"io_uring_opcode_argument": opcode,
+		"io_uring_opcode_argument": int32(types.submittedOperation()),
 		"unix_salt":                rand.Uint64(),
 	} {
 		if v := spec.Variables[name]; v != nil {
@@ -210,21 +192,6 @@ func (p *programs) loadProgram(single *ebpf.CollectionSpec, name string) (*ebpf.
 	return c.Programs[name], nil
 }
 
-// add loads and attaches one program.
-func (p *programs) add(spec *ebpf.CollectionSpec, name string) error {
-	section := spec.Programs[name].SectionName
-	program, err := p.loadProgram(only(spec, name), name)
-	if err != nil {
-		return explainLoad(name, err)
-	}
-	l, err := attachSection(section, program)
-	if err != nil {
-		return explainAttach(section, err)
-	}
-	p.keep(program, l)
-	return nil
-}
-
 func explainLoad(object string, err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return &MissingError{
@@ -235,53 +202,6 @@ func explainLoad(object string, err error) error {
 		}
 	}
 	return fmt.Errorf("load the BPF object %s: %w", object, err)
-}
-
-// attach attaches what every strategy shares, but for the uprobes. All links are kept.
-func (p *programs) attach() error {
-	for _, a := range p.attachable {
-		l, err := attachSection(a.section, a.program)
-		if err != nil {
-			return explainAttach(a.section, err)
-		}
-		p.keep(a.program, l)
-	}
-	return nil
-}
-
-func (p *programs) keep(program *ebpf.Program, l link.Link) {
-	p.attached = append(p.attached, attached{program, l})
-}
-
-func attachSection(section string, program *ebpf.Program) (link.Link, error) {
-	kind, hook, _ := strings.Cut(section, "/")
-	switch kind {
-	case "tp_btf", "fentry", "fexit":
-		return link.AttachTracing(link.TracingOptions{Program: program})
-	case "raw_tracepoint":
-		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: hook, Program: program})
-	case "kprobe":
-		return link.Kprobe(hook, program, nil)
-	case "kretprobe":
-		return link.Kretprobe(hook, program, kretprobeOptions())
-	default:
-		return nil, fmt.Errorf("unknown section %q", section)
-	}
-}
-
-func explainAttach(section string, err error) error {
-	switch {
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return &MissingError{
-			What: "the privilege to attach to " + section,
-			Cure: "the capabilities are there, so look at the seccomp profile and at kernel lockdown",
-			Err:  err,
-		}
-	case errors.Is(err, fs.ErrNotExist):
-		return &MissingError{What: "the hook " + section, Cure: "run a kernel that has it", Err: err}
-	default:
-		return fmt.Errorf("attach to %s: %w", section, err)
-	}
 }
 
 // mark is how many programs there are, for rewind.
@@ -305,27 +225,6 @@ func (p *programs) rewind(m mark) error {
 	}
 	p.attached, p.collections = p.attached[:m.attached], p.collections[:m.collections]
 	return errors.Join(errs...)
-}
-
-// missed returns how often a program was left out because it, or another one, ran on
-// the same processor already, or because too many threads were in a function.
-func (p *programs) missed() (total uint64) {
-	if w := p.wakes.threads; w != nil {
-		if stats, err := w.Stats(); err == nil {
-			total += stats.RecursionMisses
-		}
-	}
-	for _, a := range p.attached {
-		if stats, err := a.program.Stats(); err == nil {
-			total += stats.RecursionMisses
-		}
-		if info, err := a.link.Info(); err == nil {
-			if kprobe := info.PerfEvent(); kprobe != nil && kprobe.Kprobe() != nil {
-				total += kprobe.Kprobe().Missed
-			}
-		}
-	}
-	return total
 }
 
 // Close detaches and frees the programs and maps.

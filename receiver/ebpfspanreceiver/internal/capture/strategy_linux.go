@@ -22,21 +22,37 @@ type strategy struct {
 	programs []string
 	// rooms is how many scratch buffers each processor has (enum room in bpf/include/payload.h).
 	rooms int
+	// twins says that where tasks are preempted each program has a twin, which does what
+	// the other one is left out for.
+	twins bool
 	// possible returns why the kernel must not be asked for it, nil where it may.
 	possible func(kernelTypes) error
 	// prepare cleans up before programs are attached; nil where there is nothing to do.
 	prepare func()
 }
 
-// strategies are all there are, best first: a trampoline costs a quarter of a kprobe,
-// and both see what passes no system call of its own.
-var strategies = []strategy{
-	{name: StrategyFentry, load: bpf.LoadFentry, rooms: 9, possible: keepsTrampolines},
-	{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes},
-	{
-		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: 9,
-		programs: []string{"sys_enter", "sys_exit", "io_uring_submit_req", "io_uring_submit_sqe"},
-	},
+// rooms is ROOMS in bpf/include/payload.h.
+const rooms = 9
+
+var (
+	fentry     = strategy{name: StrategyFentry, load: bpf.LoadFentry, rooms: rooms, twins: true, possible: keepsTrampolines}
+	kprobe     = strategy{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes}
+	tracepoint = strategy{
+		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: rooms,
+		programs: []string{
+			"sys_enter_perf", "sys_exit_perf", "sys_enter", "sys_exit", "io_uring_submit_req", "io_uring_submit_sqe",
+		},
+	}
+)
+
+// strategies returns all there are, best first: a trampoline costs a quarter of a kprobe,
+// and both see what passes no system call of its own. Where tasks are preempted in the
+// kernel a kprobe is better, because it holds its processor and misses nothing.
+func strategies(preempted bool) []strategy {
+	if preempted {
+		return []strategy{kprobe, fentry, tracepoint}
+	}
+	return []strategy{fentry, kprobe, tracepoint}
 }
 
 // spare are the programs without which a strategy is as good: their hooks are not on
@@ -49,11 +65,21 @@ var spare = []string{
 	"unix_sendmsg_enter", "unix_sendmsg_exit", "unix_recvmsg_enter", "unix_recvmsg_exit",
 	"unix_connect", "unix_accept_enter", "unix_accept_exit", "unix_release",
 	"io_uring_submit_req", "io_uring_submit_sqe", // since 6.4, and before
+	"sys_enter_perf", "sys_exit_perf", // where tracefs is mounted
 }
 
 // substitutes names, for a program that may not be needed, the one that does its work where
 // it is attached.
-var substitutes = map[string]string{"tcp_cleanup_rbuf": "tcp_cleanup_rbuf_inner"}
+var substitutes = map[string]string{
+	"tcp_cleanup_rbuf": "tcp_cleanup_rbuf_inner",
+	"sys_enter":        "sys_enter_perf", "sys_exit": "sys_exit_perf",
+}
+
+// costly are the programs that are attached only where others would miss something.
+var costly = []string{"sys_enter_perf", "sys_exit_perf"}
+
+// single are the programs that have no twin: both would report what they see.
+var single = []string{"inet_stream_connect", "unix_connect"}
 
 // errReplaced is the verdict on a program that another one substitutes.
 var errReplaced = errors.New("not needed on this kernel")
@@ -62,7 +88,7 @@ var errReplaced = errors.New("not needed on this kernel")
 // that works for StrategyAuto, and returns its name.
 func (p *programs) choose(options KernelOptions) (string, error) {
 	var refusals []error
-	for _, s := range strategies {
+	for _, s := range strategies(p.preempted) {
 		if options.Strategy != s.name && options.Strategy != StrategyAuto && options.Strategy != "" {
 			continue
 		}
@@ -103,6 +129,10 @@ func (p *programs) use(s strategy, options KernelOptions) (verdicts []Verdict, e
 	if err != nil {
 		return nil, fmt.Errorf("read the BPF object: %w", err)
 	}
+	twins := s.twins && p.preempted
+	if twins {
+		s.rooms *= 2
+	}
 	if err := configure(spec, options, p.types, s.rooms); err != nil {
 		return nil, err
 	}
@@ -110,14 +140,17 @@ func (p *programs) use(s strategy, options KernelOptions) (verdicts []Verdict, e
 	attached := make(map[string]bool)
 	for _, name := range s.order(spec) {
 		v := Verdict{Program: name, Hook: spec.Programs[name].SectionName}
-		if attached[substitutes[name]] {
+		if attached[substitutes[name]] || slices.Contains(costly, name) && !p.missesCalls() {
 			v.Err = errReplaced
 		} else {
 			v.Err = p.add(spec, name)
 		}
+		if v.Err == nil && twins && !slices.Contains(single, name) {
+			v.Err = p.addTwin(spec, name)
+		}
 		attached[name] = v.Err == nil
 		verdicts = append(verdicts, v)
-		if v.Err != nil && !slices.Contains(spare, name) {
+		if v.Err != nil && v.Err != errReplaced && !slices.Contains(spare, name) {
 			return verdicts, errors.Join(v.Err, p.rewind(before))
 		}
 	}
@@ -157,6 +190,13 @@ func logVerdicts(logger *zap.Logger, strategy string, verdicts []Verdict, err er
 	}
 	logger.Info("Capture strategy chosen.",
 		zap.String("strategy", strategy), zap.Strings("attached", attached), zap.Strings("others", others))
+}
+
+// missesCalls tells whether the programs of raw tracepoints at system calls can be
+// preempted. They can since Linux 7.2, where such programs may sleep, and this function
+// is for those of perf's tracepoints that do.
+func (p *programs) missesCalls() bool {
+	return p.preempted && p.types.parameters("trace_call_bpf_faultable") > 0
 }
 
 // keepsTrampolines refuses kernels that may free a trampoline while a task sleeps in the

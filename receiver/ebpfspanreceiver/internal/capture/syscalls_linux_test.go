@@ -52,12 +52,10 @@ func (o *operator) wait(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// testKernel returns a kernel source for all parts of a test, because making one takes
-// long on an emulated processor.
+// testKernel returns a kernel source for all parts of a test.
 func testKernel(t *testing.T) (*Kernel, *loss.Counts) {
 	var losses loss.Counts
 	k := newKernel(t, &losses)
-	t.Cleanup(func() { require.NoError(t, k.Close()) })
 	return k, &losses
 }
 
@@ -209,7 +207,7 @@ func TestKernelAdoptsBlockedReceives(t *testing.T) {
 		require.Eventually(t, func() bool { return blockedInReceive(o.pid()) }, 20*time.Second, time.Millisecond)
 		operators[name] = o
 	}
-	k, _ := testKernel(t)
+	k := ownKernel(t, &loss.Counts{}, 1<<20)
 	for name, o := range operators {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, k.Trace(o.pid(), nil))
