@@ -194,9 +194,9 @@ func (d *decoder) learn(l *loop) {
 	}
 }
 
-// waited reports whether the deed may have waited for the connection that another
+// hadToWait reports whether the deed may have waited for the connection that another
 // call gave back to a pool: then no token says whose it is.
-func (l *loop) waited(x *deed) bool { return x.release != nil && l.waits }
+func (l *loop) hadToWait(x *deed) bool { return x.release != nil && l.waits }
 
 // teach adds what is believed of the deed to h.
 func (x *deed) teach(h *habits) {
@@ -293,7 +293,7 @@ func (d *decoder) turn(l *loop, i, j int, back bool) {
 	d.after, d.orphan = d.after[:0], d.orphan[:0]
 	d.alpha, d.beta = matrix(d.alpha, m+1, (n+1)*states), matrix(d.beta, m+1, (n+1)*states)
 	for row, x := range l.deeds[i:j] {
-		if l.waited(x) {
+		if l.hadToWait(x) {
 			d.after, d.orphan = append(d.after, x.after(&d.scratch)), append(d.orphan, 1)
 			continue
 		}

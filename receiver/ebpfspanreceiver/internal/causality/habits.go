@@ -41,7 +41,7 @@ type actHabits struct {
 	lag   [lags]float64
 }
 
-func lagBin(turns int) int { return min(turns, lags-1) }
+func lagBin(turns int) int { return min(max(turns, 0), lags-1) }
 
 func distanceBin(n int) int {
 	switch {
@@ -106,7 +106,7 @@ func (k *kindHabits) first(c, kind, lag int, e *expectation) float64 {
 // it comes no sooner.
 func (k *kindHabits) any(lag int, e *expectation) (now, notBefore float64) {
 	notBefore = 1
-	for l := 0; ; l++ {
+	for l := range lags {
 		n := expectedWeight * (e.anything(l))
 		for i := range k.acts {
 			n += k.acts[i].lag[l]
@@ -117,6 +117,7 @@ func (k *kindHabits) any(lag int, e *expectation) (now, notBefore float64) {
 		}
 		notBefore -= n
 	}
+	return 0, 0.01
 }
 
 // more is the probability that one more act follows after so many on one token.

@@ -86,6 +86,8 @@ type loop struct {
 	// dropped is how many tokens have left the window.
 	dropped uint64
 	turn    int
+	// waited is how often the thread had waited for that.
+	waited uint32
 	// acted is true while the last thing that happened was an act.
 	acted bool
 	// fresh is how many deeds there were since the window was decoded.
@@ -161,13 +163,16 @@ func (l *loop) ready(t *token) {
 	l.rhythm.token(l.turn, t.sort())
 }
 
-// turns takes how often the thread has waited. Where that is not known, reading
-// after acting begins a new turn.
+// turns takes how often the thread has waited. Where that is not known, reading after
+// acting begins a new turn. Turns never go back, though the count may begin anew.
 func (l *loop) turns(waits uint32, reading bool) {
-	if waits != 0 {
-		l.turn = int(waits)
-	} else if reading && l.acted {
+	const far = 2 * maxLagTurns
+	switch {
+	case waits == 0 && reading && l.acted:
 		l.turn++
+	case waits != 0 && waits != l.waited:
+		l.turn += int(min(waits-l.waited, far))
+		l.waited = waits
 	}
 }
 
