@@ -86,11 +86,12 @@ func assertExact(t *testing.T, c *cell) {
 	assert.Empty(t, c.Examples)
 }
 
-// assertHonest has calls that cannot be linked without doubt stay without a parent rather than
-// have a wrong one.
-func assertHonest(t *testing.T, c *cell) {
+// assertMostly has calls linked by evidence that locks and busy workers disturb: few are wrong,
+// and few are not linked.
+func assertMostly(t *testing.T, c *cell) {
 	t.Helper()
-	assert.GreaterOrEqual(t, c.Precision, c.wanted.precision)
+	assert.GreaterOrEqual(t, c.Precision, 0.95)
+	assert.GreaterOrEqual(t, c.Recall, 0.9)
 	assert.LessOrEqual(t, c.OverMerged, c.WrongParents)
 	assert.Empty(t, c.Broken)
 	assert.Positive(t, c.Calls)

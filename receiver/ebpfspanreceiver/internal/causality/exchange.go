@@ -27,6 +27,8 @@ type call struct {
 	exchange *protocol.Exchange
 	// act is the deed that its parent is found by.
 	act
+	// heard is true once its response began.
+	heard bool
 	// endedAt is the time of its end.
 	endedAt int64
 	// facts is the call as the statistical rung knows it, which is its process'

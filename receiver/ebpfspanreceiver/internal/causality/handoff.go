@@ -117,7 +117,7 @@ func (h *handoff) woke(w conn.Wake) {
 	carried := waker.brought
 	waker.brought = nil
 	waker.made = slices.DeleteFunc(waker.made, func(c *call) bool {
-		if c.endedAt == 0 {
+		if !c.heard {
 			return false
 		}
 		carried = append(carried, c)

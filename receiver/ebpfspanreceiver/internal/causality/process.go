@@ -81,6 +81,7 @@ func (p *process) responds(r *request, by capture.Task) {
 
 // reading takes the first byte of a call's response.
 func (p *process) reading(c *call, by capture.Task) {
+	c.heard = true
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.read(c, false, by)
 	}
