@@ -107,7 +107,7 @@ func (k *kindHabits) first(c, kind, lag int, e *expectation) float64 {
 func (k *kindHabits) any(lag int, e *expectation) (now, notBefore float64) {
 	notBefore = 1
 	for l := range lags {
-		n := expectedWeight * (e.anything(l))
+		n := expectedWeight * e.anything(l)
 		for i := range k.acts {
 			n += k.acts[i].lag[l]
 		}
