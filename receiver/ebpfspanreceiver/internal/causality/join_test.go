@@ -1,0 +1,104 @@
+package causality
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+)
+
+// Each request makes two calls at once, and is answered when both are: half of the
+// responses that the loop reads lead to nothing. It reads up to batch sockets before it
+// acts.
+func TestJoins(t *testing.T) {
+	for name, tt := range map[string]struct {
+		batch                 int
+		leastRight, mostWrong float64
+	}{
+		"one socket a turn, like libuv":   {1, 0.8, 0.005},
+		"batches in turns not told apart": {6, 0.5, 0.02},
+	} {
+		t.Run(name, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(3, 4))
+			w := newWorld(t)
+			waiting := map[*protocol.Exchange]int{}
+			truth := map[*protocol.Exchange]*protocol.Exchange{}
+			var calling []*protocol.Exchange
+			for started := 0; started < 800 || len(calling) > 0; {
+				w.ladder.Tick(w.now)
+				var ready []func()
+				for range 1 + random.IntN(tt.batch) {
+					if started < 800 && len(waiting) < 32 && random.IntN(3) == 0 {
+						started++
+						r := w.reads(onThread(1))
+						waiting[r] = 2
+						ready = append(ready, func() {
+							for range 2 {
+								k := w.calls(onThread(1))
+								truth[k] = r
+								calling = append(calling, k)
+							}
+						})
+					} else if len(calling) > 0 {
+						i := random.IntN(len(calling))
+						k := calling[i]
+						calling = append(calling[:i], calling[i+1:]...)
+						w.completes(k, onThread(1))
+						if r := truth[k]; waiting[r] > 1 {
+							waiting[r]--
+						} else {
+							delete(waiting, r)
+							ready = append(ready, func() { w.responds(r, onThread(1)) })
+						}
+					}
+				}
+				for _, act := range ready {
+					act()
+				}
+			}
+			w.ladder.Flush()
+			right, wrong := 0, 0
+			for k, r := range truth {
+				if l := w.links[k]; l.Confidence >= 0.9 && l.Parent == r {
+					right++
+				} else if l.Confidence >= 0.9 {
+					wrong++
+				}
+			}
+			assert.GreaterOrEqual(t, float64(right), tt.leastRight*float64(len(truth)))
+			assert.LessOrEqual(t, float64(wrong), tt.mostWrong*float64(len(truth)))
+		})
+	}
+}
+
+// The regression finds what follows on what, and after how many turns.
+func TestRhythm(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	var r rhythm
+	heads, responses := make([]int, 400), make([]int, 400)
+	for turn := range heads {
+		heads[turn], responses[turn] = random.IntN(4), random.IntN(6)
+		for range heads[turn] {
+			r.token(turn, 0)
+		}
+		for range responses[turn] {
+			r.token(turn, 1)
+		}
+		if turn < 2 {
+			continue
+		}
+		for range 2 * heads[turn-2] {
+			r.deed(turn, 1)
+		}
+		for range responses[turn-1] {
+			r.deed(turn, 0)
+		}
+	}
+	e, unexplained, waits := r.expectations()
+	assert.InDelta(t, 2, e[0][1][2], 0.1, "two calls, two turns after a head")
+	assert.InDelta(t, 1, e[1][0][1], 0.1, "one response, a turn after one is read")
+	assert.Less(t, unexplained[0], 0.01)
+	assert.False(t, waits)
+}

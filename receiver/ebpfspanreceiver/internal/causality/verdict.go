@@ -1,0 +1,92 @@
+package causality
+
+// final reports whether the belief will hardly change.
+func (a *act) final() bool {
+	first, second, p, _ := a.belief.best()
+	return first != nil && first.answered && (p > 0.95 || second == nil || second.answered)
+}
+
+// conclude settles an act whose belief is final, once the loop's habits are known.
+func (a *act) conclude(waited bool) {
+	if a.deed == nil || !waited && (!a.final() || a.thread.loop.seen() < enough) {
+		return
+	}
+	if waited && !a.final() && !(a.claimed && a.ordered.answered) {
+		return
+	}
+	a.decideLoop()
+}
+
+const (
+	// sure is the probability from which on the decoder's word is taken as it is.
+	sure = 0.95
+	// unconfirmed is the most that the order is believed without a response's word.
+	unconfirmed = 0.8
+)
+
+// decideLoop settles the act by the decoder where that is sure. Where it is not, the
+// order decides, with the confidence that it has earned, or the decoder's guess stands.
+func (a *act) decideLoop() {
+	first, _, p, _ := a.belief.best()
+	earned := a.thread.order.earned()
+	if !a.claimed {
+		earned = min(earned, unconfirmed)
+	}
+	if a.thread.loop.disorderly {
+		earned = 0
+	}
+	switch {
+	case p >= sure:
+		a.settle(first, MethodLoop, p)
+	case a.ordered != nil && a.ordered == first:
+		a.settle(first, MethodLoop, 1-(1-p)*(1-earned))
+	case a.ordered != nil && earned > p:
+		a.settle(a.ordered, MethodLoop, earned)
+	case first != nil:
+		a.settle(first, MethodLoop, p)
+	default:
+		a.settle(nil, "", 0)
+	}
+}
+
+// learn scores what was known before the act, and the order, by what is known now.
+func (a *act) learn(l *loop, o *order, scratch *mixture) {
+	first, _, p, _ := a.belief.best()
+	if a.learned || first == nil || !first.answered || a.response == nil {
+		return
+	}
+	a.learned = true
+	if guess, _, q, _ := a.forth.best(); q > 0.5 {
+		after := a.response.back.gathered(a.deed, scratch)
+		if seen, _, q, _ := after.best(); q > 0.5 {
+			l.trust.add(guess == seen)
+		}
+	}
+	if a.ordered != nil {
+		o.right.weigh(a.ordered == first, p*p)
+	}
+}
+
+func (a *act) giveUp() {
+	if a.handoff != nil {
+		a.handoff.giveUp(a)
+		return
+	}
+	if a.deed == nil {
+		a.settle(nil, "", 0)
+		return
+	}
+	a.decideLoop()
+}
+
+// nextBest takes the decoder's other candidate as the runner-up, where it has a chance.
+func (c *call) nextBest() {
+	const chance = 0.05
+	first, second, p, q := c.belief.best()
+	if first != c.parent {
+		second, q = first, p
+	}
+	if second != nil && second != c.parent && q >= chance {
+		c.runnerUp, c.runnerUpConfidence = second, q
+	}
+}
