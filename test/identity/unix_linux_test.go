@@ -115,7 +115,7 @@ func nginxToGunicorn(t *testing.T, worker, upstream string) {
 	url := fmt.Sprintf("http://127.0.0.1:%d/", port)
 	require.Eventually(t, func() bool { return get(url+"0") == nil }, 20*time.Second, 20*time.Millisecond, "nginx and gunicorn do not answer")
 
-	a := startAgent(t, agentOptions{PIDs: append(family(t, nginx), family(t, gunicorn)...)})
+	a := startAgent(t, agentOptions{PIDs: append(family(t, nginx, 1), family(t, gunicorn, 2)...)})
 	const first, requests = 1000, 200
 	for n := range requests {
 		require.NoError(t, get(url+strconv.Itoa(first+n)))
@@ -193,17 +193,21 @@ func mustAbs(t *testing.T, path string) string {
 	return path
 }
 
-// family returns a process and its children.
-func family(t *testing.T, cmd *exec.Cmd) []int64 {
+// family returns a program and its children once it has so many: a server may answer before
+// it has forked its last worker.
+func family(t *testing.T, cmd *exec.Cmd, children int) (pids []int64) {
 	t.Helper()
 	pid := cmd.Process.Pid
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	require.NoError(t, err)
-	pids := []int64{int64(pid)}
-	for field := range strings.FieldsSeq(string(text)) {
-		child, err := strconv.ParseInt(field, 10, 64)
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 		require.NoError(t, err)
-		pids = append(pids, child)
-	}
+		pids = []int64{int64(pid)}
+		for field := range strings.FieldsSeq(string(text)) {
+			child, err := strconv.ParseInt(field, 10, 64)
+			require.NoError(t, err)
+			pids = append(pids, child)
+		}
+		return len(pids) == 1+children
+	}, 20*time.Second, 20*time.Millisecond, "%s does not start %d workers", cmd.Path, children)
 	return pids
 }

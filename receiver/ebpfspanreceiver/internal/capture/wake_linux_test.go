@@ -29,7 +29,8 @@ type waking struct {
 	waker, woken, futex uint64
 }
 
-func startWaking(t *testing.T, name string) *waking {
+// startWaking starts it; in the end k forgets it.
+func startWaking(t *testing.T, k *Kernel, name string) *waking {
 	w := &waking{t: t, cmd: exec.Command("/proc/self/exe")}
 	w.cmd.Env = append(os.Environ(), wakingVariable+"="+name, "GODEBUG=asyncpreemptoff=1")
 	w.cmd.Stderr = os.Stderr
@@ -43,6 +44,7 @@ func startWaking(t *testing.T, name string) *waking {
 	t.Cleanup(func() {
 		_ = w.in.Close()
 		_ = w.cmd.Wait()
+		k.Forget(w.pid())
 	})
 	if !w.out.Scan() {
 		w.unsupported()
@@ -93,7 +95,7 @@ func TestKernelSeesThreadsWake(t *testing.T) {
 	k, losses := testKernel(t)
 	for name := range threadWakes {
 		t.Run(name, func(t *testing.T) {
-			w := startWaking(t, name)
+			w := startWaking(t, k, name)
 			require.NoError(t, k.Trace(w.pid(), nil))
 			require.NoError(t, k.WatchWakes(w.pid(), true))
 			before := time.Now().UnixNano()
@@ -118,7 +120,7 @@ func TestKernelSeesGoroutinesWake(t *testing.T) {
 	k, losses := testKernel(t)
 	for name := range goroutineWakes {
 		t.Run(name, func(t *testing.T) {
-			w := startWaking(t, name)
+			w := startWaking(t, k, name)
 			require.NoError(t, k.Trace(w.pid(), ownRuntime(t)))
 			require.NoError(t, k.WatchWakes(w.pid(), true))
 			assert.Nil(t, k.wakes.tracepoint, "threads of Go say nothing")
@@ -160,12 +162,12 @@ func TestKernelWatchesWakesOnDemand(t *testing.T) {
 	k, _ := testKernel(t)
 	for name, goRuntime := range map[string]*GoRuntime{"futex": nil, "channel": ownRuntime(t)} {
 		t.Run(name+", not asked for", func(t *testing.T) {
-			w := startWaking(t, name)
+			w := startWaking(t, k, name)
 			require.NoError(t, k.Trace(w.pid(), goRuntime))
 			assert.Empty(t, w.run(k))
 		})
 		t.Run(name+", not any more", func(t *testing.T) {
-			w := startWaking(t, name)
+			w := startWaking(t, k, name)
 			require.NoError(t, k.Trace(w.pid(), goRuntime))
 			require.NoError(t, k.WatchWakes(w.pid(), true))
 			require.NoError(t, k.WatchWakes(w.pid(), false))
@@ -174,7 +176,7 @@ func TestKernelWatchesWakesOnDemand(t *testing.T) {
 			assert.Empty(t, w.run(k))
 		})
 		t.Run(name+", of another process", func(t *testing.T) {
-			w, other := startWaking(t, name), startWaking(t, name)
+			w, other := startWaking(t, k, name), startWaking(t, k, name)
 			require.NoError(t, k.Trace(w.pid(), goRuntime))
 			require.NoError(t, k.Trace(other.pid(), goRuntime))
 			require.NoError(t, k.WatchWakes(other.pid(), true))
@@ -184,7 +186,7 @@ func TestKernelWatchesWakesOnDemand(t *testing.T) {
 			assert.Empty(t, k.wakes.goroutines)
 		})
 		t.Run(name+", decided about anew", func(t *testing.T) {
-			w := startWaking(t, name)
+			w := startWaking(t, k, name)
 			require.NoError(t, k.Trace(w.pid(), goRuntime))
 			require.NoError(t, k.WatchWakes(w.pid(), true))
 			require.NoError(t, k.Trace(w.pid(), goRuntime))
@@ -196,7 +198,7 @@ func TestKernelWatchesWakesOnDemand(t *testing.T) {
 		require.NoError(t, k.WatchWakes(1<<30, false))
 	})
 	t.Run("without runtime.ready", func(t *testing.T) {
-		w := startWaking(t, "channel")
+		w := startWaking(t, k, "channel")
 		unknown := *ownRuntime(t)
 		unknown.Ready = 0
 		require.NoError(t, k.Trace(w.pid(), &unknown))
@@ -204,7 +206,7 @@ func TestKernelWatchesWakesOnDemand(t *testing.T) {
 		assert.Empty(t, w.run(k))
 	})
 	t.Run("without the hook", func(t *testing.T) {
-		w := startWaking(t, "futex")
+		w := startWaking(t, k, "futex")
 		require.NoError(t, k.Trace(w.pid(), nil))
 		threads := k.programs.wakes.threads
 		k.programs.wakes.threads = nil
@@ -220,9 +222,9 @@ func TestWakesAreInherited(t *testing.T) {
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	k := newKernel(t, &loss.Counts{})
-	defer func() { require.NoError(t, k.Close()) }()
+	k, _ := testKernel(t)
 	pid := uint32(cmd.Process.Pid)
+	defer k.Forget(pid)
 	require.NoError(t, k.Trace(pid, nil))
 	require.NoError(t, k.WatchWakes(pid, true))
 	var child uint32
