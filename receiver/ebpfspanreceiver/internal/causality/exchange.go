@@ -73,6 +73,11 @@ type act struct {
 	// response is the token of its response, nil while there is none.
 	response *token
 
+	// nobodys says that no request that was open is its parent; after is the answered one
+	// that it followed then.
+	nobodys bool
+	after   afterwards
+
 	decided    bool
 	parent     *request
 	method     Method

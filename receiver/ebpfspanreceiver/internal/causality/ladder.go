@@ -17,6 +17,9 @@ const (
 	maxConnects = 65_536
 	// tidyInterval is how often idle state is dropped.
 	tidyInterval = int64(time.Second)
+	// connectFor is how long a connection that nobody's request opened may take to be
+	// used by who opened it.
+	connectFor = int64(time.Second)
 	// connectTimeout is how long a connect may wait for its connection's first request.
 	connectTimeout = int64(time.Minute)
 )
@@ -86,9 +89,9 @@ func (l *Ladder) Connect(c *conn.Conn) {
 	a := &act{origin: *c.Connected, to: remote(c)}
 	a.to.connects = true
 	p := l.process(a.origin.Task.PID)
-	p.learn(a.origin.Task)
+	p.learn(a.origin)
 	p.decide(a)
-	if a.decided && a.parent == nil {
+	if a.decided && a.parent == nil && !a.nobodys {
 		return
 	}
 	if len(l.connects) >= maxConnects {
@@ -114,7 +117,7 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 	case protocol.RequestRead:
 		r = &request{exchange: e, read: e.Request.Last}
 		e.State = r
-		p.learn(r.read.Task)
+		p.learn(r.read)
 		p.opened(r)
 		p.statistics.opened(r)
 	case protocol.ResponseBegan:
@@ -160,16 +163,16 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	c := &call{exchange: e}
 	defer func() { c.act.call = c }()
 	e.State = c
-	p.learn(e.Request.First.Task)
+	p.learn(e.Request.First)
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
 		delete(l.connects, e.Connected)
 		c.takeConnect(a)
 	}
 	if e.Asked != nil {
-		p.learn(e.Asked.Task)
-		c.act = act{origin: *e.Asked, to: remote(e.Conn), conn: e.Conn}
+		p.learn(*e.Asked)
+		c.act = act{origin: *e.Asked, to: remote(e.Conn), conn: e.Conn, call: c}
 	} else if c.origin == (conn.Origin{}) {
-		c.act = act{origin: e.Request.First, to: remote(e.Conn), conn: e.Conn}
+		c.act = act{origin: e.Request.First, to: remote(e.Conn), conn: e.Conn, call: c}
 	}
 	if !c.decided && c.thread == nil && c.handoff == nil {
 		p.decide(&c.act)
@@ -183,7 +186,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 // takeConnect makes the connect the call's deed, unless who connected was answered
 // meanwhile: then a pool kept the connection, and somebody else uses it first.
 func (c *call) takeConnect(a *act) {
-	if a.expired() {
+	if a.expired() || a.nobodys && c.exchange.Request.First.Time-a.origin.Time > connectFor {
 		return
 	}
 	c.act = *a
@@ -248,6 +251,7 @@ func (l *Ladder) emit(c *call) {
 	if c.parent != nil {
 		link.Parent, link.Method, link.Confidence = c.parent.exchange, c.method, c.confidence
 	}
+	link.Related = c.related()
 	if c.runnerUp == nil && c.method == MethodLoop {
 		c.nextBest()
 	}

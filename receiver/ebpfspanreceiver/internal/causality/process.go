@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 )
 
 // process is what is known of one process.
@@ -11,6 +12,7 @@ type process struct {
 	// goRuntime says that goroutines, not threads, do the work.
 	goRuntime  bool
 	goroutines goroutines
+	aftermath  aftermath
 	threads    map[uint32]*thread
 	handoff    handoff
 	// withoutGoroutines says that it is a Go program whose goroutines cannot be told.
@@ -38,37 +40,44 @@ func (p *process) byGoroutine(task capture.Task) bool {
 }
 
 // learn remembers what a task tells of its goroutine's origin.
-func (p *process) learn(task capture.Task) { p.goroutines.learn(task) }
+func (p *process) learn(by conn.Origin) { p.goroutines.learn(by) }
 
 // opened takes a request whose head was read.
 func (p *process) opened(r *request) {
 	p.handoff.opened(r)
 	p.withoutGoroutines = p.goRuntime && r.read.Task.Goroutine == 0
 	if p.byGoroutine(r.read.Task) {
-		p.goroutines.opened(r)
+		p.goroutines.opened(r, &p.aftermath)
 		return
 	}
-	p.thread(r.read.Task.TID).opened(r)
+	p.thread(r.read.Task.TID).opened(r, &p.aftermath)
 }
 
 // decide climbs the ladder for an act.
 func (p *process) decide(a *act) {
 	if p.byGoroutine(a.origin.Task) {
-		if r := p.goroutines.cause(a.origin.Task); r != nil {
-			a.settle(r, MethodGoroutine, 1)
-		} else if a.origin.Task.Goroutine == 0 {
+		if a.origin.Task.Goroutine == 0 {
 			a.settle(nil, "", 0)
-		} else {
-			p.handoff.putOff(a)
+		} else if !p.goroutines.decide(a, &p.aftermath) {
+			p.putOff(a)
 		}
 		return
 	}
 	t := p.threads[a.origin.Task.TID]
 	if t == nil || len(t.requests) == 0 {
-		p.handoff.putOff(a)
+		if t != nil {
+			t.idle(a, &p.aftermath, len(p.handoff.requests) > 0)
+		}
+		p.putOff(a)
 		return
 	}
-	t.decide(a)
+	t.decide(a, &p.aftermath)
+}
+
+// putOff leaves an act of a task without a request to the rung of hand-offs.
+func (p *process) putOff(a *act) {
+	p.handoff.putOff(a)
+	a.nobodys = len(p.handoff.requests) == 0
 }
 
 // responds takes the first byte of a request's response.
@@ -101,11 +110,11 @@ func (p *process) completed(c *call, by capture.Task) {
 func (p *process) closed(r *request) {
 	p.handoff.closed(r)
 	if p.byGoroutine(r.read.Task) {
-		p.goroutines.closed(r)
+		p.goroutines.closed(r, &p.aftermath)
 		return
 	}
 	if t := p.threads[r.read.Task.TID]; t != nil {
-		t.closed(r)
+		t.closed(r, &p.aftermath)
 	}
 }
 
@@ -114,7 +123,11 @@ const idleThread = int64(time.Minute)
 
 // tidy forgets threads that have done nothing for long.
 func (p *process) tidy(now int64) {
+	p.goroutines.tidy(now)
 	for tid, t := range p.threads {
+		if t.last != nil && now-t.last.exchange.End.Time > afterFor {
+			t.last = nil
+		}
 		if len(t.requests) == 0 && now-t.active > idleThread {
 			delete(p.threads, tid)
 		}

@@ -53,7 +53,7 @@ func (s *statistics) ended(c *call) bool {
 	if by := c.origin.Task; s == nil || by.Hidden > 0 || by.Thinned {
 		return false
 	}
-	if c.deed != nil {
+	if c.deed != nil || c.nobodys || c.after.request != nil {
 		return false
 	}
 	c.facts = s.process.Call(callee(c.exchange), c.exchange.Request.First.Time)

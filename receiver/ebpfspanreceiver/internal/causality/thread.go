@@ -21,33 +21,51 @@ type thread struct {
 	step uint64
 	// active is when it read a request last.
 	active int64
+	// last is the request that it read and answered last, nil where that was long ago;
+	// several says that it had several open at a time.
+	last    *request
+	several bool
+	spell   spell
 }
 
-func (t *thread) opened(r *request) {
+func (t *thread) opened(r *request, m *aftermath) {
 	t.step++
 	t.active = r.read.Time
 	r.thread, r.opened = t, t.step
 	t.requests = append(t.requests, r)
+	t.several = t.several || len(t.requests) > 1
+	t.spell.turnsTo(true, r.read.Time, m)
 	t.loop.turns(r.read.Task.Waits, true)
 	t.order.push(&ready{request: r})
 	t.loop.readRequest(r, t.step)
 }
 
-func (t *thread) closed(r *request) {
+func (t *thread) closed(r *request, m *aftermath) {
 	t.step++
 	r.ended = t.step
 	t.order.forget(r)
 	t.requests = slices.DeleteFunc(t.requests, func(o *request) bool { return o == r })
+	end := r.exchange.End
+	t.spell.turnsTo(len(t.requests) > 0, end.Time, m)
+	t.spell.answered = end.Time
+	if end.Task.TID == r.read.Task.TID {
+		t.last = r
+	}
 }
 
 // decide settles the act where only one request can have caused it, and asks the
 // loop otherwise.
-func (t *thread) decide(a *act) {
+func (t *thread) decide(a *act, m *aftermath) {
 	open, streaming := t.working()
 	t.loop.turns(a.origin.Task.Waits, false)
 	if by := a.origin.Task; by.Hidden > 0 || by.Thinned && (streaming || len(open) > 1) {
 		// A request that is left out may have caused it, or the tokens have gaps.
 		a.settle(nil, "", 0)
+		return
+	}
+	doubt := t.doubt(a, m)
+	if doubt > doubtful {
+		a.alone()
 		return
 	}
 	switch len(open) {
@@ -56,7 +74,7 @@ func (t *thread) decide(a *act) {
 	case 1:
 		t.order.take(open[0])
 		t.loop.acts(a, 1, t.step)
-		a.settle(open[0], MethodThread, threadConfidence)
+		a.settle(open[0], MethodThread, threadConfidence*(1-doubt))
 	default:
 		a.putOff(t, streaming)
 		t.order.acts(a)
