@@ -105,10 +105,54 @@ func (m *aftermath) doubt(a *act, s *spell) float64 {
 	if h == nil {
 		return 0
 	}
+	a.suspect = true
 	then, _ := ageBin(age)
 	bin, _ := ageBin(min(a.origin.Time-s.since, horizon-1))
 	h.busy[bin]++
 	return min(1, m.rate(h, then)*m.busy[bin]/h.busy[bin])
+}
+
+// of returns how probable it is that a call in the background is of the request that was
+// answered at last, and not of the one that was answered at before.
+func (m *aftermath) of(a *act, last, before int64) float64 {
+	h := m.kinds[kindOf(a)]
+	if h == nil || before == 0 {
+		return 1
+	}
+	at := func(answered int64) float64 {
+		age := a.origin.Time - answered
+		if age < 0 || age >= horizon {
+			return 0
+		}
+		bin, _ := ageBin(age)
+		return m.rate(h, bin)
+	}
+	one, other := at(last), at(before)
+	if one+other == 0 {
+		return 1
+	}
+	return one / (one + other)
+}
+
+// prompt is how probable it is that a call while nothing is open comes because of the
+// response, and not at any time: few of its kind come later, though there was time to.
+func (m *aftermath) prompt(a *act, s *spell) float64 {
+	h := m.kinds[kindOf(a)]
+	age := a.origin.Time - s.answered
+	if h == nil || s.answered == 0 || age >= horizon {
+		return 0
+	}
+	bin, _ := ageBin(age)
+	calls, time := 1.0, 0.0
+	for b := bin + 2*octave; b < ageBins; b++ {
+		calls += h.idle[b]
+		time += m.idle[b]
+	}
+	rate := m.rate(h, bin)
+	if rate*time == 0 {
+		return 0
+	}
+	return max(0, 1-calls/time/rate)
 }
 
 // rate is how many calls come in a nanosecond at about that age while nothing is open.

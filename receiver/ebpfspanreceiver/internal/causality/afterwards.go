@@ -4,6 +4,9 @@ package causality
 // task does, in nanoseconds.
 const afterFor = int64(10e9)
 
+// sharedConfidence is that in a thread which may also work for others' requests.
+const sharedConfidence = 0.9
+
 // afterwards is the rung of calls that begin after the response of their request was sent:
 // they are nobody's children and begin a trace of their own, which is linked to it.
 type afterwards struct {
@@ -13,7 +16,7 @@ type afterwards struct {
 
 // recent reports whether r was answered not long before the act.
 func (a *act) recent(r *request) bool {
-	return r != nil && r.answered && a.origin.Time-r.exchange.End.Time < afterFor && !a.origin.Task.Thinned
+	return r != nil && r.answered && a.since(r) < afterFor && !a.origin.Task.Thinned
 }
 
 // follows notes that the act followed r's response, unless a parent is found.
@@ -37,23 +40,49 @@ func (c *call) related() []Relation {
 	return []Relation{{Exchange: c.after.request.exchange, Method: MethodAfterResponse, Confidence: c.after.confidence}}
 }
 
-// idle takes an act of a thread that has answered what it read.
-// others says that tasks of the process have requests open: it may work for one of them.
+// idle takes an act of a thread that has answered what it read. others says that tasks of
+// the process have requests open: it may work for one of them.
 func (t *thread) idle(a *act, m *aftermath, others bool) {
-	if !t.evented(a) {
-		confidence := threadConfidence
-		if others {
-			confidence = 0.9
+	if t.evented(a) {
+		m.began(a, &t.spell)
+		if r := t.lately(a); r != nil {
+			a.follows(r, threadConfidence*m.prompt(a, &t.spell))
 		}
-		a.follows(t.last, confidence)
 		return
 	}
-	m.began(a, &t.spell)
-	// A loop may have other things to do: only what it does at once is the response's.
-	const atOnce = 1
-	if r := t.last; r != nil && r.ended == t.step && a.origin.Task.Waits-r.exchange.End.Task.Waits <= atOnce {
-		a.follows(r, threadConfidence)
+	confidence := threadConfidence
+	if others {
+		confidence = sharedConfidence
 	}
+	a.follows(t.last, confidence)
+}
+
+// lately returns the request that a loop answered just before the act, if that was the only one.
+func (t *thread) lately(a *act) *request {
+	const much = 4
+	r, e := t.last, t.earlier
+	switch {
+	case r == nil:
+		return nil
+	case a.turnsSince(r) > freshTurns || a.origin.Task.Waits == 0 && t.step != r.ended:
+		return nil
+	case e != nil && (a.turnsSince(e) <= freshTurns && a.origin.Task.Waits > 0 || a.since(e) < much*a.since(r)):
+		return nil
+	}
+	return r
+}
+
+// turnsSince and since are how many turns and nanoseconds ago r was answered.
+func (a *act) turnsSince(r *request) uint32 {
+	return a.origin.Task.Waits - r.exchange.End.Task.Waits
+}
+
+func (a *act) since(r *request) int64 { return a.origin.Time - r.exchange.End.Time }
+
+// outlived reports whether a call that may be nobody's ended after the response to the
+// request that it was given to, as calls in the background do.
+func (c *call) outlived() bool {
+	return c.suspect && c.parent != nil && c.parent.answered && c.parent.exchange.End.Time < c.endedAt
 }
 
 // evented reports whether the thread works on more than one thing at a time.

@@ -24,7 +24,7 @@ func (w *world) followed(call, request *protocol.Exchange) {
 	require.Len(w.t, related, 1)
 	assert.Same(w.t, request, related[0].Exchange)
 	assert.Equal(w.t, MethodAfterResponse, related[0].Method)
-	assert.Positive(w.t, related[0].Confidence)
+	assert.GreaterOrEqual(w.t, related[0].Confidence, sharedConfidence)
 }
 
 // made plays a call and its answer.
@@ -90,7 +90,9 @@ type life struct {
 }
 
 // played are the calls, with the requests that they are of.
-type played struct{ during, background, timers map[*protocol.Exchange]*protocol.Exchange }
+type played struct {
+	during, background, timers map[*protocol.Exchange]*protocol.Exchange
+}
 
 func (l *life) play(w *world, requests int) played {
 	const us = int64(time.Microsecond)
@@ -244,19 +246,35 @@ func TestThreadThatOnlyReadsFollowsNothing(t *testing.T) {
 
 func inTurn(tid, waits uint32) capture.Task { return capture.Task{PID: 1, TID: tid, Waits: waits} }
 
-// A loop follows a response only with what it does at once.
+// A loop follows a response only with what it does soon, where there is time for other things.
 func TestLoopCallsAfterAResponse(t *testing.T) {
 	w := newWorld(t)
-	r := w.reads(inTurn(1, 5))
-	w.responds(r, inTurn(1, 5))
-	atOnce := w.calls(inTurn(1, 6))
-	later := w.calls(inTurn(1, 9))
-	w.completes(atOnce, inTurn(1, 10))
-	w.completes(later, inTurn(1, 10))
-	afterReading := w.made(inTurn(1, 10))
-	w.followed(atOnce, r)
-	w.followed(later, nil)
-	w.followed(afterReading, nil)
+	p := (&life{think: 5000, works: 100, background: 40, task: eventLoop, others: sameLoop}).play(w, 300)
+	right, wrong, follows := w.shares(p.background)
+	assert.Zero(t, right+wrong)
+	assert.GreaterOrEqual(t, follows, 270, "of 300")
+}
+
+func TestTimersFollowNoResponse(t *testing.T) {
+	w := newWorld(t)
+	p := (&life{think: 5000, works: 100, timer: 1700, task: eventLoop, others: sameLoop}).play(w, 1000)
+	for k := range p.timers {
+		for _, r := range w.links[k].Related {
+			assert.Less(t, r.Confidence, 0.8)
+		}
+	}
+}
+
+// With several responses in a few turns nothing tells which of them a call follows.
+func TestLoopCallsAfterResponses(t *testing.T) {
+	w := newWorld(t)
+	for turn := uint32(1); turn < 200; turn += 20 {
+		r1, r2 := w.reads(inTurn(1, turn)), w.reads(inTurn(1, turn))
+		w.responds(r1, inTurn(1, turn))
+		w.responds(r2, inTurn(1, turn))
+		w.followed(w.made(inTurn(1, turn+1)), nil)
+		w.now += int64(time.Millisecond)
+	}
 }
 
 func TestAgesAreCoveredWhole(t *testing.T) {

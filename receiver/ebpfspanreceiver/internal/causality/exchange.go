@@ -77,6 +77,8 @@ type act struct {
 	// that it followed then.
 	nobodys bool
 	after   afterwards
+	// suspect says that calls of its kind come without a request, too.
+	suspect bool
 
 	decided    bool
 	parent     *request

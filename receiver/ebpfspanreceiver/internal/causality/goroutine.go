@@ -34,10 +34,10 @@ type goroutines struct {
 
 // servant is a goroutine that reads requests.
 type servant struct {
-	// open is the request that it serves, last the one that it answered before; nil
-	// where there is none.
-	open, last *request
-	spell      spell
+	// open is the request that it serves, last the one that it answered before, and earlier
+	// the one before that; nil where there is none.
+	open, last, earlier *request
+	spell               spell
 }
 
 // lineage is who started a goroutine, and when it was seen first.
@@ -98,7 +98,7 @@ func (g *goroutines) closed(r *request, m *aftermath) {
 	at := r.exchange.End.Time
 	s.spell.turnsTo(false, at, m)
 	s.spell.answered = at
-	s.open, s.last = nil, r
+	s.open, s.last, s.earlier = nil, r, s.last
 }
 
 // descent is how a task comes from a goroutine that serves requests.
@@ -149,41 +149,55 @@ func (g *goroutines) decide(a *act, m *aftermath) bool {
 		a.settle(s.open, MethodGoroutine, 1)
 	case d.born < s.open.read.Time:
 		// It was there before, for an earlier request or for any.
-		a.follows(d.earlier(), heirConfidence)
+		d.follows(a, m, 1)
 		return false
 	default:
 		doubt := m.doubt(a, &s.spell)
 		if doubt > doubtful {
-			a.follows(s.last, doubt*heirConfidence)
+			d.follows(a, m, doubt)
 			a.alone()
 			return true
 		}
+		d.follows(a, m, 1)
 		a.settle(s.open, MethodGoroutine, 1-doubt)
 	}
 	return true
 }
 
-// earlier returns the request that was answered before the open one, if the task may be its.
-func (d *descent) earlier() *request {
-	if r := d.servant.last; r != nil && (d.born == 0 || d.born >= r.read.Time) {
-		return r
+// follows notes that the act is of one of the last two requests that were answered, with
+// a part of the confidence.
+func (d *descent) follows(a *act, m *aftermath, part float64) {
+	last, earlier := d.servant.last, d.servant.earlier
+	if last == nil {
+		return
 	}
-	return nil
+	p := 1.0
+	if earlier != nil && d.born >= earlier.read.Time {
+		p = m.of(a, last.exchange.End.Time, earlier.exchange.End.Time)
+	}
+	if d.born < last.read.Time {
+		p = 0
+	}
+	if p < 0.5 {
+		last, p = earlier, 1-p
+	}
+	if last != nil && d.born >= last.read.Time {
+		a.follows(last, part*p*heirConfidence)
+	}
 }
 
 // afterwards takes an act while the servant has nothing open.
 func (d *descent) afterwards(a *act, m *aftermath) bool {
-	r := d.earlier()
-	if r == nil {
+	if d.servant.last == nil {
 		return false
 	}
 	if d.born == 0 {
-		a.follows(r, 1)
+		a.follows(d.servant.last, 1)
 		a.alone()
 		return true
 	}
 	m.began(a, &d.servant.spell)
-	a.follows(r, heirConfidence)
+	d.follows(a, m, 1)
 	if d.born < a.origin.Time {
 		return false // it may have been given something else to do meanwhile
 	}

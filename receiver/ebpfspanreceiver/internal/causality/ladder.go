@@ -148,6 +148,9 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		if e.Response.Complete {
 			p.completed(c, e.Response.Last.Task)
 		}
+		if c.outlived() {
+			c.alone()
+		}
 		c.statistics = p.statistics
 		c.asked = p.statistics.ended(c)
 		if c.decided && (c.parent != nil || !c.asked) {
@@ -247,6 +250,9 @@ func (c *call) ready(overdue bool) bool {
 }
 
 func (l *Ladder) emit(c *call) {
+	if c.outlived() {
+		c.alone()
+	}
 	link := Link{Exchange: c.exchange}
 	if c.parent != nil {
 		link.Parent, link.Method, link.Confidence = c.parent.exchange, c.method, c.confidence

@@ -126,7 +126,7 @@ func (p *process) tidy(now int64) {
 	p.goroutines.tidy(now)
 	for tid, t := range p.threads {
 		if t.last != nil && now-t.last.exchange.End.Time > afterFor {
-			t.last = nil
+			t.last, t.earlier = nil, nil
 		}
 		if len(t.requests) == 0 && now-t.active > idleThread {
 			delete(p.threads, tid)

@@ -21,11 +21,11 @@ type thread struct {
 	step uint64
 	// active is when it read a request last.
 	active int64
-	// last is the request that it read and answered last, nil where that was long ago;
-	// several says that it had several open at a time.
-	last    *request
-	several bool
-	spell   spell
+	// last is the request that it read and answered last, earlier the one before, nil where
+	// that was long ago; several says that it had several open at a time.
+	last, earlier *request
+	several       bool
+	spell         spell
 }
 
 func (t *thread) opened(r *request, m *aftermath) {
@@ -49,7 +49,7 @@ func (t *thread) closed(r *request, m *aftermath) {
 	t.spell.turnsTo(len(t.requests) > 0, end.Time, m)
 	t.spell.answered = end.Time
 	if end.Task.TID == r.read.Task.TID {
-		t.last = r
+		t.last, t.earlier = r, t.last
 	}
 }
 
