@@ -1,6 +1,9 @@
 package causality
 
-import "net/netip"
+import (
+	"math"
+	"net/netip"
+)
 
 const (
 	// maxKinds bounds the kinds of calls of a process that are told apart.
@@ -8,26 +11,31 @@ const (
 	// maxAlone is how many calls without a request are counted before the counts are halved,
 	// so that they follow a program whose habits change.
 	maxAlone = 4096
-	// scarce is how much time there must have been at an age for a rate to be known, as a
-	// part of the responses times the width of the first bin.
-	scarce = 1.0 / 4
+	// scarce is how much time there must have been at an age for a rate to be known, in
+	// nanoseconds.
+	scarce = 1e6
 	// doubtful is the probability from which on a call is taken for nobody's.
 	doubtful = 0.5
+	// often is how much of the rate at which a kind of calls comes must be there without a
+	// request as well for each of them to be suspect, and atLeast how many calls tell that.
+	often, atLeast = 0.25, 5
 )
 
 // aftermath tells the calls that begin after the response of their request (work in the
-// background, timers) from those of the request that the same task reads next. Where
-// nothing is open, a call is nobody's; how often that happens is counted, by the time
+// background, timers) from those of the request that the same task reads next. While nothing
+// is open, a call is nobody's; how often that happens is counted, by the time
 // since the task answered last. As many are to be expected so long after a response while
-// the next request is open. How many come is counted, too, by the time since that was read:
-// what is not expected is the request's.
+// the next request is open. How many come then is counted, too, by the time since the task
+// read something, and once it has called, by the time since then: what was not to be expected
+// is the request's.
 type aftermath struct {
-	// idle is the time that tasks spent with nothing open, by the time since they answered,
-	// busy that with something open, by the time since that is so. It is counted as soon as
-	// there are kinds.
-	idle, busy ages
-	kinds      map[kind]*habit
-	alone      float64
+	// spells are the times that tasks spent: idle by the age of the last response, others by
+	// their own age. They are counted as soon as there are kinds.
+	spells [duties]ages
+	// time is the sum of each.
+	time  [duties]float64
+	kinds map[kind]*habit
+	alone float64
 }
 
 // kind is what calls are told apart by: a connect has no operation.
@@ -36,8 +44,11 @@ type kind struct {
 	path, operation string
 }
 
-// habit is how many calls of a kind began while nothing was open, and while something was.
-type habit struct{ idle, busy ages }
+// habit is how many calls of a kind began in each kind of spell, in the same way.
+type habit struct {
+	calls [duties]ages
+	count [duties]float64
+}
 
 func kindOf(a *act) kind {
 	k := kind{peer: a.to.peer, path: a.to.path}
@@ -52,17 +63,24 @@ func (m *aftermath) spent(s *spell, now int64) {
 	if len(m.kinds) == 0 || s.answered == 0 {
 		return
 	}
-	if s.busy {
-		m.busy.cover(0, now-s.since)
+	m.time[s.duty] += float64(max(now-s.since, 0))
+	if s.duty == idle {
+		m.spells[idle].cover(s.since-s.answered, now-s.answered)
 		return
 	}
-	m.idle.cover(s.since-s.answered, now-s.answered)
+	m.spells[s.duty].cover(0, now-s.since)
+}
+
+// aged returns how long ago the task answered last, and whether that counts.
+func (m *aftermath) aged(a *act, s *spell) (age int64, ok bool) {
+	age = a.origin.Time - s.answered
+	return age, s.answered > 0 && age < horizon
 }
 
 // began takes a call that a task makes while nothing is open.
 func (m *aftermath) began(a *act, s *spell) {
-	age := a.origin.Time - s.answered
-	if s.answered == 0 || age >= horizon {
+	age, ok := m.aged(a, s)
+	if !ok {
 		return
 	}
 	k := kindOf(a)
@@ -77,39 +95,63 @@ func (m *aftermath) began(a *act, s *spell) {
 		h = new(habit)
 		m.kinds[k] = h
 	}
-	bin, _ := ageBin(age)
-	h.idle[bin]++
+	s.turns(idle, a.origin.Time, m)
+	h.add(idle, age)
 	if m.alone++; m.alone >= maxAlone {
 		m.halve()
 	}
 }
 
+func (h *habit) add(d duty, age int64) (bin int) {
+	bin, _ = ageBin(min(age, horizon-1))
+	h.calls[d][bin]++
+	h.count[d]++
+	return bin
+}
+
 func (m *aftermath) halve() {
 	m.alone /= 2
-	m.idle.halve()
-	m.busy.halve()
-	for _, h := range m.kinds {
-		h.idle.halve()
-		h.busy.halve()
+	for d := range duties {
+		m.spells[d].halve()
+		m.time[d] /= 2
+		for _, h := range m.kinds {
+			h.calls[d].halve()
+			h.count[d] /= 2
+		}
 	}
 }
 
 // doubt takes a call that begins while a request is open, and returns how probable it is
 // that the call would have come without.
 func (m *aftermath) doubt(a *act, s *spell) float64 {
-	age := a.origin.Time - s.answered
-	if len(m.kinds) == 0 || s.answered == 0 || age >= horizon {
+	age, ok := m.aged(a, s)
+	if len(m.kinds) == 0 || !ok {
 		return 0
 	}
 	h := m.kinds[kindOf(a)]
 	if h == nil {
 		return 0
 	}
-	a.suspect = true
 	then, _ := ageBin(age)
-	bin, _ := ageBin(min(a.origin.Time-s.since, horizon-1))
-	h.busy[bin]++
-	return min(1, m.rate(h, then)*m.busy[bin]/h.busy[bin])
+	was := s.duty
+	bin := h.add(was, a.origin.Time-s.since)
+	more := m.excess(h)
+	a.suspect = more < 1/often
+	s.turns(waiting, a.origin.Time, m)
+	if more <= 1 {
+		return 1
+	}
+	return min(1, m.rate(h, then)*m.spells[was].about(bin)/h.calls[was].about(bin))
+}
+
+// excess is how much more often calls of a kind come while something is open: 1 where they
+// come as if they needed no request.
+func (m *aftermath) excess(h *habit) float64 {
+	busy, time := h.count[due]+h.count[waiting], m.time[due]+m.time[waiting]
+	if h.count[idle] < atLeast || time == 0 {
+		return math.Inf(1)
+	}
+	return busy / time * m.time[idle] / h.count[idle]
 }
 
 // of returns how probable it is that a call in the background is of the request that was
@@ -138,15 +180,15 @@ func (m *aftermath) of(a *act, last, before int64) float64 {
 // response, and not at any time: few of its kind come later, though there was time to.
 func (m *aftermath) prompt(a *act, s *spell) float64 {
 	h := m.kinds[kindOf(a)]
-	age := a.origin.Time - s.answered
-	if h == nil || s.answered == 0 || age >= horizon {
+	age, ok := m.aged(a, s)
+	if h == nil || !ok {
 		return 0
 	}
 	bin, _ := ageBin(age)
 	calls, time := 1.0, 0.0
 	for b := bin + 2*octave; b < ageBins; b++ {
-		calls += h.idle[b]
-		time += m.idle[b]
+		calls += h.calls[idle][b]
+		time += m.spells[idle][b]
 	}
 	rate := m.rate(h, bin)
 	if rate*time == 0 {
@@ -158,10 +200,10 @@ func (m *aftermath) prompt(a *act, s *spell) float64 {
 // rate is how many calls come in a nanosecond at about that age while nothing is open.
 // Where there was hardly any such time at that age, it is taken from those before.
 func (m *aftermath) rate(h *habit, bin int) float64 {
-	calls, time, wanted := 0.0, 0.0, scarce*m.idle[0]
-	for b := bin; b >= 0 && (bin-b < octave || time <= wanted); b-- {
-		calls += h.idle[b]
-		time += m.idle[b]
+	calls, time := 0.0, 0.0
+	for b := bin; b >= 0 && (bin-b < octave || time < scarce); b-- {
+		calls += h.calls[idle][b]
+		time += m.spells[idle][b]
 	}
 	if time == 0 {
 		return 0

@@ -36,23 +36,16 @@ func (a *ages) cover(from, to int64) {
 	}
 }
 
+// about sums the bins around one.
+func (a *ages) about(bin int) (sum float64) {
+	for _, n := range a[max(bin-octave/2, 0):min(bin+octave/2+1, ageBins)] {
+		sum += n
+	}
+	return sum
+}
+
 func (a *ages) halve() {
 	for i := range a {
 		a[i] /= 2
 	}
-}
-
-// spell is the time of a task between two changes of what it has open.
-type spell struct {
-	// since is when it began, and answered when the task answered a request last; 0
-	// where it never did.
-	since, answered int64
-	// busy says that a request is open.
-	busy bool
-}
-
-// turnsTo ends the spell and begins the next one.
-func (s *spell) turnsTo(busy bool, at int64, to *aftermath) {
-	to.spent(s, at)
-	s.since, s.busy = at, busy
 }

@@ -13,6 +13,8 @@ type Method string
 
 // The methods, the strongest first.
 const (
+	// MethodPayload: the call carries an id that one open request carried.
+	MethodPayload Method = "payload"
 	// MethodGoroutine: the goroutine that serves the request, or one that it
 	// started, made the call.
 	MethodGoroutine Method = "goroutine"

@@ -27,6 +27,8 @@ type call struct {
 	exchange *protocol.Exchange
 	// act is the deed that its parent is found by.
 	act
+	// among are the requests whose ids it carries, where there are several.
+	among []*request
 	// heard is true once its response began.
 	heard bool
 	// endedAt is the time of its end.

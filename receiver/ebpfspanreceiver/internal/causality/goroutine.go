@@ -86,7 +86,7 @@ func (g *goroutines) opened(r *request, m *aftermath) {
 		s = &servant{}
 		g.serving[id] = s
 	}
-	s.spell.turnsTo(true, r.read.Time, m)
+	s.spell.turns(due, r.read.Time, m)
 	s.open = r
 }
 
@@ -95,9 +95,7 @@ func (g *goroutines) closed(r *request, m *aftermath) {
 	if s == nil || s.open != r {
 		return
 	}
-	at := r.exchange.End.Time
-	s.spell.turnsTo(false, at, m)
-	s.spell.answered = at
+	s.spell.closes(0, r.exchange.End.Time, m)
 	s.open, s.last, s.earlier = nil, r, s.last
 }
 

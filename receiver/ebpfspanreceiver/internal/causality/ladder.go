@@ -141,6 +141,8 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		c = l.began(p, e)
 	}
 	switch phase {
+	case protocol.RequestRead:
+		p.payload.decide(c)
 	case protocol.ResponseBegan:
 		p.reading(c, e.Response.First.Task)
 	case protocol.Ended:
@@ -250,7 +252,7 @@ func (c *call) ready(overdue bool) bool {
 }
 
 func (l *Ladder) emit(c *call) {
-	if c.outlived() {
+	if c.outlived() || c.strays() {
 		c.alone()
 	}
 	link := Link{Exchange: c.exchange}

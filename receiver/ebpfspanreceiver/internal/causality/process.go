@@ -13,6 +13,7 @@ type process struct {
 	goRuntime  bool
 	goroutines goroutines
 	aftermath  aftermath
+	payload    payload
 	threads    map[uint32]*thread
 	handoff    handoff
 	// withoutGoroutines says that it is a Go program whose goroutines cannot be told.
@@ -44,6 +45,7 @@ func (p *process) learn(by conn.Origin) { p.goroutines.learn(by) }
 
 // opened takes a request whose head was read.
 func (p *process) opened(r *request) {
+	p.payload.opened(r)
 	p.handoff.opened(r)
 	p.withoutGoroutines = p.goRuntime && r.read.Task.Goroutine == 0
 	if p.byGoroutine(r.read.Task) {
@@ -103,11 +105,15 @@ func (p *process) completed(c *call, by capture.Task) {
 	}
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.read(c, true, by)
+		if len(t.requests) > 0 {
+			t.spell.turns(due, c.exchange.Response.Last.Time, &p.aftermath)
+		}
 	}
 }
 
 // closed takes a request that has ended.
 func (p *process) closed(r *request) {
+	p.payload.closed(r)
 	p.handoff.closed(r)
 	if p.byGoroutine(r.read.Task) {
 		p.goroutines.closed(r, &p.aftermath)
@@ -124,6 +130,7 @@ const idleThread = int64(time.Minute)
 // tidy forgets threads that have done nothing for long.
 func (p *process) tidy(now int64) {
 	p.goroutines.tidy(now)
+	p.payload.tidy(now)
 	for tid, t := range p.threads {
 		if t.last != nil && now-t.last.exchange.End.Time > afterFor {
 			t.last, t.earlier = nil, nil

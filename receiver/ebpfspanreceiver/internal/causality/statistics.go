@@ -53,7 +53,7 @@ func (s *statistics) ended(c *call) bool {
 	if by := c.origin.Task; s == nil || by.Hidden > 0 || by.Thinned {
 		return false
 	}
-	if c.deed != nil || c.nobodys || c.after.request != nil {
+	if c.deed != nil {
 		return false
 	}
 	c.facts = s.process.Call(callee(c.exchange), c.exchange.Request.First.Time)
@@ -61,7 +61,7 @@ func (s *statistics) ended(c *call) bool {
 	s.decided(c)
 	possible := s.process.Possible(c.facts, c.endedAt)
 	s.process.Ended(c.facts, c.endedAt)
-	return possible
+	return possible && !c.nobodys && c.after.request == nil
 }
 
 // decided tells the rung what a stronger one found.
@@ -101,7 +101,7 @@ func (s *statistics) take(decisions []statistical.Decision) {
 // where those are surer.
 func (c *call) guessed() {
 	g := c.guess
-	if g == nil || g.Parent == nil || c.parent != nil && c.confidence >= g.Confidence {
+	if g == nil || !c.asked || g.Parent == nil || c.parent != nil && c.confidence >= g.Confidence {
 		return
 	}
 	c.settle(g.Parent.Owner.(*request), MethodStatistical, g.Confidence)

@@ -34,7 +34,7 @@ func (t *thread) opened(r *request, m *aftermath) {
 	r.thread, r.opened = t, t.step
 	t.requests = append(t.requests, r)
 	t.several = t.several || len(t.requests) > 1
-	t.spell.turnsTo(true, r.read.Time, m)
+	t.spell.turns(due, r.read.Time, m)
 	t.loop.turns(r.read.Task.Waits, true)
 	t.order.push(&ready{request: r})
 	t.loop.readRequest(r, t.step)
@@ -46,8 +46,7 @@ func (t *thread) closed(r *request, m *aftermath) {
 	t.order.forget(r)
 	t.requests = slices.DeleteFunc(t.requests, func(o *request) bool { return o == r })
 	end := r.exchange.End
-	t.spell.turnsTo(len(t.requests) > 0, end.Time, m)
-	t.spell.answered = end.Time
+	t.spell.closes(len(t.requests), end.Time, m)
 	if end.Task.TID == r.read.Task.TID {
 		t.last, t.earlier = r, t.last
 	}
@@ -64,14 +63,14 @@ func (t *thread) decide(a *act, m *aftermath) {
 		return
 	}
 	doubt := t.doubt(a, m)
-	if doubt > doubtful {
-		a.alone()
-		return
-	}
 	switch len(open) {
 	case 0:
 		a.settle(nil, "", 0)
 	case 1:
+		if doubt > doubtful {
+			a.alone()
+			return
+		}
 		t.order.take(open[0])
 		t.loop.acts(a, 1, t.step)
 		a.settle(open[0], MethodThread, threadConfidence*(1-doubt))

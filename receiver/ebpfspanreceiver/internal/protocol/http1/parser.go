@@ -150,6 +150,7 @@ func (p *parser) readRequest(st *stream, f fields) headers {
 	p.describeRequest(st.exchange, h)
 	if len(p.contexts) > 0 {
 		st.exchange.Contexts = propagation.Extract(p.contexts)
+		st.exchange.Marks = propagation.Marks(st.exchange.Contexts, p.contexts)
 	}
 	return h
 }
