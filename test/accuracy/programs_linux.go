@@ -35,7 +35,7 @@ func (p *programs) hops(w *workload, reuse bool) []run.Hop {
 		hop := run.Hop{Service: s.name(), Forks: forks[s.program]}
 		hop.Env = append(slices.Clone(s.env), "SHAPE="+s.shape, "REUSE="+onOff(reuse), "PYTHONDONTWRITEBYTECODE=1")
 		hop.Command = func(dir, listen, next string) (string, []string, error) {
-			return p.command(s.program, place{dir, listen, next, reuse})
+			return p.command(s.program, place{dir, listen, next, s.shape, reuse})
 		}
 		hops = append(hops, hop)
 	}
@@ -47,11 +47,11 @@ func (p *programs) hops(w *workload, reuse bool) []run.Hop {
 var forks = map[string]bool{"nginx": true, renamed: true, "gunicorn": true, "apache": true}
 
 // place is where a program runs. Those that take it from the environment have it there as
-// well (LISTEN, NEXT, REUSE).
+// well (LISTEN, NEXT, SHAPE, REUSE).
 type place struct {
 	// Dir takes the program's files.
-	Dir, Listen, Next string
-	Reuse             bool
+	Dir, Listen, Next, Shape string
+	Reuse                    bool
 }
 
 // command returns what runs a program.

@@ -16,6 +16,8 @@ type request struct {
 	// opened, responded and ended are the thread's steps at which its head was
 	// complete, its response began and it ended; 0 while that is still to come.
 	opened, responded, ended uint64
+	// stirred is when it was read, or last got the response to a call.
+	stirred int64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
 	// facts is the request as the statistical rung knows it.

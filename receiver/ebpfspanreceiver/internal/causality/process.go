@@ -103,6 +103,9 @@ func (p *process) completed(c *call, by capture.Task) {
 	if c.decided && c.parent == nil {
 		return
 	}
+	if c.parent != nil {
+		c.parent.stirred = c.exchange.Response.Last.Time
+	}
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.read(c, true, by)
 		if len(t.requests) > 0 {

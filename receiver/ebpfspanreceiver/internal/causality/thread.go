@@ -46,7 +46,7 @@ func (t *thread) closed(r *request, m *aftermath) {
 	t.order.forget(r)
 	t.requests = slices.DeleteFunc(t.requests, func(o *request) bool { return o == r })
 	end := r.exchange.End
-	t.spell.closes(len(t.requests), end.Time, m)
+	t.spell.closes(t.awake(end.Time), end.Time, m)
 	if end.Task.TID == r.read.Task.TID {
 		t.last, t.earlier = r, t.last
 	}
@@ -62,6 +62,17 @@ func (t *thread) decide(a *act, m *aftermath) {
 		a.settle(nil, "", 0)
 		return
 	}
+	if t.evented(a) {
+		open = t.withoutDormant(a, open)
+	}
+	if len(open) == 1 && t.evented(a) && open[0].dormant(a.origin.Time) {
+		t.acts(a, open[0])
+		a.settle(open[0], MethodThread, dormantConfidence)
+		if t.spell.duty == idle {
+			m.began(a, &t.spell)
+		}
+		return
+	}
 	doubt := t.doubt(a, m)
 	switch len(open) {
 	case 0:
@@ -71,14 +82,19 @@ func (t *thread) decide(a *act, m *aftermath) {
 			a.alone()
 			return
 		}
-		t.order.take(open[0])
-		t.loop.acts(a, 1, t.step)
-		a.settle(open[0], MethodThread, threadConfidence*(1-doubt))
+		t.acts(a, open[0])
+		a.settle(open[0], MethodThread, (1-doubt)*threadConfidence)
 	default:
 		a.putOff(t, streaming)
 		t.order.acts(a)
 		t.loop.acts(a, len(t.requests), t.step)
 	}
+}
+
+// acts has the loop know of an act that is r's.
+func (t *thread) acts(a *act, r *request) {
+	t.order.take(r)
+	t.loop.acts(a, 1, t.step)
 }
 
 // working returns at most two of the requests whose response was not begun; where
