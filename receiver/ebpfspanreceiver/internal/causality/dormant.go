@@ -11,7 +11,15 @@ const (
 	dormantConfidence = 0.5
 )
 
-func (r *request) dormant(now int64) bool { return now-r.stirred > dormantAfter }
+func (r *request) dormant(now int64) bool { return now-r.stirred.Time > dormantAfter }
+
+// promptly reports whether the act follows at once on what was read for r. Only such calls
+// wake a request up by their responses: others may be a timer's, again and again.
+func (a *act) promptly(r *request) bool {
+	const atOnce = int64(2e6)
+	by, read := a.origin.Task, r.stirred.Task
+	return by.Waits > 0 && by.Waits == read.Waits && by.TID == read.TID || a.origin.Time-r.stirred.Time < atOnce
+}
 
 // awake counts the open requests that are not dormant.
 func (t *thread) awake(now int64) (n int) {

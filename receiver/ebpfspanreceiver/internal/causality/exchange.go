@@ -16,8 +16,8 @@ type request struct {
 	// opened, responded and ended are the thread's steps at which its head was
 	// complete, its response began and it ended; 0 while that is still to come.
 	opened, responded, ended uint64
-	// stirred is when it was read, or last got the response to a call.
-	stirred int64
+	// stirred is when and by whom it was read, or the response to a call that it made at once.
+	stirred conn.Origin
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
 	// facts is the request as the statistical rung knows it.
@@ -81,8 +81,9 @@ type act struct {
 	// that it followed then.
 	nobodys bool
 	after   afterwards
-	// suspect says that calls of its kind come without a request, too.
-	suspect bool
+	// suspect says that calls of its kind come without a request, too; prompt that it
+	// followed at once on what its parent read.
+	suspect, prompt bool
 
 	decided    bool
 	parent     *request

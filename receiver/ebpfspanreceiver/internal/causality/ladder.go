@@ -115,7 +115,7 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 	r, _ := e.State.(*request)
 	switch phase {
 	case protocol.RequestRead:
-		r = &request{exchange: e, read: e.Request.Last, stirred: e.Request.Last.Time}
+		r = &request{exchange: e, read: e.Request.Last, stirred: e.Request.Last}
 		e.State = r
 		p.learn(r.read)
 		p.opened(r)

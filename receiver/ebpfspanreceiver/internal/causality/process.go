@@ -103,8 +103,8 @@ func (p *process) completed(c *call, by capture.Task) {
 	if c.decided && c.parent == nil {
 		return
 	}
-	if c.parent != nil {
-		c.parent.stirred = c.exchange.Response.Last.Time
+	if c.parent != nil && c.prompt {
+		c.parent.stirred = c.exchange.Response.Last
 	}
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.read(c, true, by)

@@ -93,6 +93,7 @@ func (t *thread) decide(a *act, m *aftermath) {
 
 // acts has the loop know of an act that is r's.
 func (t *thread) acts(a *act, r *request) {
+	a.prompt = a.promptly(r)
 	t.order.take(r)
 	t.loop.acts(a, 1, t.step)
 }
