@@ -8,6 +8,9 @@ func (a *act) final() bool {
 
 // conclude settles an act whose belief is final, once the loop's habits are known.
 func (a *act) conclude(waited bool) {
+	if a.origin.Task.Coroutine != 0 && a.open() {
+		return // the response of its request will tell
+	}
 	if a.deed == nil || !waited && (!a.final() || a.thread.loop.seen() < enough) {
 		return
 	}
@@ -74,6 +77,10 @@ func (a *act) giveUp() {
 	}
 	if a.deed == nil {
 		a.settle(nil, "", 0)
+		return
+	}
+	if a.sole != nil {
+		a.settle(a.sole, MethodThread, threadConfidence)
 		return
 	}
 	a.decideLoop()
