@@ -56,20 +56,21 @@ type FentryConnection struct {
 }
 
 type FentryProcess struct {
-	_             structs.HostLayout
-	Flags         uint32
-	G_offset      int32
-	GoidOffset    uint16
-	ParentOffset  uint16
-	ConnOffset    uint16
-	M_offset      uint16
-	CurgOffset    uint16
-	ClosureOffset uint16
-	_             [4]byte
-	CurrentTasks  uint64
-	CfunctionType uint64
-	FunctionType  uint64
-	TupleType     uint64
+	_                structs.HostLayout
+	Flags            uint32
+	G_offset         int32
+	GoidOffset       uint16
+	ParentOffset     uint16
+	ConnOffset       uint16
+	M_offset         uint16
+	CurgOffset       uint16
+	ClosureOffset    uint16
+	WakeupTaskOffset uint16
+	Pad              uint16
+	CurrentTasks     uint64
+	WakeupType       uint64
+	FunctionType     uint64
+	TupleType        uint64
 }
 
 type FentryScratch struct {

@@ -11,14 +11,21 @@
  */
 #define PY_TYPE 8            /* PyObject.ob_type */
 #define PY_DICT_USED 16      /* PyDictObject.ma_used, ma_version_tag, ma_keys */
-#define PY_FUTURE_CALLBACK 24 /* FutureObj.fut_callback0, of TaskObj too */
-#define PY_CFUNCTION_SELF 24 /* PyCFunctionObject.m_self */
+#define PY_FUTURE_CALLBACKS 24 /* FutureObj.fut_callback0, fut_context0, fut_callbacks; of TaskObj too */
 #define PY_TUPLE_SIZE 16     /* PyVarObject.ob_size */
 #define PY_TUPLE_ITEMS 24    /* PyTupleObject.ob_item */
+#define PY_LIST_SIZE 16      /* PyVarObject.ob_size */
+#define PY_LIST_ITEMS 24     /* PyListObject.ob_item */
 #define PY_CELL_OBJECT 16    /* PyCellObject.ob_ref */
 #define PY_PARTIAL_FUNCTION 16 /* partialobject.fn, args */
 
-/* How much of a callback's variables is looked at, and how far up tasks are followed. */
+/*
+ * The functions that are not static are verified on their own, whatever calls them: one look
+ * at their loops is enough. They may take numbers only.
+ */
+
+/* How many callbacks, and how much of a callback's variables is looked at, and how far up tasks are followed. */
+#define PY_CALLBACKS 3
 #define PY_VARIABLES 6
 #define PY_TASKS 4
 
@@ -66,32 +73,57 @@ static __always_inline __u64 py_only_value(__u64 dict, __u32 flags)
 	return 0;
 }
 
-/* The task that a callback wakes: the method "wakeup" of a task, of this type; else 0. */
+/* The task, of this type, that a callback wakes: it is that task's method "wakeup"; else 0. */
 static __always_inline __u64 py_woken(__u64 callback, __u64 type, const struct process *p)
 {
 	__u64 task;
 
-	if (!callback || py_read(callback + PY_TYPE) != p->cfunction_type)
+	if (!callback || py_read(callback + PY_TYPE) != p->wakeup_type)
 		return 0;
-	task = py_read(callback + PY_CFUNCTION_SELF);
+	task = py_read(callback + p->wakeup_task_offset);
 	return task && py_read(task + PY_TYPE) == type ? task : 0;
 }
 
-/*
- * The task that waits for another one: by await, or through a future that the callback
- * holds, as gather, wait and wait_for do. 0 where none is found.
- */
-static __always_inline __u64 py_waiter(__u64 task, __u64 type, const struct process *p)
+/* What a future calls back. */
+struct py_callbacks {
+	__u64 first, context;
+	__u64 more; /* a list of tuples of a callback and its context */
+};
+
+/* One of the callbacks in the list. */
+static __always_inline __u64 py_callback(__u64 list, __u64 i)
 {
-	__u64 callback = py_read(task + PY_FUTURE_CALLBACK), waiter, kind, variables, count;
+	if (i >= py_read(list + PY_LIST_SIZE))
+		return 0;
+	return py_read(py_read(py_read(list + PY_LIST_ITEMS) + i * 8) + PY_TUPLE_ITEMS);
+}
+
+/* The task that waits for a future, which may be any object. */
+static __always_inline __u64 py_waits_for(__u64 future, __u64 type, const struct process *p)
+{
+	struct py_callbacks c;
+	__u64 waiter;
+
+	if (!future || bpf_probe_read_user(&c, sizeof(c), (void *)(future + PY_FUTURE_CALLBACKS)))
+		return 0;
+	waiter = py_woken(c.first, type, p);
+	if (!waiter && c.more)
+		waiter = py_woken(py_callback(c.more, 0), type, p);
+	return waiter;
+}
+
+/*
+ * The task that a callback's variables lead to: what gather, wait and wait_for call back
+ * holds the future that they wait for. 0 where there is none.
+ */
+__noinline __u64 py_called_back(__u64 callback, __u64 type, __u32 pid)
+{
+	const struct process *p = process_find(pid);
+	__u64 kind = py_read(callback + PY_TYPE), variables, count;
 	int cells = 0;
 
-	if (!callback)
+	if (!p)
 		return 0;
-	waiter = py_woken(callback, type, p);
-	if (waiter)
-		return waiter;
-	kind = py_read(callback + PY_TYPE);
 	if (kind == p->function_type) {
 		variables = py_read(callback + p->closure_offset);
 		cells = 1;
@@ -104,13 +136,33 @@ static __always_inline __u64 py_waiter(__u64 task, __u64 type, const struct proc
 		return 0;
 	count = py_read(variables + PY_TUPLE_SIZE);
 	for (int i = 0; i < PY_VARIABLES && i < count; i++) {
-		__u64 object = py_read(variables + PY_TUPLE_ITEMS + i * 8);
+		__u64 object = py_read(variables + PY_TUPLE_ITEMS + i * 8), waiter;
 
 		if (cells)
 			object = py_read(object + PY_CELL_OBJECT);
-		waiter = object ? py_woken(py_read(object + PY_FUTURE_CALLBACK), type, p) : 0;
+		waiter = py_waits_for(object, type, p);
 		if (waiter)
 			return waiter;
+	}
+	return 0;
+}
+
+/* The task that waits for another one: by await, or through a callback. 0 where none is found. */
+__noinline __u64 py_waiter(__u64 task, __u64 type, __u32 pid)
+{
+	const struct process *p = process_find(pid);
+	struct py_callbacks c;
+
+	if (!p || bpf_probe_read_user(&c, sizeof(c), (void *)(task + PY_FUTURE_CALLBACKS)))
+		return 0;
+	for (int i = 0; i < PY_CALLBACKS && c.first; i++) {
+		__u64 waiter = py_woken(c.first, type, p);
+
+		if (!waiter)
+			waiter = py_called_back(c.first, type, pid);
+		if (waiter || !c.more)
+			return waiter;
+		c.first = py_callback(c.more, i);
 	}
 	return 0;
 }
@@ -119,13 +171,14 @@ static __always_inline __u64 py_waiter(__u64 task, __u64 type, const struct proc
  * The task that the thread runs, or the one that waits for it, or for that one: a task that
  * none waits for. 0 where none runs, and where several threads have loops of their own.
  */
-static __noinline __u64 asyncio_task(const struct process *p)
+__noinline __u64 asyncio_task(__u32 pid)
 {
-	__u64 task = py_only_value(py_read(p->current_tasks), p->flags);
+	const struct process *p = process_find(pid);
+	__u64 task = p ? py_only_value(py_read(p->current_tasks), p->flags) : 0;
 	__u64 type = task ? py_read(task + PY_TYPE) : 0;
 
 	for (int i = 0; i < PY_TASKS && type; i++) {
-		__u64 waiter = py_waiter(task, type, p);
+		__u64 waiter = py_waiter(task, type, pid);
 
 		if (!waiter)
 			break;
@@ -138,7 +191,7 @@ static __always_inline void coroutine_read(struct event *e, const struct process
 {
 	if (!p || !(p->flags & PROCESS_ASYNCIO))
 		return;
-	e->goroutine = asyncio_task(p);
+	e->goroutine = asyncio_task(e->pid);
 	if (e->goroutine)
 		e->flags |= EVENT_COROUTINE;
 }

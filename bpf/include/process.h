@@ -21,9 +21,11 @@ struct process {
 	__u16 m_offset;         /* of m in runtime.g */
 	__u16 curg_offset;      /* of curg in runtime.m */
 	__u16 closure_offset;   /* of func_closure in PyFunctionObject */
+	__u16 wakeup_task_offset; /* of the task in an object of wakeup_type */
+	__u16 pad;
 	__u64 current_tasks;    /* where the pointer to asyncio's dict of running tasks lies */
-	__u64 cfunction_type;   /* addresses of PyCFunction_Type, PyFunction_Type and PyTuple_Type */
-	__u64 function_type;
+	__u64 wakeup_type;      /* the type of what wakes a task */
+	__u64 function_type;    /* addresses of PyFunction_Type and PyTuple_Type */
 	__u64 tuple_type;
 };
 

@@ -12,9 +12,12 @@ type CoroutineReader interface {
 type AsyncioRuntime struct {
 	// CurrentTasks is the address of the pointer to the dict of running tasks.
 	CurrentTasks uint64
-	// CFunctionType, FunctionType and TupleType are the addresses of PyCFunction_Type,
-	// PyFunction_Type and PyTuple_Type.
-	CFunctionType, FunctionType, TupleType uint64
+	// WakeupType is the address of the type of what wakes a task, and WakeupTask the
+	// offset of the task in it.
+	WakeupType uint64
+	WakeupTask uint16
+	// FunctionType and TupleType are the addresses of PyFunction_Type and PyTuple_Type.
+	FunctionType, TupleType uint64
 	// ClosureOffset is that of func_closure in PyFunctionObject.
 	ClosureOffset uint16
 	// OldDicts says that dicts are laid out as they were before Python 3.11.

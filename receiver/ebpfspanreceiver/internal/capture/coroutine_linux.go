@@ -28,7 +28,8 @@ func (k *Kernel) ReadCoroutines(pid uint32, a *AsyncioRuntime) error {
 		p.Flags |= processOldDicts
 	}
 	p.CurrentTasks = a.CurrentTasks
-	p.CfunctionType, p.FunctionType, p.TupleType = a.CFunctionType, a.FunctionType, a.TupleType
+	p.WakeupType, p.WakeupTaskOffset = a.WakeupType, a.WakeupTask
+	p.FunctionType, p.TupleType = a.FunctionType, a.TupleType
 	p.ClosureOffset = a.ClosureOffset
 	return k.put(pid, p)
 }

@@ -35,13 +35,17 @@ async def main():
 asyncio.run(main())
 `
 
+func minorVersion(t *testing.T, python string) (minor int) {
+	version, err := exec.Command(python, "-c", "import sys; print(sys.version_info[1])").Output()
+	require.NoError(t, err)
+	_, err = fmt.Sscan(string(version), &minor)
+	require.NoError(t, err)
+	return minor
+}
+
 func TestFindInRealInterpreters(t *testing.T) {
 	for _, path := range interpreters(t) {
-		version, err := exec.Command(path, "-c", "import sys; print(sys.version_info[1])").Output()
-		require.NoError(t, err)
-		minor := 0
-		_, err = fmt.Sscan(string(version), &minor)
-		require.NoError(t, err)
+		minor := minorVersion(t, path)
 		if minor < 8 {
 			continue
 		}
@@ -77,7 +81,7 @@ func TestFindInRealInterpreters(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, dict, binary.LittleEndian.Uint64(pointer[:]))
 			assert.Equal(t, minor < 11, found.OldDicts)
-			assert.NotZero(t, found.CFunctionType)
+			assert.NotZero(t, found.WakeupType)
 			assert.NotZero(t, found.FunctionType)
 			assert.NotZero(t, found.TupleType)
 		})

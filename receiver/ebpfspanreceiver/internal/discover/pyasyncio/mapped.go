@@ -101,6 +101,22 @@ func (m *mapped) symbols(root string, names map[string]bool) (map[string]uint64,
 	return found, nil
 }
 
+// initialised returns where the file's variables are that have a value when it is loaded.
+func (m *mapped) initialised(root string) (begin, size uint64, err error) {
+	f, err := m.open(root)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	for _, segment := range f.Progs {
+		if segment.Type == elf.PT_LOAD && segment.Flags&elf.PF_W != 0 {
+			begin = (segment.Vaddr + 7) &^ 7
+			return m.bias(f) + begin, segment.Vaddr + segment.Filesz - begin, nil
+		}
+	}
+	return 0, 0, fmt.Errorf("%w: no variables", ErrUnsupported)
+}
+
 // zeroed returns where the file's variables are that are zero when it is loaded.
 func (m *mapped) zeroed(root string) (begin, size uint64, err error) {
 	f, err := m.open(root)

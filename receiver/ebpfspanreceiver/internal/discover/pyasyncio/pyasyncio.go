@@ -26,9 +26,17 @@ var (
 // module names the shared library: _asyncio.cpython-311-x86_64-linux-gnu.so.
 var module = regexp.MustCompile(`/_asyncio\.cpython-3(\d+)-[\w-]+\.so$`)
 
+const (
+	// selfOffset is that of m_self in PyCFunctionObject, wrapperOffset that of ww_task in
+	// TaskWakeupMethWrapper.
+	selfOffset, wrapperOffset = 24, 16
+)
+
 // version is what differs between versions of Python, from their headers.
 type version struct {
 	oldDicts bool
+	// wrapper says that tasks are woken by objects of a type of their own.
+	wrapper bool
 	// closure is the offset of func_closure in PyFunctionObject.
 	closure uint16
 	// mainInterpreter is the offset of interpreters.main in _PyRuntime, and modules that of
@@ -37,8 +45,8 @@ type version struct {
 }
 
 var versions = map[int]version{
-	8:  {oldDicts: true, closure: 0x30},
-	9:  {oldDicts: true, closure: 0x30},
+	8:  {oldDicts: true, wrapper: true, closure: 0x30},
+	9:  {oldDicts: true, wrapper: true, closure: 0x30},
 	10: {oldDicts: true, closure: 0x48},
 	11: {closure: 0x48},
 	12: {closure: 0x48, mainInterpreter: 0x30, modules: 0x3b0},
@@ -95,14 +103,22 @@ func (p *program) layout(library *mapped, v version) (*capture.AsyncioRuntime, e
 	if err != nil {
 		return nil, fmt.Errorf("find the dict of running tasks: %w", err)
 	}
-	return &capture.AsyncioRuntime{
+	found := &capture.AsyncioRuntime{
 		CurrentTasks:  current,
-		CFunctionType: p.types["PyCFunction_Type"],
+		WakeupType:    p.types["PyCFunction_Type"],
+		WakeupTask:    selfOffset,
 		FunctionType:  p.types["PyFunction_Type"],
 		TupleType:     p.types["PyTuple_Type"],
 		ClosureOffset: v.closure,
 		OldDicts:      v.oldDicts,
-	}, nil
+	}
+	if v.wrapper {
+		found.WakeupTask = wrapperOffset
+		if found.WakeupType, err = p.wakeupWrapper(library); err != nil {
+			return nil, fmt.Errorf("find the type of what wakes tasks: %w", err)
+		}
+	}
+	return found, nil
 }
 
 // interpreter names the files that may export the symbols: the executable, or a library.
@@ -143,6 +159,26 @@ func (p *program) staticTasks(library *mapped) (uint64, error) {
 	return p.dictAmong(begin, size)
 }
 
+// wakeupWrapper finds the type TaskWakeupMethWrapper among the library's variables, by its name.
+func (p *program) wakeupWrapper(library *mapped) (uint64, error) {
+	const name = "TaskWakeupMethWrapper\x00"
+	begin, size, err := library.initialised(p.root)
+	if err != nil {
+		return 0, err
+	}
+	variables := make([]byte, min(size, maxVariables))
+	if _, err := p.memory.ReadAt(variables, int64(begin)); err != nil {
+		return 0, fmt.Errorf("read the module's variables: %w", err)
+	}
+	text := make([]byte, len(name))
+	for at := nameOffset; at+8 <= len(variables); at += 8 {
+		if _, err := p.memory.ReadAt(text, int64(word(variables[at:]))); err == nil && string(text) == name {
+			return begin + uint64(at-nameOffset), nil
+		}
+	}
+	return 0, fmt.Errorf("%w: no TaskWakeupMethWrapper", ErrUnsupported)
+}
+
 // maxVariables bounds what is read of a module's variables, in bytes.
 const maxVariables = 64 << 10
 
@@ -171,6 +207,8 @@ func (p *program) dictAmong(begin, size uint64) (uint64, error) {
 const (
 	// typeOffset is that of ob_type in PyObject, stateOffset that of md_state in PyModuleObject.
 	typeOffset, stateOffset = 8, 32
+	// nameOffset is that of tp_name in PyTypeObject.
+	nameOffset = 24
 	// stateSize is how much of the module's state holds pointers to objects.
 	stateSize = 176
 )
