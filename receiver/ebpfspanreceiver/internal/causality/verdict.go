@@ -81,9 +81,18 @@ func (a *act) giveUp() {
 	}
 	if a.sole != nil {
 		a.settle(a.sole, MethodThread, threadConfidence)
-		return
+	} else {
+		a.decideLoop()
 	}
-	a.decideLoop()
+	if a.origin.Task.Coroutine != 0 && !a.waitedFor(a.parent) {
+		a.settle(nil, "", 0)
+	}
+}
+
+// waitedFor reports whether the call was answered before r was: a task that no task waits
+// for may work for nobody.
+func (a *act) waitedFor(r *request) bool {
+	return r != nil && a.response != nil && a.response.complete && (r.responded == 0 || a.response.step < r.responded)
 }
 
 // nextBest takes the decoder's other candidate as the runner-up, where it has a chance.
