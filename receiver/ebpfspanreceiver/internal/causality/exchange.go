@@ -31,8 +31,9 @@ type call struct {
 	act
 	// heard is true once its response began.
 	heard bool
-	// endedAt is the time of its end.
-	endedAt int64
+	// endedAt is the time of its end, closedAt when it was found that all requests that may have
+	// caused it have ended, 0 before.
+	endedAt, closedAt int64
 	// facts is the call as the statistical rung knows it, which is its process'
 	// statistics. It was asked for the parent where asked is true, and guess is its answer.
 	facts      *statistical.Call

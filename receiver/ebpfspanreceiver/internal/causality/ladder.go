@@ -222,7 +222,7 @@ func (l *Ladder) release(now int64) {
 		if !c.decided {
 			c.conclude(now-c.endedAt > l.maxWait/10)
 		}
-		if !c.ready(now-c.endedAt > l.maxWait) {
+		if !c.ready(now, now-c.endedAt > l.maxWait) {
 			kept = append(kept, c)
 			continue
 		}
@@ -233,12 +233,12 @@ func (l *Ladder) release(now int64) {
 }
 
 // ready decides a waiting call as far as can be now, and reports whether no more is to come.
-func (c *call) ready(overdue bool) bool {
+func (c *call) ready(now int64, overdue bool) bool {
 	if c.decided && c.parent != nil && (c.confidence >= sure || c.method != MethodLoop) {
 		c.statistics.decided(c)
 		return true
 	}
-	if !overdue && (!c.decided && c.open() || c.asked && c.guess == nil) {
+	if !overdue && (!c.decided && (c.open() || !c.decoded(now)) || c.asked && c.guess == nil) {
 		return false
 	}
 	if !c.decided {
@@ -292,7 +292,7 @@ func (l *Ladder) Flush() {
 		p.statistics.flush()
 	}
 	for _, c := range l.waiting {
-		c.ready(true)
+		c.ready(l.now, true)
 		l.emit(c)
 	}
 	l.waiting = nil

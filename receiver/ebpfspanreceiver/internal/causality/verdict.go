@@ -70,6 +70,19 @@ func (a *act) learn(l *loop, o *order, scratch *mixture) {
 	}
 }
 
+// decoded reports whether the loop's window was decoded since all that may have caused the
+// call has ended.
+func (c *call) decoded(now int64) bool {
+	if c.closedAt == 0 {
+		c.closedAt = now
+	}
+	if c.deed == nil || c.thread == nil {
+		return true
+	}
+	l := &c.thread.loop
+	return l.waited == 0 || l.seen() < young || l.fresh == 0 || l.decoded > c.closedAt
+}
+
 func (a *act) giveUp() {
 	if a.handoff != nil {
 		a.handoff.giveUp(a)
