@@ -27,8 +27,6 @@ type call struct {
 	exchange *protocol.Exchange
 	// act is the deed that its parent is found by.
 	act
-	// heard is true once its response began.
-	heard bool
 	// endedAt is the time of its end.
 	endedAt int64
 	// facts is the call as the statistical rung knows it, which is its process'
@@ -65,9 +63,11 @@ type act struct {
 	claimed bool
 	// learned says that it has told what there was to learn from it.
 	learned bool
-	// handoff is set where the decision is left to that rung; orderedBy is who woke the task last.
-	handoff   *handoff
-	orderedBy actor
+	// handoff is set where the decision is left to that rung; order is the request whose task
+	// ordered it, nil where that is not known, claims are the requests that had its result.
+	handoff *handoff
+	order   *request
+	claims  []claimed
 	// call is the exchange that came of it.
 	call *call
 	// response is the token of its response, nil while there is none.

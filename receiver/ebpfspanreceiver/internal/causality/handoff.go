@@ -8,13 +8,16 @@ import (
 )
 
 const (
-	// handoffBoth is the confidence where the worker was woken by who answered, and woke it.
+	// handoffSelf is the confidence where who has the answer to the call writes the response.
+	handoffSelf = 0.99
+	// handoffBoth is that where the request's task woke the worker, or the worker took the job from
+	// it, and was woken by it afterwards.
 	handoffBoth = 0.99
 	// handoffBack is that of the backward view alone, handoffForth that of the forward one,
-	// which is not enough for a parent.
-	handoffBack, handoffForth = 0.97, 0.85
-	// maxHandedOver bounds the calls that are remembered for one task.
-	maxHandedOver = 256
+	// which is not enough for a parent, and handoffDoubt where several requests claim a call alike.
+	handoffBack, handoffForth, handoffDoubt = 0.97, 0.85, 0.5
+	// maxHeld bounds the results that one task holds, maxClaims the requests that claim a call.
+	maxHeld, maxClaims = 64, 8
 	// maxActors bounds the tasks of one process that are remembered.
 	maxActors = 16384
 	// watchFor is how long wake-ups are asked for after a call that needs them, in
@@ -36,27 +39,50 @@ func actorOf(task capture.Task) actor {
 }
 
 // handoff is the rung of calls that one task makes for a request that another one
-// answers: a worker of a pool. Backward, who answers was woken by the worker that had
-// the answer to the call; or the worker answers itself. Forward, the worker was woken
-// by who has the request. Wake-ups that only hand over a lock say nothing.
+// answers: a worker of a pool.
+//
+// Who read the answer to a call holds its result. By a wake-up the result goes on to who is woken,
+// from there to whom that one wakes, and so to who answers a request: that request claims the
+// call. Of several that claim it the one is taken that the result came to by the fewest
+// wake-ups. Forward, the worker was woken by who has the request, or woke it when it took its job.
+// Wake-ups that only hand over a lock say nothing.
 type handoff struct {
 	// requests are the open ones of the process, in the order of reading.
 	requests []*request
 	workers  map[actor]*worker
 	locks    locks
+	jobs     jobs
 	// wanted is until when wake-ups are wanted.
 	wanted int64
 }
 
 // worker is what is known of one task.
 type worker struct {
-	// made are the calls that it made and that nobody has claimed, done those of them
-	// that are complete, since it last woke somebody.
-	made []*call
-	// brought are completed calls of others that woke this task after them.
-	brought []*call
-	// wokenBy is who woke it last.
-	wokenBy actor
+	// reading are the open requests that it read.
+	reading []*request
+	// results are those that it may act on next.
+	results []result
+	// order is the request whose task woke this one last, or was woken by it last for another
+	// reason than a result.
+	order *request
+}
+
+// result is the answer to a call in the hands of a task.
+type result struct {
+	call *call
+	// hops is the number of wake-ups by which it came here.
+	hops int
+	// passed says that it went on from here.
+	passed bool
+	// older says that the task which read it had read another one when it woke somebody.
+	older bool
+}
+
+// claimed is a request that was answered by who held a call's result.
+type claimed struct {
+	request *request
+	hops    int
+	older   bool
 }
 
 func (h *handoff) worker(a actor) *worker {
@@ -71,12 +97,26 @@ func (h *handoff) worker(a actor) *worker {
 	return w
 }
 
-func (h *handoff) opened(r *request) { h.requests = append(h.requests, r) }
+func (h *handoff) opened(r *request) {
+	h.requests = append(h.requests, r)
+	w := h.worker(actorOf(r.read.Task))
+	w.reading = append(w.reading, r)
+}
 
+// closed takes a request that has ended: what came to its task while it was answered is its, too.
 func (h *handoff) closed(r *request) {
-	if i := slices.Index(h.requests, r); i >= 0 {
-		h.requests = slices.Delete(h.requests, i, i+1)
+	h.answers(r, r.exchange.Response.Last.Task)
+	h.requests = without(h.requests, r)
+	if w := h.workers[actorOf(r.read.Task)]; w != nil {
+		w.reading = without(w.reading, r)
 	}
+}
+
+func without(all []*request, r *request) []*request {
+	if i := slices.Index(all, r); i >= 0 {
+		return slices.Delete(all, i, i+1)
+	}
+	return all
 }
 
 // putOff leaves an act of a task without a request to this rung, where there is one
@@ -90,14 +130,145 @@ func (h *handoff) putOff(a *act) {
 	h.wanted = a.origin.Time + watchFor
 }
 
-// began takes a call whose act was put off.
+// began takes a call whose act was put off: its task has done with the results of others.
 func (h *handoff) began(c *call) {
 	w := h.worker(actorOf(c.origin.Task))
-	c.orderedBy = w.wokenBy
-	if len(w.made) >= maxHandedOver {
-		w.made = w.made[1:]
+	if r := w.order; r != nil && !r.answered && r.read.Time <= c.origin.Time {
+		c.order = r
 	}
-	w.made = append(w.made, c)
+	w.order = nil
+	w.results = slices.DeleteFunc(w.results, func(r result) bool { return r.passed || r.hops > 0 })
+}
+
+// heard takes the first byte of the answer to a call, and the last one.
+func (h *handoff) heard(c *call, by capture.Task) {
+	if c.handoff == h && !c.decided {
+		h.worker(actorOf(by)).receive([]result{{call: c}})
+	}
+}
+
+// woke takes a wake-up: what the waker holds goes on to who is woken.
+func (h *handoff) woke(w conn.Wake) {
+	if h.locks.isLock(w) {
+		return
+	}
+	waker, woken := h.worker(actorOf(w.Waker.Task)), h.worker(actorOf(w.Woken))
+	carried := waker.pass(&h.jobs)
+	switch {
+	case len(waker.reading) == 1:
+		woken.order = waker.reading[0]
+	case len(woken.reading) == 1 && !carried:
+		waker.order = woken.reading[0]
+	}
+	// Who works on a request waits for its results, and for nobody else.
+	if len(waker.reading) != 1 {
+		woken.receive(waker.copies())
+	}
+}
+
+// pass marks what the task holds as passed on, and returns what was not before.
+func (w *worker) pass(j *jobs) (fresh bool) {
+	last, own := -1, 0
+	for i := range w.results {
+		r := &w.results[i]
+		if r.passed {
+			continue
+		}
+		r.passed, fresh = true, true
+		if r.hops == 0 {
+			if last >= 0 {
+				w.results[last].older = true
+				j.habit(w.results[last].call).older++
+			}
+			last = i
+			own++
+		}
+	}
+	if own == 1 {
+		j.habit(w.results[last].call).alone++
+	}
+	return fresh
+}
+
+// jobs tells what results one job brings.
+type jobs map[endpoint]*jobHabit
+
+// jobHabit is how often the result of a kind of call was passed on alone, and how often
+// together with a later one.
+type jobHabit struct{ alone, older int }
+
+func (j *jobs) habit(c *call) *jobHabit {
+	if *j == nil || len(*j) >= maxClasses {
+		*j = make(jobs)
+	}
+	e := c.endpoint(false)
+	k := (*j)[e]
+	if k == nil {
+		k = &jobHabit{}
+		(*j)[e] = k
+	}
+	return k
+}
+
+func (k *jobHabit) serial() bool { return k.alone*10 <= k.alone+k.older }
+
+// copies are what a task hands on.
+func (w *worker) copies() []result {
+	all := make([]result, len(w.results))
+	for i, r := range w.results {
+		all[i] = result{call: r.call, hops: r.hops + 1, older: r.older}
+	}
+	return all
+}
+
+// receive takes results. With a new one a task has done with what it passed on, and with
+// what others brought, unless it has a request that may need several.
+func (w *worker) receive(results []result) {
+	fresh := slices.ContainsFunc(results, func(r result) bool { return w.held(r.call) < 0 })
+	if fresh {
+		w.results = slices.DeleteFunc(w.results, func(r result) bool {
+			return r.passed || r.call.decided || r.hops > 0 && len(w.reading) == 0
+		})
+	}
+	for _, r := range results {
+		if i := w.held(r.call); i >= 0 {
+			w.results[i].hops = min(w.results[i].hops, r.hops)
+			w.results[i].passed = w.results[i].passed && r.hops > 0
+			continue
+		}
+		if len(w.results) < maxHeld {
+			w.results = append(w.results, r)
+		}
+	}
+}
+
+func (w *worker) held(c *call) int {
+	return slices.IndexFunc(w.results, func(r result) bool { return r.call == c })
+}
+
+// answers takes the first byte of a response, or the last: the results that its writer
+// holds are the request's.
+func (h *handoff) answers(r *request, by capture.Task) {
+	self := actorOf(by)
+	w := h.workers[self]
+	if w == nil {
+		return
+	}
+	for _, held := range w.results {
+		c := held.call
+		if c.decided || c.origin.Time < r.read.Time {
+			continue
+		}
+		switch {
+		case held.hops == 0 && actorOf(c.origin.Task) == self:
+			c.settle(r, MethodHandoff, handoffSelf)
+		case c.order == r:
+			c.settle(r, MethodHandoff, handoffBoth)
+		case len(c.claims) < maxClaims:
+			c.claims = append(c.claims, claimed{r, held.hops, held.older})
+		}
+	}
+	w.results = w.results[:0]
 }
 
 // open reports whether a request that the act may belong to can still tell.
@@ -105,115 +276,38 @@ func (h *handoff) open(a *act) bool {
 	return len(h.requests) > 0 && h.requests[0].read.Time <= a.origin.Time
 }
 
-// woke takes a wake-up: what the waker has completed since it last woke somebody is
-// for who is woken, or for whom that one works.
-func (h *handoff) woke(w conn.Wake) {
-	if h.locks.isLock(w) {
-		return
-	}
-	from, to := actorOf(w.Waker.Task), actorOf(w.Woken)
-	waker, woken := h.worker(from), h.worker(to)
-	woken.wokenBy = from
-	carried := waker.brought
-	waker.brought = nil
-	waker.made = slices.DeleteFunc(waker.made, func(c *call) bool {
-		if !c.heard {
-			return false
-		}
-		carried = append(carried, c)
-		return true
-	})
-	if n := len(woken.brought) + len(carried) - maxHandedOver; n > 0 {
-		woken.brought = woken.brought[min(n, len(woken.brought)):]
-	}
-	woken.brought = append(woken.brought, carried...)
-}
-
-// answers takes the first byte of a response: what its writer made or was brought
-// since the request was read is the request's.
-func (h *handoff) answers(r *request, by capture.Task) {
-	self := actorOf(by)
-	w := h.workers[self]
-	if w == nil {
-		return
-	}
-	for _, c := range w.brought {
-		confidence := handoffBack
-		if c.orderedBy == self {
-			confidence = handoffBoth
-		}
-		c.handOver(r, confidence)
-	}
-	w.brought = w.brought[:0]
-	if actorOf(r.read.Task) == self {
-		return
-	}
-	for _, c := range w.made {
-		c.handOver(r, handoffBoth)
-	}
-	w.made = w.made[:0]
-}
-
-// handOver settles a call as r's if it was made while r was open.
-func (c *call) handOver(r *request, confidence float64) {
-	if !c.decided && c.handoff != nil && c.origin.Time >= r.read.Time {
-		c.settle(r, MethodHandoff, confidence)
+// conclude settles a call that was claimed, once no other request will claim it by fewer wake-ups.
+func (h *handoff) conclude(a *act, waited bool) {
+	if len(a.claims) > 0 && (waited || !h.open(a)) {
+		h.giveUp(a)
 	}
 }
 
-// giveUp settles a call that nobody claimed: by who ordered it, if that task has one
-// request only.
+// giveUp settles a call by the best of its claims, or by who ordered it.
 func (h *handoff) giveUp(a *act) {
-	var found *request
-	for _, r := range h.requests {
-		if actorOf(r.read.Task) == a.orderedBy && r.read.Time <= a.origin.Time {
-			if found != nil {
-				found = nil
-				break
-			}
-			found = r
+	best, alike := claimed{}, 0
+	for _, c := range a.claims {
+		if c.older && !h.jobs.habit(a.call).serial() {
+			continue
+		}
+		switch {
+		case best.request == nil || c.hops < best.hops:
+			best, alike = c, 1
+		case c.hops == best.hops && c.request != best.request:
+			alike++
 		}
 	}
-	if found == nil {
+	switch {
+	case best.request != nil && alike == 1:
+		a.settle(best.request, MethodHandoff, handoffBack)
+	case best.request != nil:
+		a.settle(best.request, MethodHandoff, handoffDoubt)
+	case a.order != nil:
+		a.settle(a.order, MethodHandoff, handoffForth)
+	default:
 		a.settle(nil, "", 0)
-		return
 	}
-	a.settle(found, MethodHandoff, handoffForth)
-}
-
-// locks tells the futexes of locks from those of hand-offs: a lock wakes now this
-// task and now that one, again and again; who waits for an answer has a futex of
-// its own, or one of many.
-type locks struct {
-	wakes float64
-	seen  map[uint64]*futex
-}
-
-type futex struct {
-	wakes float64
-	woken [4]actor
-	kinds int
-}
-
-func (l *locks) isLock(w conn.Wake) bool {
-	const share, tasks, enough, maxFutexes = 0.15, 4, 32, 4096
-	if w.Futex == 0 {
-		return false
+	if a.call != nil {
+		a.call.statistics.decided(a.call)
 	}
-	if l.seen == nil || len(l.seen) >= maxFutexes {
-		l.seen, l.wakes = make(map[uint64]*futex), 0
-	}
-	f := l.seen[w.Futex]
-	if f == nil {
-		f = &futex{}
-		l.seen[w.Futex] = f
-	}
-	l.wakes++
-	f.wakes++
-	woken := actorOf(w.Woken)
-	if f.kinds < tasks && !slices.Contains(f.woken[:f.kinds], woken) {
-		f.woken[f.kinds] = woken
-		f.kinds++
-	}
-	return l.wakes >= enough && f.kinds >= tasks && f.wakes > share*l.wakes
 }
