@@ -1,6 +1,7 @@
 package causality
 
 import (
+	"math"
 	"slices"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
@@ -13,9 +14,11 @@ const (
 	// handoffBoth is that where the request's task woke the worker, or the worker took the job from
 	// it, and was woken by it afterwards.
 	handoffBoth = 0.99
-	// handoffBack is that of the backward view alone, handoffForth that of the forward one,
-	// which is not enough for a parent, and handoffDoubt where several requests claim a call alike.
-	handoffBack, handoffForth, handoffDoubt = 0.97, 0.85, 0.5
+	// handoffBack is that of the backward view alone, handoffDoubt that where several requests
+	// claim a call alike, or where the views differ.
+	handoffBack, handoffDoubt = 0.98, 0.5
+	// reliable is the share of confirmed guesses from which on the forward view has a say.
+	reliable = 0.9
 	// maxHeld bounds the results that one task holds, maxClaims the requests that claim a call.
 	maxHeld, maxClaims = 64, 8
 	// maxActors bounds the tasks of one process that are remembered.
@@ -52,6 +55,8 @@ type handoff struct {
 	workers  map[actor]*worker
 	locks    locks
 	jobs     jobs
+	// forth tells how often the forward view was confirmed by the backward one.
+	forth agreement
 	// wanted is until when wake-ups are wanted.
 	wanted int64
 }
@@ -153,17 +158,20 @@ func (h *handoff) woke(w conn.Wake) {
 		return
 	}
 	waker, woken := h.worker(actorOf(w.Waker.Task)), h.worker(actorOf(w.Woken))
-	carried := waker.pass(&h.jobs)
-	switch {
-	case len(waker.reading) == 1:
+	if len(waker.reading) == 1 {
+		// Who works on a request waits for its results, and for nobody else. A goroutine that
+		// waits to hand a result over is woken by who takes it.
+		if w.Woken.Goroutine != 0 && len(woken.reading) == 0 && woken.pass(&h.jobs) {
+			waker.receive(woken.copies())
+			return
+		}
 		woken.order = waker.reading[0]
-	case len(woken.reading) == 1 && !carried:
+		return
+	}
+	if !waker.pass(&h.jobs) && len(woken.reading) == 1 {
 		waker.order = woken.reading[0]
 	}
-	// Who works on a request waits for its results, and for nobody else.
-	if len(waker.reading) != 1 {
-		woken.receive(waker.copies())
-	}
+	woken.receive(waker.copies())
 }
 
 // pass marks what the task holds as passed on, and returns what was not before.
@@ -224,16 +232,22 @@ func (w *worker) copies() []result {
 // receive takes results. With a new one a task has done with what it passed on, and with
 // what others brought, unless it has a request that may need several.
 func (w *worker) receive(results []result) {
-	fresh := slices.ContainsFunc(results, func(r result) bool { return w.held(r.call) < 0 })
-	if fresh {
-		w.results = slices.DeleteFunc(w.results, func(r result) bool {
-			return r.passed || r.call.decided || r.hops > 0 && len(w.reading) == 0
-		})
-	}
+	own := slices.ContainsFunc(results, func(r result) bool { return r.hops == 0 && w.held(r.call) < 0 })
+	brought := slices.ContainsFunc(results, func(r result) bool { return r.hops > 0 && w.held(r.call) < 0 })
+	w.results = slices.DeleteFunc(w.results, func(r result) bool {
+		switch {
+		case r.call.decided:
+			return true
+		case r.hops == 0:
+			return own && r.passed
+		}
+		return own && r.passed || brought && (r.passed || len(w.reading) == 0)
+	})
 	for _, r := range results {
 		if i := w.held(r.call); i >= 0 {
-			w.results[i].hops = min(w.results[i].hops, r.hops)
-			w.results[i].passed = w.results[i].passed && r.hops > 0
+			held := &w.results[i]
+			held.passed = held.passed && (r.hops > 0) == (held.hops == 0)
+			held.hops = min(held.hops, r.hops)
 			continue
 		}
 		if len(w.results) < maxHeld {
@@ -262,8 +276,6 @@ func (h *handoff) answers(r *request, by capture.Task) {
 		switch {
 		case held.hops == 0 && actorOf(c.origin.Task) == self:
 			c.settle(r, MethodHandoff, handoffSelf)
-		case c.order == r:
-			c.settle(r, MethodHandoff, handoffBoth)
 		case len(c.claims) < maxClaims:
 			c.claims = append(c.claims, claimed{r, held.hops, held.older})
 		}
@@ -283,31 +295,44 @@ func (h *handoff) conclude(a *act, waited bool) {
 	}
 }
 
-// giveUp settles a call by the best of its claims, or by who ordered it.
+// giveUp settles a call by the best of its claims and by who ordered it.
 func (h *handoff) giveUp(a *act) {
-	best, alike := claimed{}, 0
-	for _, c := range a.claims {
-		if c.older && !h.jobs.habit(a.call).serial() {
-			continue
-		}
-		switch {
-		case best.request == nil || c.hops < best.hops:
-			best, alike = c, 1
-		case c.hops == best.hops && c.request != best.request:
-			alike++
-		}
+	best, rival := h.best(a)
+	forth := h.forth.share()
+	if best != nil && rival == nil && a.order != nil {
+		h.forth.add(a.order == best)
 	}
 	switch {
-	case best.request != nil && alike == 1:
-		a.settle(best.request, MethodHandoff, handoffBack)
-	case best.request != nil:
-		a.settle(best.request, MethodHandoff, handoffDoubt)
-	case a.order != nil:
-		a.settle(a.order, MethodHandoff, handoffForth)
-	default:
+	case best == nil && a.order == nil:
 		a.settle(nil, "", 0)
+	case best == nil:
+		a.settle(a.order, MethodHandoff, forth)
+	case a.order == best:
+		a.settle(best, MethodHandoff, handoffBoth)
+	case a.order == rival && rival != nil:
+		a.settle(rival, MethodHandoff, forth)
+	case rival != nil || a.order != nil && forth > reliable:
+		a.settle(best, MethodHandoff, handoffDoubt)
+	default:
+		a.settle(best, MethodHandoff, handoffBack)
 	}
 	if a.call != nil {
 		a.call.statistics.decided(a.call)
 	}
+}
+
+// best returns the request that the result of a call came to by the fewest wake-ups, of those
+// the first, and the next of them.
+func (h *handoff) best(a *act) (best, rival *request) {
+	fewest := math.MaxInt
+	for _, c := range a.claims {
+		switch {
+		case c.older && !h.jobs.habit(a.call).serial(), c.request == best:
+		case c.hops < fewest:
+			best, rival, fewest = c.request, nil, c.hops
+		case c.hops == fewest && rival == nil:
+			rival = c.request
+		}
+	}
+	return best, rival
 }
