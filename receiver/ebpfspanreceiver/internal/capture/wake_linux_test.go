@@ -252,6 +252,7 @@ func TestWakesAreInherited(t *testing.T) {
 // startsThread is a program that starts a thread when it is told to, and says which.
 const startsThread = `
 import threading
+print("ready", flush=True)
 input()
 started = []
 thread = threading.Thread(target=lambda: started.append(threading.get_native_id()))
@@ -268,6 +269,8 @@ func TestKernelSeesThreadsStart(t *testing.T) {
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
+	said := bufio.NewScanner(out)
+	require.True(t, said.Scan(), "its exec is over")
 	k, _ := testKernel(t)
 	pid := uint32(cmd.Process.Pid)
 	defer func() {
@@ -281,7 +284,6 @@ func TestKernelSeesThreadsStart(t *testing.T) {
 	events := ofKind(collect(t, k, pid, func() {
 		_, err := io.WriteString(in, "\n")
 		require.NoError(t, err)
-		said := bufio.NewScanner(out)
 		require.True(t, said.Scan())
 		started = uint32(number(said.Text()))
 	}), Wake)
