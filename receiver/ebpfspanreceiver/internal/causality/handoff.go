@@ -1,7 +1,6 @@
 package causality
 
 import (
-	"math"
 	"slices"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
@@ -75,8 +74,9 @@ type worker struct {
 // result is the answer to a call in the hands of a task.
 type result struct {
 	call *call
-	// hops is the number of wake-ups by which it came here.
-	hops int
+	// hops is the number of wake-ups by which it came here, late how many of them were not the
+	// first after it had come to who woke.
+	hops, late int
 	// passed says that it went on from here.
 	passed bool
 	// older says that the task which read it had read another one when it woke somebody.
@@ -85,9 +85,14 @@ type result struct {
 
 // claimed is a request that was answered by who held a call's result.
 type claimed struct {
-	request *request
-	hops    int
-	older   bool
+	request    *request
+	hops, late int
+	older      bool
+}
+
+// nearer reports whether a result came a shorter way, or a more direct one.
+func (c *claimed) nearer(o *claimed) bool {
+	return c.hops < o.hops || c.hops == o.hops && c.late < o.late
 }
 
 func (h *handoff) worker(a actor) *worker {
@@ -161,41 +166,47 @@ func (h *handoff) woke(w conn.Wake) {
 	if len(waker.reading) == 1 {
 		// Who works on a request waits for its results, and for nobody else. A goroutine that
 		// waits to hand a result over is woken by who takes it.
-		if w.Woken.Goroutine != 0 && len(woken.reading) == 0 && woken.pass(&h.jobs) {
-			waker.receive(woken.copies())
+		if w.Woken.Goroutine != 0 && len(woken.reading) == 0 && woken.unpassed() {
+			taken, _ := woken.pass(&h.jobs)
+			waker.receive(taken)
 			return
 		}
 		woken.order = waker.reading[0]
 		return
 	}
-	if !waker.pass(&h.jobs) && len(woken.reading) == 1 {
+	carried, fresh := waker.pass(&h.jobs)
+	if !fresh && len(woken.reading) == 1 {
 		waker.order = woken.reading[0]
 	}
-	woken.receive(waker.copies())
+	woken.receive(carried)
 }
 
-// pass marks what the task holds as passed on, and returns what was not before.
-func (w *worker) pass(j *jobs) (fresh bool) {
+// pass hands on what the task holds, and reports whether something of it was not passed on before.
+func (w *worker) pass(j *jobs) (copies []result, fresh bool) {
 	last, own := -1, 0
+	copies = make([]result, len(w.results))
 	for i := range w.results {
 		r := &w.results[i]
+		copies[i] = result{call: r.call, hops: r.hops + 1, late: r.late, older: r.older}
 		if r.passed {
+			copies[i].late++
 			continue
 		}
 		r.passed, fresh = true, true
-		if r.hops == 0 {
-			if last >= 0 {
-				w.results[last].older = true
-				j.habit(w.results[last].call).older++
-			}
-			last = i
-			own++
+		if r.hops > 0 {
+			continue
 		}
+		if last >= 0 {
+			w.results[last].older, copies[last].older = true, true
+			j.habit(w.results[last].call).older++
+		}
+		last = i
+		own++
 	}
 	if own == 1 {
 		j.habit(w.results[last].call).alone++
 	}
-	return fresh
+	return copies, fresh
 }
 
 // jobs tells what results one job brings.
@@ -220,39 +231,39 @@ func (j *jobs) habit(c *call) *jobHabit {
 
 func (k *jobHabit) serial() bool { return k.alone*10 <= k.alone+k.older }
 
-// copies are what a task hands on.
-func (w *worker) copies() []result {
-	all := make([]result, len(w.results))
-	for i, r := range w.results {
-		all[i] = result{call: r.call, hops: r.hops + 1, older: r.older}
-	}
-	return all
+// unpassed reports whether the task holds a result that it has not passed on.
+func (w *worker) unpassed() bool {
+	return slices.ContainsFunc(w.results, func(r result) bool { return !r.passed })
 }
 
-// receive takes results. With a new one a task has done with what it passed on, and with
-// what others brought, unless it has a request that may need several.
+// receive takes results. With a new one a task has done with what it passed on; but what it
+// read itself may be for who it has not woken yet.
 func (w *worker) receive(results []result) {
-	own := slices.ContainsFunc(results, func(r result) bool { return r.hops == 0 && w.held(r.call) < 0 })
-	brought := slices.ContainsFunc(results, func(r result) bool { return r.hops > 0 && w.held(r.call) < 0 })
+	own, brought := false, false
+	for _, r := range results {
+		fresh := w.held(r.call) < 0
+		own, brought = own || fresh && r.hops == 0, brought || fresh && r.hops > 0
+	}
 	w.results = slices.DeleteFunc(w.results, func(r result) bool {
-		switch {
-		case r.call.decided:
-			return true
-		case r.hops == 0:
-			return own && r.passed
-		}
-		return own && r.passed || brought && (r.passed || len(w.reading) == 0)
+		return r.call.decided || r.passed && (own || brought && r.hops > 0)
 	})
 	for _, r := range results {
-		if i := w.held(r.call); i >= 0 {
-			held := &w.results[i]
-			held.passed = held.passed && (r.hops > 0) == (held.hops == 0)
-			held.hops = min(held.hops, r.hops)
-			continue
-		}
-		if len(w.results) < maxHeld {
+		i := w.held(r.call)
+		switch {
+		case i < 0 && len(w.results) < maxHeld:
 			w.results = append(w.results, r)
+		case i >= 0:
+			w.results[i].again(r)
 		}
+	}
+}
+
+// again takes a result that the task has: it is to be passed on anew, but for one that others
+// bring back to who read it.
+func (r *result) again(o result) {
+	r.passed = r.passed && r.hops == 0 && o.hops > 0
+	if o.hops < r.hops || o.hops == r.hops && o.late < r.late {
+		r.hops, r.late = o.hops, o.late
 	}
 }
 
@@ -277,7 +288,7 @@ func (h *handoff) answers(r *request, by capture.Task) {
 		case held.hops == 0 && actorOf(c.origin.Task) == self:
 			c.settle(r, MethodHandoff, handoffSelf)
 		case len(c.claims) < maxClaims:
-			c.claims = append(c.claims, claimed{r, held.hops, held.older})
+			c.claims = append(c.claims, claimed{r, held.hops, held.late, held.older})
 		}
 	}
 	w.results = w.results[:0]
@@ -321,16 +332,17 @@ func (h *handoff) giveUp(a *act) {
 	}
 }
 
-// best returns the request that the result of a call came to by the fewest wake-ups, of those
-// the first, and the next of them.
+// best returns the request that the result of a call came to the nearest way, of those alike the
+// first, and the next of them.
 func (h *handoff) best(a *act) (best, rival *request) {
-	fewest := math.MaxInt
-	for _, c := range a.claims {
+	var nearest *claimed
+	for i := range a.claims {
+		c := &a.claims[i]
 		switch {
 		case c.older && !h.jobs.habit(a.call).serial(), c.request == best:
-		case c.hops < fewest:
-			best, rival, fewest = c.request, nil, c.hops
-		case c.hops == fewest && rival == nil:
+		case best == nil || c.nearer(nearest):
+			best, rival, nearest = c.request, nil, c
+		case rival == nil && !nearest.nearer(c):
 			rival = c.request
 		}
 	}
