@@ -18,6 +18,8 @@ type request struct {
 	opened, responded, ended uint64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
+	// handed are the calls that hand-offs say are its own.
+	handed []*call
 	// facts is the request as the statistical rung knows it.
 	facts *statistical.Request
 }
@@ -68,6 +70,8 @@ type act struct {
 	handoff *handoff
 	order   *request
 	claims  []claimed
+	// contested says that there are several, and that one may turn out to be none.
+	contested bool
 	// call is the exchange that came of it.
 	call *call
 	// response is the token of its response, nil while there is none.

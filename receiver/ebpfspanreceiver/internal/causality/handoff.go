@@ -20,6 +20,8 @@ const (
 	reliable = 0.9
 	// maxHeld bounds the results that one task holds, maxClaims the requests that claim a call.
 	maxHeld, maxClaims = 64, 8
+	// maxPassed is how many wake-ups a result goes on by from one task.
+	maxPassed = 4
 	// maxActors bounds the tasks of one process that are remembered.
 	maxActors = 16384
 	// watchFor is how long wake-ups are asked for after a call that needs them, in
@@ -74,11 +76,11 @@ type worker struct {
 // result is the answer to a call in the hands of a task.
 type result struct {
 	call *call
-	// hops is the number of wake-ups by which it came here, late how many of them were not the
-	// first after it had come to who woke.
+	// hops is the number of wake-ups by which it came here, late how many others came before
+	// these, each time after it had come to who woke.
 	hops, late int
-	// passed says that it went on from here.
-	passed bool
+	// passed is how often it went on from here.
+	passed int
 	// older says that the task which read it had read another one when it woke somebody.
 	older bool
 }
@@ -147,7 +149,7 @@ func (h *handoff) began(c *call) {
 		c.order = r
 	}
 	w.order = nil
-	w.results = slices.DeleteFunc(w.results, func(r result) bool { return r.passed || r.hops > 0 })
+	w.results = slices.DeleteFunc(w.results, func(r result) bool { return r.passed > 0 || r.hops > 0 })
 }
 
 // heard takes the first byte of the answer to a call, and the last one.
@@ -183,28 +185,31 @@ func (h *handoff) woke(w conn.Wake) {
 
 // pass hands on what the task holds, and reports whether something of it was not passed on before.
 func (w *worker) pass(j *jobs) (copies []result, fresh bool) {
-	last, own := -1, 0
-	copies = make([]result, len(w.results))
+	var last *result
+	alone := true
 	for i := range w.results {
 		r := &w.results[i]
-		copies[i] = result{call: r.call, hops: r.hops + 1, late: r.late, older: r.older}
-		if r.passed {
-			copies[i].late++
+		if r.passed > 0 {
 			continue
 		}
-		r.passed, fresh = true, true
+		fresh = true
 		if r.hops > 0 {
 			continue
 		}
-		if last >= 0 {
-			w.results[last].older, copies[last].older = true, true
-			j.habit(w.results[last].call).older++
+		if last != nil {
+			last.older, alone = true, false
+			j.habit(last.call).older++
 		}
-		last = i
-		own++
+		last = r
 	}
-	if own == 1 {
-		j.habit(w.results[last].call).alone++
+	if last != nil && alone {
+		j.habit(last.call).alone++
+	}
+	for i := range w.results {
+		if r := &w.results[i]; r.passed < maxPassed {
+			copies = append(copies, result{call: r.call, hops: r.hops + 1, late: r.late + r.passed, older: r.older})
+			r.passed++
+		}
 	}
 	return copies, fresh
 }
@@ -213,8 +218,8 @@ func (w *worker) pass(j *jobs) (copies []result, fresh bool) {
 type jobs map[endpoint]*jobHabit
 
 // jobHabit is how often the result of a kind of call was passed on alone, and how often
-// together with a later one.
-type jobHabit struct{ alone, older int }
+// together with a later one; how often it was a request's first call of the kind, and how often another one.
+type jobHabit struct{ alone, older, first, more int }
 
 func (j *jobs) habit(c *call) *jobHabit {
 	if *j == nil || len(*j) >= maxClasses {
@@ -229,11 +234,15 @@ func (j *jobs) habit(c *call) *jobHabit {
 	return k
 }
 
+// serial reports whether a job goes on after such a call.
 func (k *jobHabit) serial() bool { return k.alone*10 <= k.alone+k.older }
+
+// once reports whether a request makes such a call once.
+func (k *jobHabit) once() bool { return k.more*20 < k.first }
 
 // unpassed reports whether the task holds a result that it has not passed on.
 func (w *worker) unpassed() bool {
-	return slices.ContainsFunc(w.results, func(r result) bool { return !r.passed })
+	return slices.ContainsFunc(w.results, func(r result) bool { return r.passed == 0 })
 }
 
 // receive takes results. With a new one a task has done with what it passed on; but what it
@@ -245,7 +254,7 @@ func (w *worker) receive(results []result) {
 		own, brought = own || fresh && r.hops == 0, brought || fresh && r.hops > 0
 	}
 	w.results = slices.DeleteFunc(w.results, func(r result) bool {
-		return r.call.decided || r.passed && (own || brought && r.hops > 0)
+		return r.call.decided || r.passed > 0 && (own || brought && r.hops > 0)
 	})
 	for _, r := range results {
 		i := w.held(r.call)
@@ -261,7 +270,9 @@ func (w *worker) receive(results []result) {
 // again takes a result that the task has: it is to be passed on anew, but for one that others
 // bring back to who read it.
 func (r *result) again(o result) {
-	r.passed = r.passed && r.hops == 0 && o.hops > 0
+	if r.hops > 0 || o.hops == 0 {
+		r.passed = 0
+	}
 	if o.hops < r.hops || o.hops == r.hops && o.late < r.late {
 		r.hops, r.late = o.hops, o.late
 	}
@@ -287,6 +298,7 @@ func (h *handoff) answers(r *request, by capture.Task) {
 		switch {
 		case held.hops == 0 && actorOf(c.origin.Task) == self:
 			c.settle(r, MethodHandoff, handoffSelf)
+			h.jobs.took(c)
 		case len(c.claims) < maxClaims:
 			c.claims = append(c.claims, claimed{r, held.hops, held.late, held.older})
 		}
@@ -296,12 +308,14 @@ func (h *handoff) answers(r *request, by capture.Task) {
 
 // open reports whether a request that the act may belong to can still tell.
 func (h *handoff) open(a *act) bool {
-	return len(h.requests) > 0 && h.requests[0].read.Time <= a.origin.Time
+	return a.contested || len(h.requests) > 0 && h.requests[0].read.Time <= a.origin.Time
 }
 
-// conclude settles a call that was claimed, once no other request will claim it by fewer wake-ups.
+// conclude settles a call that was claimed, once no other request can claim it. Where several
+// have, those that come to a call of their own meanwhile are none of them.
 func (h *handoff) conclude(a *act, waited bool) {
-	if len(a.claims) > 0 && (waited || !h.open(a)) {
+	a.contested = !waited && slices.ContainsFunc(a.claims, func(c claimed) bool { return c.request != a.claims[0].request })
+	if len(a.claims) > 0 && !a.contested && (waited || !h.open(a)) {
 		h.giveUp(a)
 	}
 }
@@ -320,26 +334,56 @@ func (h *handoff) giveUp(a *act) {
 		a.settle(a.order, MethodHandoff, forth)
 	case a.order == best:
 		a.settle(best, MethodHandoff, handoffBoth)
-	case a.order == rival && rival != nil:
-		a.settle(rival, MethodHandoff, forth)
-	case rival != nil || a.order != nil && forth > reliable:
+	case a.order != nil && forth > reliable:
+		a.settle(best, MethodHandoff, handoffDoubt)
+		if a.claimedBy(a.order) {
+			a.settle(a.order, MethodHandoff, forth)
+		}
+	case rival != nil:
 		a.settle(best, MethodHandoff, handoffDoubt)
 	default:
 		a.settle(best, MethodHandoff, handoffBack)
 	}
 	if a.call != nil {
+		h.jobs.took(a.call)
 		a.call.statistics.decided(a.call)
 	}
+}
+
+func (a *act) claimedBy(r *request) bool {
+	return slices.ContainsFunc(a.claims, func(c claimed) bool { return c.request == r })
+}
+
+// took takes a call that was settled.
+func (j *jobs) took(c *call) {
+	if c.parent == nil || c.confidence <= reliable {
+		return
+	}
+	if c.parent.made(c) {
+		j.habit(c).more++
+	} else {
+		j.habit(c).first++
+	}
+	c.parent.handed = append(c.parent.handed, c)
+}
+
+// made reports whether a request is known to have made another call of this kind.
+func (r *request) made(c *call) bool {
+	return slices.ContainsFunc(r.handed, func(o *call) bool { return o != c && o.endpoint(false) == c.endpoint(false) })
 }
 
 // best returns the request that the result of a call came to the nearest way, of those alike the
 // first, and the next of them.
 func (h *handoff) best(a *act) (best, rival *request) {
+	if a.call == nil {
+		return nil, nil
+	}
 	var nearest *claimed
+	habit := h.jobs.habit(a.call)
 	for i := range a.claims {
 		c := &a.claims[i]
 		switch {
-		case c.older && !h.jobs.habit(a.call).serial(), c.request == best:
+		case c.older && !habit.serial(), habit.once() && c.request.made(a.call), c.request == best:
 		case best == nil || c.nearer(nearest):
 			best, rival, nearest = c.request, nil, c
 		case rival == nil && !nearest.nearer(c):
