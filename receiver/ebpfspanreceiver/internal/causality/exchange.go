@@ -37,6 +37,11 @@ type call struct {
 	statistics *statistics
 	asked      bool
 	guess      *statistical.Decision
+	// lost says that no request has claimed it, queued is whose it is by the order of the
+	// calls then, nil where that does not tell, with so much probability.
+	lost        bool
+	queued      *request
+	queuedShare float64
 	// runnerUp is the next likely parent, nil where none is.
 	runnerUp           *request
 	runnerUpConfidence float64
@@ -69,7 +74,9 @@ type act struct {
 	// ordered it, nil where that is not known, claims are the requests that had its result.
 	handoff *handoff
 	order   *request
-	claims  []claimed
+	// place counts the acts that are left to that rung.
+	place  int
+	claims []claimed
 	// contested says that there are several, and that one may turn out to be none.
 	contested bool
 	// call is the exchange that came of it.

@@ -56,6 +56,7 @@ type handoff struct {
 	workers  map[actor]*worker
 	locks    locks
 	jobs     jobs
+	queue    jobOrder
 	// forth tells how often the forward view was confirmed by the backward one.
 	forth agreement
 	// wanted is until when wake-ups are wanted.
@@ -111,6 +112,7 @@ func (h *handoff) worker(a actor) *worker {
 
 func (h *handoff) opened(r *request) {
 	h.requests = append(h.requests, r)
+	h.queue.clock = max(h.queue.clock, r.read.Time)
 	w := h.worker(actorOf(r.read.Task))
 	w.reading = append(w.reading, r)
 }
@@ -119,6 +121,9 @@ func (h *handoff) opened(r *request) {
 func (h *handoff) closed(r *request) {
 	h.answers(r, r.exchange.Response.Last.Task)
 	h.requests = without(h.requests, r)
+	if h.wanted > 0 {
+		h.queue.ended(r)
+	}
 	if w := h.workers[actorOf(r.read.Task)]; w != nil {
 		w.reading = without(w.reading, r)
 	}
@@ -139,6 +144,8 @@ func (h *handoff) putOff(a *act) {
 		return
 	}
 	a.handoff = h
+	h.queue.begun++
+	a.place = h.queue.begun
 	h.wanted = a.origin.Time + watchFor
 }
 
@@ -298,7 +305,7 @@ func (h *handoff) answers(r *request, by capture.Task) {
 		switch {
 		case held.hops == 0 && actorOf(c.origin.Task) == self:
 			c.settle(r, MethodHandoff, handoffSelf)
-			h.jobs.took(c)
+			h.took(c)
 		case len(c.claims) < maxClaims:
 			c.claims = append(c.claims, claimed{r, held.hops, held.late, held.older})
 		}
@@ -307,17 +314,40 @@ func (h *handoff) answers(r *request, by capture.Task) {
 }
 
 // open reports whether a request that the act may belong to can still tell.
-func (h *handoff) open(a *act) bool {
-	return a.contested || len(h.requests) > 0 && h.requests[0].read.Time <= a.origin.Time
+func (h *handoff) open(a *act) bool { return a.contested || h.candidates(a) }
+
+// candidates reports whether a request is open that was when the act happened.
+func (h *handoff) candidates(a *act) bool {
+	return len(h.requests) > 0 && h.requests[0].read.Time <= a.origin.Time
 }
 
 // conclude settles a call that was claimed, once no other request can claim it. Where several
-// have, those that come to a call of their own meanwhile are none of them.
+// have, those that come to a call of their own meanwhile are none of them. A call that nobody
+// claimed waits as long, so that the calls around it are known.
 func (h *handoff) conclude(a *act, waited bool) {
+	if a.call != nil && !h.jobs.habit(a.call).serial() {
+		a.claims = slices.DeleteFunc(a.claims, func(c claimed) bool { return c.older })
+	}
+	if len(a.claims) == 0 {
+		a.contested = a.call != nil && !h.candidates(a) && !h.placed(a.call, waited)
+		return
+	}
 	a.contested = !waited && slices.ContainsFunc(a.claims, func(c claimed) bool { return c.request != a.claims[0].request })
-	if len(a.claims) > 0 && !a.contested && (waited || !h.open(a)) {
+	if !a.contested && (waited || !h.candidates(a)) {
 		h.giveUp(a)
 	}
+}
+
+// placed reports whether there is no more to learn of a call from its place among the others.
+func (h *handoff) placed(c *call, waited bool) bool {
+	if !h.queue.lose(c) {
+		return true
+	}
+	if waited && h.queue.clock-h.queue.decided >= orderEvery {
+		h.queue.decided = h.queue.clock
+		h.queue.assign(h.requests)
+	}
+	return c.queued != nil && waited
 }
 
 // giveUp settles a call by the best of its claims and by who ordered it.
@@ -328,6 +358,8 @@ func (h *handoff) giveUp(a *act) {
 		h.forth.add(a.order == best)
 	}
 	switch {
+	case best == nil && a.call != nil && a.call.queued != nil:
+		a.settle(a.call.queued, MethodHandoff, a.call.queuedShare)
 	case best == nil && a.order == nil:
 		a.settle(nil, "", 0)
 	case best == nil:
@@ -345,7 +377,7 @@ func (h *handoff) giveUp(a *act) {
 		a.settle(best, MethodHandoff, handoffBack)
 	}
 	if a.call != nil {
-		h.jobs.took(a.call)
+		h.took(a.call)
 		a.call.statistics.decided(a.call)
 	}
 }
@@ -355,14 +387,20 @@ func (a *act) claimedBy(r *request) bool {
 }
 
 // took takes a call that was settled.
-func (j *jobs) took(c *call) {
+func (h *handoff) took(c *call) {
 	if c.parent == nil || c.confidence <= reliable {
 		return
 	}
+	habit := h.jobs.habit(c)
 	if c.parent.made(c) {
-		j.habit(c).more++
+		habit.more++
 	} else {
-		j.habit(c).first++
+		habit.first++
+	}
+	for _, o := range c.parent.handed {
+		if !c.lost && !o.lost {
+			h.queue.learn(o, c)
+		}
 	}
 	c.parent.handed = append(c.parent.handed, c)
 }
@@ -379,11 +417,11 @@ func (h *handoff) best(a *act) (best, rival *request) {
 		return nil, nil
 	}
 	var nearest *claimed
-	habit := h.jobs.habit(a.call)
+	once := h.jobs.habit(a.call).once()
 	for i := range a.claims {
 		c := &a.claims[i]
 		switch {
-		case c.older && !habit.serial(), habit.once() && c.request.made(a.call), c.request == best:
+		case once && c.request.made(a.call), c.request == best:
 		case best == nil || c.nearer(nearest):
 			best, rival, nearest = c.request, nil, c
 		case rival == nil && !nearest.nearer(c):
@@ -391,4 +429,10 @@ func (h *handoff) best(a *act) (best, rival *request) {
 		}
 	}
 	return best, rival
+}
+
+// refuses reports whether a weaker rung's guess is against what hand-offs tell: the order
+// has told, or the request is known to have made its one call of this kind.
+func (h *handoff) refuses(c *call, r *request) bool {
+	return c.queued != nil || h.jobs.habit(c).once() && r.made(c)
 }

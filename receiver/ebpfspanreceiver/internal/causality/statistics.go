@@ -104,6 +104,9 @@ func (c *call) guessed() {
 	if g == nil || g.Parent == nil || c.parent != nil && c.confidence >= min(g.Confidence, sure) {
 		return
 	}
+	if c.handoff != nil && c.handoff.refuses(c, g.Parent.Owner.(*request)) {
+		return
+	}
 	c.settle(g.Parent.Owner.(*request), MethodStatistical, g.Confidence)
 	if g.RunnerUp != nil {
 		c.runnerUp, c.runnerUpConfidence = g.RunnerUp.Owner.(*request), g.RunnerUpConfidence
