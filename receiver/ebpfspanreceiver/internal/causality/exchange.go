@@ -20,6 +20,8 @@ type request struct {
 	coroutine uint64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
+	// handed are the calls that hand-offs say are its own.
+	handed []*call
 	// facts is the request as the statistical rung knows it.
 	facts *statistical.Request
 }
@@ -29,8 +31,6 @@ type call struct {
 	exchange *protocol.Exchange
 	// act is the deed that its parent is found by.
 	act
-	// heard is true once its response began.
-	heard bool
 	// endedAt is the time of its end, closedAt when it was found that all requests that may have
 	// caused it have ended, 0 before.
 	endedAt, closedAt int64
@@ -40,6 +40,11 @@ type call struct {
 	statistics *statistics
 	asked      bool
 	guess      *statistical.Decision
+	// lost says that no request has claimed it, queued is whose it is by the order of the
+	// calls then, nil where that does not tell, with so much probability.
+	lost        bool
+	queued      *request
+	queuedShare float64
 	// runnerUp is the next likely parent, nil where none is.
 	runnerUp           *request
 	runnerUpConfidence float64
@@ -70,9 +75,15 @@ type act struct {
 	claimed bool
 	// learned says that it has told what there was to learn from it.
 	learned bool
-	// handoff is set where the decision is left to that rung; orderedBy is who woke the task last.
-	handoff   *handoff
-	orderedBy actor
+	// handoff is set where the decision is left to that rung; order is the request whose task
+	// ordered it, nil where that is not known, claims are the requests that had its result.
+	handoff *handoff
+	order   *request
+	// place counts the acts that are left to that rung.
+	place  int
+	claims []claimed
+	// contested says that there are several, and that one may turn out to be none.
+	contested bool
 	// call is the exchange that came of it.
 	call *call
 	// response is the token of its response, nil while there is none.

@@ -88,7 +88,7 @@ func (p *process) responds(r *request, by capture.Task) {
 
 // reading takes the first byte of a call's response.
 func (p *process) reading(c *call, by capture.Task) {
-	c.heard = true
+	p.handoff.heard(c, by)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.read(c, false, by)
 	}
@@ -99,6 +99,7 @@ func (p *process) completed(c *call, by capture.Task) {
 	if c.decided && c.parent == nil {
 		return
 	}
+	p.handoff.heard(c, by)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.read(c, true, by)
 	}

@@ -8,6 +8,10 @@ func (a *act) final() bool {
 
 // conclude settles an act whose belief is final, once the loop's habits are known.
 func (a *act) conclude(waited bool) {
+	if a.handoff != nil {
+		a.handoff.conclude(a, waited)
+		return
+	}
 	if a.origin.Task.Coroutine != 0 && a.open() {
 		return // the response of its request will tell
 	}
