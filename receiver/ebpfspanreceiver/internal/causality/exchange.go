@@ -18,8 +18,12 @@ type request struct {
 	opened, responded, ended uint64
 	// stirred is when and by whom it was read, or the response to a call that it made at once.
 	stirred conn.Origin
+	// coroutine is the task that began its response, 0 where none is known.
+	coroutine uint64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
+	// handed are the calls that hand-offs say are its own.
+	handed []*call
 	// facts is the request as the statistical rung knows it.
 	facts *statistical.Request
 }
@@ -31,16 +35,20 @@ type call struct {
 	act
 	// among are the requests whose ids it carries, where there are several.
 	among []*request
-	// heard is true once its response began.
-	heard bool
-	// endedAt is the time of its end.
-	endedAt int64
+	// endedAt is the time of its end, closedAt when it was found that all requests that may have
+	// caused it have ended, 0 before.
+	endedAt, closedAt int64
 	// facts is the call as the statistical rung knows it, which is its process'
 	// statistics. It was asked for the parent where asked is true, and guess is its answer.
 	facts      *statistical.Call
 	statistics *statistics
 	asked      bool
 	guess      *statistical.Decision
+	// lost says that no request has claimed it, queued is whose it is by the order of the
+	// calls then, nil where that does not tell, with so much probability.
+	lost        bool
+	queued      *request
+	queuedShare float64
 	// runnerUp is the next likely parent, nil where none is.
 	runnerUp           *request
 	runnerUpConfidence float64
@@ -55,6 +63,8 @@ type act struct {
 	thread    *thread
 	step      uint64
 	streaming bool
+	// sole is the only request that was open then, nil where there were several.
+	sole *request
 	// to is whom it was done to, and conn the connection, nil for a connect.
 	to   endpoint
 	conn *conn.Conn
@@ -69,9 +79,15 @@ type act struct {
 	claimed bool
 	// learned says that it has told what there was to learn from it.
 	learned bool
-	// handoff is set where the decision is left to that rung; orderedBy is who woke the task last.
-	handoff   *handoff
-	orderedBy actor
+	// handoff is set where the decision is left to that rung; order is the request whose task
+	// ordered it, nil where that is not known, claims are the requests that had its result.
+	handoff *handoff
+	order   *request
+	// place counts the acts that are left to that rung.
+	place  int
+	claims []claimed
+	// contested says that there are several, and that one may turn out to be none.
+	contested bool
 	// call is the exchange that came of it.
 	call *call
 	// response is the token of its response, nil while there is none.
@@ -84,6 +100,8 @@ type act struct {
 	// suspect says that calls of its kind come without a request, too; prompt that it
 	// followed at once on what its parent read.
 	suspect, prompt bool
+	// doubt is how probable it is that it would have come without a request.
+	doubt float64
 
 	decided    bool
 	parent     *request

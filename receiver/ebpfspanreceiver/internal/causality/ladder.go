@@ -44,6 +44,8 @@ type Ladder struct {
 	tidied int64
 	// useStatistics switches the statistical rung on.
 	useStatistics bool
+	// looping is what WantsCoroutines returned last.
+	looping []uint32
 }
 
 // NewLadder returns the stage. An ended call waits at most maxWait for evidence
@@ -61,7 +63,9 @@ func NewLadder(sink Sink, maxWait time.Duration, losses *loss.Counts) *Ladder {
 
 // Found tells the stage what kind of program a process runs.
 func (l *Ladder) Found(p *capture.Process) {
-	l.process(p.PID).goRuntime = p.Runtime == capture.RuntimeGo
+	known := l.process(p.PID)
+	known.goRuntime = p.Runtime == capture.RuntimeGo
+	known.python = p.Runtime == capture.RuntimePython
 }
 
 // Exited forgets a process.
@@ -172,6 +176,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
 		delete(l.connects, e.Connected)
 		c.takeConnect(a)
+		p.coroutines.took(a, &c.act)
 	}
 	if e.Asked != nil {
 		p.learn(*e.Asked)
@@ -225,7 +230,7 @@ func (l *Ladder) release(now int64) {
 		if !c.decided {
 			c.conclude(now-c.endedAt > l.maxWait/10)
 		}
-		if !c.ready(now-c.endedAt > l.maxWait) {
+		if !c.ready(now, now-c.endedAt > l.maxWait) {
 			kept = append(kept, c)
 			continue
 		}
@@ -236,12 +241,12 @@ func (l *Ladder) release(now int64) {
 }
 
 // ready decides a waiting call as far as can be now, and reports whether no more is to come.
-func (c *call) ready(overdue bool) bool {
+func (c *call) ready(now int64, overdue bool) bool {
 	if c.decided && c.parent != nil && (c.confidence >= sure || c.method != MethodLoop) {
 		c.statistics.decided(c)
 		return true
 	}
-	if !overdue && (!c.decided && c.open() || c.asked && c.guess == nil) {
+	if !overdue && (!c.decided && (c.open() || !c.decoded(now)) || c.asked && c.guess == nil) {
 		return false
 	}
 	if !c.decided {
@@ -299,7 +304,7 @@ func (l *Ladder) Flush() {
 		p.statistics.flush()
 	}
 	for _, c := range l.waiting {
-		c.ready(true)
+		c.ready(l.now, true)
 		l.emit(c)
 	}
 	l.waiting = nil

@@ -15,7 +15,10 @@ type process struct {
 	aftermath  aftermath
 	payload    payload
 	threads    map[uint32]*thread
-	handoff    handoff
+	coroutines coroutines
+	// python says that it runs Python, loops that one of its threads had several requests.
+	python, loops bool
+	handoff       handoff
 	// withoutGoroutines says that it is a Go program whose goroutines cannot be told.
 	withoutGoroutines bool
 	// statistics is the last rung, nil where it is switched off.
@@ -23,7 +26,7 @@ type process struct {
 }
 
 func newProcess() *process {
-	return &process{goroutines: newGoroutines(), threads: make(map[uint32]*thread)}
+	return &process{goroutines: newGoroutines(), coroutines: newCoroutines(), threads: make(map[uint32]*thread)}
 }
 
 func (p *process) thread(tid uint32) *thread {
@@ -52,7 +55,9 @@ func (p *process) opened(r *request) {
 		p.goroutines.opened(r, &p.aftermath)
 		return
 	}
-	p.thread(r.read.Task.TID).opened(r, &p.aftermath)
+	t := p.thread(r.read.Task.TID)
+	t.opened(r, &p.aftermath)
+	p.loops = p.loops || len(t.requests) > 1
 }
 
 // decide climbs the ladder for an act.
@@ -74,6 +79,7 @@ func (p *process) decide(a *act) {
 		return
 	}
 	t.decide(a, &p.aftermath)
+	p.coroutines.decide(a)
 }
 
 // putOff leaves an act of a task without a request to the rung of hand-offs.
@@ -85,6 +91,7 @@ func (p *process) putOff(a *act) {
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
 	p.handoff.answers(r, by)
+	p.coroutines.responds(r, by)
 	if r.thread != nil {
 		r.thread.responds(r, by)
 	}
@@ -92,7 +99,7 @@ func (p *process) responds(r *request, by capture.Task) {
 
 // reading takes the first byte of a call's response.
 func (p *process) reading(c *call, by capture.Task) {
-	c.heard = true
+	p.handoff.heard(c, by)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.read(c, false, by)
 	}
@@ -106,6 +113,7 @@ func (p *process) completed(c *call, by capture.Task) {
 	if c.parent != nil && c.prompt {
 		c.parent.stirred = c.exchange.Response.Last
 	}
+	p.handoff.heard(c, by)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.read(c, true, by)
 		if len(t.requests) > 0 {
@@ -118,6 +126,7 @@ func (p *process) completed(c *call, by capture.Task) {
 func (p *process) closed(r *request) {
 	p.payload.closed(r)
 	p.handoff.closed(r)
+	p.coroutines.closed(r)
 	if p.byGoroutine(r.read.Task) {
 		p.goroutines.closed(r, &p.aftermath)
 		return
@@ -134,6 +143,7 @@ const idleThread = int64(time.Minute)
 func (p *process) tidy(now int64) {
 	p.goroutines.tidy(now)
 	p.payload.tidy(now)
+	p.coroutines.tidy(now)
 	for tid, t := range p.threads {
 		if t.last != nil && now-t.last.exchange.End.Time > afterFor {
 			t.last, t.earlier = nil, nil

@@ -101,7 +101,10 @@ func (s *statistics) take(decisions []statistical.Decision) {
 // where those are surer.
 func (c *call) guessed() {
 	g := c.guess
-	if g == nil || !c.asked || g.Parent == nil || c.parent != nil && c.confidence >= g.Confidence {
+	if g == nil || !c.asked || g.Parent == nil || c.parent != nil && c.confidence >= min(g.Confidence, sure) {
+		return
+	}
+	if c.handoff != nil && c.handoff.refuses(c, g.Parent.Owner.(*request)) {
 		return
 	}
 	c.settle(g.Parent.Owner.(*request), MethodStatistical, g.Confidence)

@@ -62,10 +62,11 @@ func (t *thread) decide(a *act, m *aftermath) {
 		a.settle(nil, "", 0)
 		return
 	}
+	coroutine := a.origin.Task.Coroutine != 0
 	if t.evented(a) {
 		open = t.withoutDormant(a, open)
 	}
-	if len(open) == 1 && t.evented(a) && open[0].dormant(a.origin.Time) {
+	if len(open) == 1 && !coroutine && t.evented(a) && open[0].dormant(a.origin.Time) {
 		t.acts(a, open[0])
 		a.settle(open[0], MethodThread, dormantConfidence)
 		if t.spell.duty == idle {
@@ -73,19 +74,20 @@ func (t *thread) decide(a *act, m *aftermath) {
 		}
 		return
 	}
-	doubt := t.doubt(a, m)
-	switch len(open) {
-	case 0:
+	a.doubt = t.doubt(a, m)
+	switch {
+	case len(open) == 0:
 		a.settle(nil, "", 0)
-	case 1:
-		if doubt > doubtful {
-			a.alone()
-			return
-		}
+	case len(open) == 1 && !coroutine && a.doubt > doubtful:
+		a.alone()
+	case len(open) == 1 && !coroutine:
 		t.acts(a, open[0])
-		a.settle(open[0], MethodThread, (1-doubt)*threadConfidence)
+		a.settle(open[0], MethodThread, (1-a.doubt)*threadConfidence)
 	default:
 		a.putOff(t, streaming)
+		if len(open) == 1 {
+			a.sole = open[0]
+		}
 		t.order.acts(a)
 		t.loop.acts(a, len(t.requests), t.step)
 	}

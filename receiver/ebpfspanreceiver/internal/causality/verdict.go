@@ -8,6 +8,13 @@ func (a *act) final() bool {
 
 // conclude settles an act whose belief is final, once the loop's habits are known.
 func (a *act) conclude(waited bool) {
+	if a.handoff != nil {
+		a.handoff.conclude(a, waited)
+		return
+	}
+	if a.origin.Task.Coroutine != 0 && a.open() {
+		return // the response of its request will tell
+	}
 	if a.deed == nil || !waited && (!a.final() || a.thread.loop.seen() < enough) {
 		return
 	}
@@ -67,6 +74,19 @@ func (a *act) learn(l *loop, o *order, scratch *mixture) {
 	}
 }
 
+// decoded reports whether the loop's window was decoded since all that may have caused the
+// call has ended.
+func (c *call) decoded(now int64) bool {
+	if c.closedAt == 0 {
+		c.closedAt = now
+	}
+	if c.deed == nil || c.thread == nil {
+		return true
+	}
+	l := &c.thread.loop
+	return l.waited == 0 || l.seen() < young || l.fresh == 0 || l.decoded > c.closedAt
+}
+
 func (a *act) giveUp() {
 	if a.handoff != nil {
 		a.handoff.giveUp(a)
@@ -76,7 +96,23 @@ func (a *act) giveUp() {
 		a.settle(nil, "", 0)
 		return
 	}
-	a.decideLoop()
+	switch {
+	case a.sole != nil && a.doubt > doubtful:
+		a.alone()
+	case a.sole != nil:
+		a.settle(a.sole, MethodThread, (1-a.doubt)*threadConfidence)
+	default:
+		a.decideLoop()
+	}
+	if a.origin.Task.Coroutine != 0 && !a.waitedFor(a.parent) {
+		a.settle(nil, "", 0)
+	}
+}
+
+// waitedFor reports whether the call was answered before r was: a task that no task waits
+// for may work for nobody.
+func (a *act) waitedFor(r *request) bool {
+	return r != nil && a.response != nil && a.response.complete && (r.responded == 0 || a.response.step < r.responded)
 }
 
 // nextBest takes the decoder's other candidate as the runner-up, where it has a chance.
