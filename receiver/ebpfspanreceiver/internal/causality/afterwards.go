@@ -32,8 +32,11 @@ func (a *act) alone() {
 	a.nobodys = true
 }
 
-// related is what a call that has no parent is related to.
+// related is what a call is related to besides its parent.
 func (c *call) related() []Relation {
+	if c.shared() {
+		return c.servedOthers()
+	}
 	if c.parent != nil || c.after.request == nil {
 		return nil
 	}

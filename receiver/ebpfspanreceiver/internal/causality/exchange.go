@@ -24,6 +24,8 @@ type request struct {
 	answered bool
 	// handed are the calls that hand-offs say are its own.
 	handed []*call
+	// calls is how many it made, as far as that is known at once.
+	calls int
 	// facts is the request as the statistical rung knows it.
 	facts *statistical.Request
 }
@@ -35,6 +37,10 @@ type call struct {
 	act
 	// among are the requests whose ids it carries, where there are several.
 	among []*request
+	// served are the requests that it served, where there may be several.
+	served []service
+	// heldUntil is until when it waits for them, 0 where it does not.
+	heldUntil int64
 	// endedAt is the time of its end, closedAt when it was found that all requests that may have
 	// caused it have ended, 0 before.
 	endedAt, closedAt int64

@@ -159,7 +159,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		}
 		c.statistics = p.statistics
 		c.asked = p.statistics.ended(c)
-		if c.decided && (c.parent != nil || !c.asked) {
+		if c.decided && (c.parent != nil || !c.asked) && !p.holds(c) {
 			l.emit(c)
 			return
 		}
@@ -190,6 +190,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	if !c.decided && c.handoff != nil {
 		p.handoff.began(c)
 	}
+	p.sharing.began(c)
 	return c
 }
 
@@ -242,6 +243,9 @@ func (l *Ladder) release(now int64) {
 
 // ready decides a waiting call as far as can be now, and reports whether no more is to come.
 func (c *call) ready(now int64, overdue bool) bool {
+	if now < c.heldUntil && !overdue {
+		return false
+	}
 	if c.decided && c.parent != nil && (c.confidence >= sure || c.method != MethodLoop) {
 		c.statistics.decided(c)
 		return true
@@ -260,6 +264,7 @@ func (l *Ladder) emit(c *call) {
 	if c.outlived() || c.strays() {
 		c.alone()
 	}
+	c.fansIn()
 	link := Link{Exchange: c.exchange}
 	if c.parent != nil {
 		link.Parent, link.Method, link.Confidence = c.parent.exchange, c.method, c.confidence

@@ -14,6 +14,7 @@ type process struct {
 	goroutines goroutines
 	aftermath  aftermath
 	payload    payload
+	sharing    sharing
 	threads    map[uint32]*thread
 	coroutines coroutines
 	// python says that it runs Python, loops that one of its threads had several requests.
@@ -90,6 +91,7 @@ func (p *process) putOff(a *act) {
 
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
+	p.sharing.responds(r, by)
 	p.handoff.answers(r, by)
 	p.coroutines.responds(r, by)
 	if r.thread != nil {
@@ -101,12 +103,17 @@ func (p *process) responds(r *request, by capture.Task) {
 func (p *process) reading(c *call, by capture.Task) {
 	p.handoff.heard(c, by)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
+		t.batch.reads(c, false, by.Waits)
 		t.read(c, false, by)
 	}
 }
 
 // completed takes the last byte of a call's response.
 func (p *process) completed(c *call, by capture.Task) {
+	p.sharing.completed(c)
+	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
+		t.batch.reads(c, true, by.Waits)
+	}
 	if c.decided && c.parent == nil {
 		return
 	}

@@ -26,6 +26,7 @@ type thread struct {
 	last, earlier *request
 	several       bool
 	spell         spell
+	batch         batch
 }
 
 func (t *thread) opened(r *request, m *aftermath) {
@@ -34,6 +35,7 @@ func (t *thread) opened(r *request, m *aftermath) {
 	r.thread, r.opened = t, t.step
 	t.requests = append(t.requests, r)
 	t.several = t.several || len(t.requests) > 1
+	t.batch.reads(nil, false, r.read.Task.Waits)
 	t.spell.turns(due, r.read.Time, m)
 	t.loop.turns(r.read.Task.Waits, true)
 	t.order.push(&ready{request: r})
@@ -55,6 +57,7 @@ func (t *thread) closed(r *request, m *aftermath) {
 // decide settles the act where only one request can have caused it, and asks the
 // loop otherwise.
 func (t *thread) decide(a *act, m *aftermath) {
+	t.batch.acts()
 	open, streaming := t.working()
 	t.loop.turns(a.origin.Task.Waits, false)
 	if by := a.origin.Task; by.Hidden > 0 || by.Thinned && (streaming || len(open) > 1) {
@@ -124,6 +127,7 @@ func (t *thread) responds(r *request, by capture.Task) {
 	r.responded = t.step
 	if by.TID == r.read.Task.TID && !by.Thinned {
 		t.loop.turns(by.Waits, false)
+		t.batch.responds(r, by.Waits)
 		t.order.responds(r)
 		t.loop.responded(r, len(t.requests), t.step)
 	}
