@@ -343,11 +343,10 @@ func (h *handoff) placed(c *call, waited bool) bool {
 	if !h.queue.lose(c) {
 		return true
 	}
-	if waited && h.queue.clock-h.queue.decided >= orderEvery {
-		h.queue.decided = h.queue.clock
+	if waited && !h.queue.assigned(c) {
 		h.queue.assign(h.requests)
 	}
-	return c.queued != nil && waited
+	return waited
 }
 
 // giveUp settles a call by the best of its claims and by who ordered it.
