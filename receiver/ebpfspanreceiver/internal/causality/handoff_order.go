@@ -12,7 +12,7 @@ const (
 	enoughPairs, maxPairs = 24, 1024
 	// sharpness is the power that distances' weights are taken to, as balanced weights are less sure than
 	// the evidence is; measured.
-	sharpness = 1.5
+	sharpness = 1.8
 	// alone is the weight of a request none of whose other calls are known.
 	loneWeight = 1e-4
 	// balanced is how often the weights are balanced.
