@@ -13,6 +13,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/redis"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/registry"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
@@ -64,6 +65,7 @@ func newPipeline(
 	}
 	protocols := registry.All(registry.Options{
 		HTTP1: http1.Options{Query: config.HTTP.query(), Thinner: thinner},
+		Redis: redis.Options{Query: redis.Query(config.Redis.Query), Thinner: thinner},
 	}, &s.losses)
 	demux := protocol.New(protocols, ladder, &s.losses)
 	demux.Thinner = thinner
