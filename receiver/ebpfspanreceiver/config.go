@@ -35,7 +35,7 @@ const (
 	errorModeIgnore = "ignore"
 )
 
-// The values of http.query, and with redact_keys those of redis.query.
+// The values of http.query and postgresql.query, and with redact_keys those of redis.query.
 const (
 	queryRedact     = "redact"
 	queryRedactKeys = "redact_keys"
@@ -77,6 +77,8 @@ type Config struct {
 	HTTP HTTPConfig `mapstructure:"http"`
 	// Redis configures what spans tell of Redis commands.
 	Redis RedisConfig `mapstructure:"redis"`
+	// PostgreSQL configures what spans tell of statements.
+	PostgreSQL PostgreSQLConfig `mapstructure:"postgresql"`
 	// Budget bounds what capture may cost.
 	Budget BudgetConfig `mapstructure:"budget"`
 	// FlushInterval is how long a finished span may wait for company.
@@ -122,6 +124,12 @@ type RedisConfig struct {
 	Query string `mapstructure:"query"`
 }
 
+// PostgreSQLConfig says what of a statement may leave.
+type PostgreSQLConfig struct {
+	// Query is "redact" (hide literals and comments), "keep" or "drop".
+	Query string `mapstructure:"query"`
+}
+
 func createDefaultConfig() component.Config {
 	return &Config{
 		Capture:        CaptureConfig{Strategy: capture.StrategyAuto},
@@ -131,6 +139,7 @@ func createDefaultConfig() component.Config {
 		Causality:      CausalityConfig{MaxWait: 5 * time.Second, MinConfidence: 0.9, Statistical: StatisticalConfig{Enabled: true}},
 		HTTP:           HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
 		Redis:          RedisConfig{Query: queryRedact},
+		PostgreSQL:     PostgreSQLConfig{Query: queryRedact},
 		FlushInterval:  200 * time.Millisecond,
 	}
 }
@@ -150,6 +159,7 @@ func (c *Config) Validate() error {
 		c.Causality.validate(),
 		c.HTTP.validate(),
 		oneOf("redis::query", c.Redis.Query, queryRedact, queryRedactKeys, queryKeep, queryDrop),
+		oneOf("postgresql::query", c.PostgreSQL.Query, queryRedact, queryKeep, queryDrop),
 		c.Budget.validate(),
 		atLeastMillisecond("flush_interval", c.FlushInterval),
 	)
