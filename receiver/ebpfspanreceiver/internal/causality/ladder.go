@@ -39,8 +39,9 @@ type Ladder struct {
 	wanted map[uint32]bool
 	// tidied is when idle state was dropped last.
 	tidied int64
-	// useStatistics switches the statistical rung on.
+	// useStatistics switches the statistical rung on, operations names what it knows.
 	useStatistics bool
+	operations    *operations
 }
 
 // NewLadder returns the stage. An ended call waits at most maxWait for evidence
@@ -53,6 +54,8 @@ func NewLadder(sink Sink, maxWait time.Duration, losses *loss.Counts) *Ladder {
 		processes: make(map[uint32]*process),
 		connects:  make(map[*conn.Origin]*act),
 		wanted:    make(map[uint32]bool),
+
+		operations: newOperations(),
 	}
 }
 
@@ -160,6 +163,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	c := &call{exchange: e}
 	defer func() { c.act.call = c }()
 	e.State = c
+	p.statistics.began()
 	p.learn(e.Request.First.Task)
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
 		delete(l.connects, e.Connected)
