@@ -32,15 +32,21 @@ type GoHTTPConnection struct {
 }
 
 type GoHTTPProcess struct {
-	_            structs.HostLayout
-	Flags        uint32
-	G_offset     int32
-	GoidOffset   uint16
-	ParentOffset uint16
-	ConnOffset   uint16
-	M_offset     uint16
-	CurgOffset   uint16
-	Pad          uint16
+	_                structs.HostLayout
+	Flags            uint32
+	G_offset         int32
+	GoidOffset       uint16
+	ParentOffset     uint16
+	ConnOffset       uint16
+	M_offset         uint16
+	CurgOffset       uint16
+	ClosureOffset    uint16
+	WakeupTaskOffset uint16
+	Pad              uint16
+	CurrentTasks     uint64
+	WakeupType       uint64
+	FunctionType     uint64
+	TupleType        uint64
 }
 
 type GoHTTPUnixStream struct {

@@ -56,15 +56,21 @@ type KprobeConnection struct {
 }
 
 type KprobeProcess struct {
-	_            structs.HostLayout
-	Flags        uint32
-	G_offset     int32
-	GoidOffset   uint16
-	ParentOffset uint16
-	ConnOffset   uint16
-	M_offset     uint16
-	CurgOffset   uint16
-	Pad          uint16
+	_                structs.HostLayout
+	Flags            uint32
+	G_offset         int32
+	GoidOffset       uint16
+	ParentOffset     uint16
+	ConnOffset       uint16
+	M_offset         uint16
+	CurgOffset       uint16
+	ClosureOffset    uint16
+	WakeupTaskOffset uint16
+	Pad              uint16
+	CurrentTasks     uint64
+	WakeupType       uint64
+	FunctionType     uint64
+	TupleType        uint64
 }
 
 type KprobeScratch struct {
@@ -90,7 +96,7 @@ type KprobeScratch struct {
 		Family          uint8
 		Identified      uint8
 		TailLen         uint8
-		Thinning        uint8
+		Flags           uint8
 		Hidden          uint8
 		Tail            [8]uint8
 		LocalAddr       [16]uint8

@@ -51,8 +51,8 @@ int sched_process_exec(struct bpf_raw_tracepoint_args *ctx)
 
 	if (p && p->flags & PROCESS_NEVER)
 		return 0;
-	if (p) /* the goroutine fields are the old program's, and it was asked for that one */
-		p->flags &= ~(PROCESS_GO | PROCESS_WAKES);
+	if (p) /* the runtimes' fields are the old program's, and it was asked for that one */
+		p->flags &= ~(PROCESS_GO | PROCESS_WAKES | PROCESS_ASYNCIO);
 	struct event *e = event_reserve(EVENT_EXEC);
 	if (!e)
 		return 0;

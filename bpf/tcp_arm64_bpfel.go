@@ -76,7 +76,7 @@ type TCPEvent struct {
 	Family          uint8
 	Identified      uint8
 	TailLen         uint8
-	Thinning        uint8
+	Flags           uint8
 	Hidden          uint8
 	Tail            [8]uint8
 	LocalAddr       [16]uint8
@@ -84,15 +84,21 @@ type TCPEvent struct {
 }
 
 type TCPProcess struct {
-	_            structs.HostLayout
-	Flags        uint32
-	G_offset     int32
-	GoidOffset   uint16
-	ParentOffset uint16
-	ConnOffset   uint16
-	M_offset     uint16
-	CurgOffset   uint16
-	Pad          uint16
+	_                structs.HostLayout
+	Flags            uint32
+	G_offset         int32
+	GoidOffset       uint16
+	ParentOffset     uint16
+	ConnOffset       uint16
+	M_offset         uint16
+	CurgOffset       uint16
+	ClosureOffset    uint16
+	WakeupTaskOffset uint16
+	Pad              uint16
+	CurrentTasks     uint64
+	WakeupType       uint64
+	FunctionType     uint64
+	TupleType        uint64
 }
 
 type TCPScratch struct {

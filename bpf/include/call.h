@@ -2,6 +2,7 @@
 /* What the system calls that move bytes have in common. */
 #pragma once
 
+#include "asyncio.h"
 #include "goroutine.h"
 #include "payload.h"
 #include "process.h"
@@ -16,6 +17,7 @@ static __always_inline void event_begin(struct event *e, __u8 kind, __u64 id, co
 	e->tid = id;
 	e->kind = kind;
 	goroutine_read(e, p);
+	coroutine_read(e, p);
 }
 
 static __always_inline void event_connection(struct event *e, const struct connection *c, __u64 place)

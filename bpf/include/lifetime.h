@@ -29,6 +29,7 @@ static __always_inline int connect_begin(const struct process *p, __u64 socket, 
 	if (!e)
 		return 0;
 	goroutine_read(e, p);
+	coroutine_read(e, p);
 	e->socket = socket;
 	sockaddr_read(&to, 8, sa); /* a Unix socket's path is told later */
 	if (to.family == AF_INET6)

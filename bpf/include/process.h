@@ -9,6 +9,8 @@
 #define PROCESS_NEVER (1 << 1) /* the collector and its children: exec does not change it */
 #define PROCESS_GO (1 << 2)    /* the goroutine fields are set */
 #define PROCESS_WAKES (1 << 3) /* its wake-ups are asked for */
+#define PROCESS_ASYNCIO (1 << 4)   /* the fields for Python's asyncio are set */
+#define PROCESS_OLD_DICTS (1 << 5) /* its dicts are laid out as up to Python 3.10 */
 
 struct process {
 	__u32 flags;
@@ -18,7 +20,13 @@ struct process {
 	__u16 conn_offset;      /* of conn in net/http.persistConn */
 	__u16 m_offset;         /* of m in runtime.g */
 	__u16 curg_offset;      /* of curg in runtime.m */
+	__u16 closure_offset;   /* of func_closure in PyFunctionObject */
+	__u16 wakeup_task_offset; /* of the task in an object of wakeup_type */
 	__u16 pad;
+	__u64 current_tasks;    /* where the pointer to asyncio's dict of running tasks lies */
+	__u64 wakeup_type;      /* the type of what wakes a task */
+	__u64 function_type;    /* addresses of PyFunction_Type and PyTuple_Type */
+	__u64 tuple_type;
 };
 
 struct {

@@ -202,7 +202,7 @@ static __always_inline void thread_tells(struct event *e, const struct call *cal
 	e->number = call->waits;
 	if (!t || !t->active)
 		return;
-	e->thinning |= EVENT_THINNING;
+	e->flags |= EVENT_THINNING;
 	e->hidden = call->hidden < 255 ? call->hidden : 255;
 }
 
@@ -213,5 +213,5 @@ static __always_inline void thin_bytes(struct event *e, struct connection *c, __
 	if (!(c->skipped & direction) || !e->size)
 		return;
 	c->skipped &= ~direction;
-	e->thinning |= EVENT_SKIPPED;
+	e->flags |= EVENT_SKIPPED;
 }

@@ -35,7 +35,9 @@ type pipeline struct {
 	thinner  *thin.Thinner
 	// watching is nil in a replay.
 	watching *watching
-	logger   *zap.Logger
+	// coroutines is nil in a replay.
+	coroutines *coroutines
+	logger     *zap.Logger
 	// emit takes finished batches.
 	emit func(ptrace.Traces)
 
@@ -93,6 +95,7 @@ func (p *pipeline) event(e *capture.Event) {
 		p.found(e.Process)
 	}
 	p.watching.event(e)
+	p.coroutines.event(e)
 	p.table.Event(e)
 	if e.Kind == capture.Exit {
 		p.exited(e)
@@ -120,6 +123,7 @@ func (p *pipeline) tick(now int64) {
 	p.thinner.Tick(now)
 	p.table.Tick(now)
 	p.watching.tick()
+	p.coroutines.tick()
 	p.stats.connections.Store(int64(p.table.Len()))
 	p.stats.processes.Store(int64(len(p.processes)))
 	p.stats.undecided.Store(int64(p.ladder.Waiting()))

@@ -159,6 +159,7 @@ func (r *spanReceiver) openKernel(ctx context.Context) (_ runner, err error) {
 	}
 	p := r.pipeline(recorder, g.thinner, host)
 	p.watching = newWatching(kernel, p.ladder, r.settings.Logger)
+	p.coroutines = newCoroutines(kernel, p.ladder, proc, r.settings.Logger)
 	if err := stage.Scan(p.event); err != nil {
 		p.closeRecorder()
 		return nil, fmt.Errorf("find the running processes: %w", err)

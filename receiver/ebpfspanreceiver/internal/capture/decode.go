@@ -30,7 +30,7 @@ const (
 	offFamily          = 75
 	offIdentified      = 76
 	offTailLen         = 77
-	offThinning        = 78
+	offFlags           = 78
 	offHidden          = 79
 	offTail            = 80
 	offLocalAddr       = 88
@@ -39,9 +39,10 @@ const (
 
 	tailSize = 8
 
-	// The flags of struct event's thinning.
-	eventThinning = 1 << 0
-	eventSkipped  = 1 << 1
+	// The flags of struct event.
+	eventThinning  = 1 << 0
+	eventSkipped   = 1 << 1
+	eventCoroutine = 1 << 2
 
 	afUnix  = 1
 	afInet  = 2
@@ -80,16 +81,19 @@ func decode(record []byte, e *Event) error {
 			TID:             le.Uint32(record[offTID:]),
 			Goroutine:       le.Uint64(record[offGoroutine:]),
 			ParentGoroutine: le.Uint64(record[offParentGoroutine:]),
-			Thinned:         record[offThinning]&eventThinning != 0,
+			Thinned:         record[offFlags]&eventThinning != 0,
 			Hidden:          record[offHidden],
 		},
 		Socket:  le.Uint64(record[offSocket:]),
 		Offset:  le.Uint64(record[offOffset:]),
 		Size:    le.Uint32(record[offSize:]),
 		Errno:   int32(le.Uint32(record[offError:])),
-		Skipped: record[offThinning]&eventSkipped != 0,
+		Skipped: record[offFlags]&eventSkipped != 0,
 		Data:    record[headerSize : headerSize+dataLen : headerSize+dataLen],
 		Tail:    record[offTail : offTail+tailLen : offTail+tailLen],
+	}
+	if record[offFlags]&eventCoroutine != 0 {
+		e.Task.Coroutine, e.Task.Goroutine = e.Task.Goroutine, 0
 	}
 	if record[offIdentified] != 0 {
 		e.Identity = Identity{

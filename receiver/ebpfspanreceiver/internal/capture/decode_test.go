@@ -36,7 +36,7 @@ func TestLayoutMatchesKernelSide(t *testing.T) {
 		"family":           {offFamily, unsafe.Offsetof(c.Family)},
 		"identified":       {offIdentified, unsafe.Offsetof(c.Identified)},
 		"tail_len":         {offTailLen, unsafe.Offsetof(c.TailLen)},
-		"thinning":         {offThinning, unsafe.Offsetof(c.Thinning)},
+		"flags":            {offFlags, unsafe.Offsetof(c.Flags)},
 		"hidden":           {offHidden, unsafe.Offsetof(c.Hidden)},
 		"tail":             {offTail, unsafe.Offsetof(c.Tail)},
 		"local_addr":       {offLocalAddr, unsafe.Offsetof(c.LocalAddr)},
@@ -108,7 +108,7 @@ func sample(payload string) []byte {
 	le.PutUint16(r[offLocalPort:], 80)
 	le.PutUint16(r[offRemotePort:], 40000)
 	r[offKind], r[offFamily], r[offIdentified], r[offTailLen] = byte(Receive), afInet, 1, 3
-	r[offThinning], r[offHidden] = eventThinning|eventSkipped, 5
+	r[offFlags], r[offHidden] = eventThinning|eventSkipped, 5
 	copy(r[offTail:], "end")
 	copy(r[offLocalAddr:], []byte{127, 0, 0, 1})
 	copy(r[offRemoteAddr:], []byte{127, 0, 0, 2})

@@ -52,7 +52,8 @@ const (
 	ProcessFound
 )
 
-// Task is who did something: a thread, and the goroutine it ran where that is known.
+// Task is who did something: a thread, and the goroutine or coroutine it ran where
+// that is known.
 type Task struct {
 	// PID is the process id (thread group id) in the initial PID namespace.
 	PID uint32
@@ -63,6 +64,11 @@ type Task struct {
 	// ParentGoroutine is the goid of the goroutine that started Goroutine, 0
 	// where that is not known.
 	ParentGoroutine uint64
+	// Coroutine names the task of Python's asyncio that the thread ran, or, where another
+	// task waits for it, the one that waits, and so on to one that nobody waits for. It is
+	// an address, which a later task may have again; 0 where it is not known. It is
+	// set for sends and connects of the processes that CoroutineReader was told of.
+	Coroutine uint64
 	// Waits counts how often the thread has waited for several descriptors at once
 	// (epoll_wait(2), poll(2), select(2)): the turns of an event loop. It is set for what sends,
 	// receives and connects, 0 where it is not known.
@@ -142,6 +148,9 @@ type Event struct {
 
 // RuntimeGo is the name of Go's runtime in a Process.
 const RuntimeGo = "go"
+
+// RuntimePython is the name of Python's usual runtime in a Process.
+const RuntimePython = "cpython"
 
 // Process holds the facts about a traced process that spans are described with.
 type Process struct {

@@ -36,6 +36,8 @@ const (
 	processNever
 	processGo
 	processWakes
+	processAsyncio
+	processOldDicts
 )
 
 // kernelLosses are the loss reasons in the order of enum loss in bpf/include/loss.h.

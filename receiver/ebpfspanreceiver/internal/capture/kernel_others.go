@@ -48,6 +48,9 @@ func (*Kernel) Thin(sampling.Threshold, bool) error { return nil }
 // WatchWakes has nothing to watch.
 func (*Kernel) WatchWakes(uint32, bool) error { return errors.ErrUnsupported }
 
+// ReadCoroutines reads nothing.
+func (*Kernel) ReadCoroutines(uint32, *AsyncioRuntime) error { return errors.ErrUnsupported }
+
 // Mark does nothing.
 func (*Kernel) Mark(uint64, thin.Role) error { return nil }
 

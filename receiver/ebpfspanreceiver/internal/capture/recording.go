@@ -40,6 +40,7 @@ type recorded struct {
 	TID             uint32   `json:"tid,omitempty"`
 	Goroutine       uint64   `json:"goroutine,omitempty"`
 	ParentGoroutine uint64   `json:"parent_goroutine,omitempty"`
+	Coroutine       uint64   `json:"coroutine,omitempty"`
 	Waits           uint32   `json:"waits,omitempty"`
 	Thinned         bool     `json:"thinned,omitempty"`
 	Hidden          uint8    `json:"hidden,omitempty"`
@@ -102,7 +103,7 @@ func (r *Recorder) Write(e *Event) error {
 	line := recorded{
 		Kind: e.Kind, Time: e.Time, PID: e.Task.PID, TID: e.Task.TID,
 		Goroutine: e.Task.Goroutine, ParentGoroutine: e.Task.ParentGoroutine,
-		Waits: e.Task.Waits, Thinned: e.Task.Thinned, Hidden: e.Task.Hidden, Skipped: e.Skipped,
+		Coroutine: e.Task.Coroutine, Waits: e.Task.Waits, Thinned: e.Task.Thinned, Hidden: e.Task.Hidden, Skipped: e.Skipped,
 		Socket: e.Socket, FirstSent: e.Identity.FirstSent, FirstReceived: e.Identity.FirstReceived,
 		Unix: e.Unix, LocalPath: string(e.LocalPath), RemotePath: string(e.RemotePath),
 		Local: addressText(e.Local), Remote: addressText(e.Remote),
@@ -202,7 +203,7 @@ func (r *Recording) Run(ctx context.Context, handle func(*Event)) error {
 func (l *recorded) event(e *Event) bool {
 	*e = Event{
 		Kind: l.Kind, Time: l.Time,
-		Task:     Task{l.PID, l.TID, l.Goroutine, l.ParentGoroutine, l.Waits, l.Thinned, l.Hidden},
+		Task:     Task{l.PID, l.TID, l.Goroutine, l.ParentGoroutine, l.Coroutine, l.Waits, l.Thinned, l.Hidden},
 		Socket:   l.Socket,
 		Identity: Identity{l.FirstSent, l.FirstReceived},
 		Unix:     l.Unix,

@@ -17,7 +17,7 @@ var recordedEvents = []Event{
 	{Kind: ProcessFound, Time: 1, Task: Task{PID: 7}, Process: &Process{PID: 7, Service: "shop", Executable: "python3.11"}},
 	{Kind: Connect, Time: 2, Task: Task{PID: 7, TID: 8}, Socket: 5, Remote: netip.MustParseAddrPort("127.0.0.1:80")},
 	{
-		Kind: Send, Time: 3, Task: Task{7, 8, 21, 1, 7, true, 3}, Socket: 5, Identity: Identity{1, 2},
+		Kind: Send, Time: 3, Task: Task{7, 8, 21, 1, 23, 7, true, 3}, Socket: 5, Identity: Identity{1, 2},
 		Local: netip.MustParseAddrPort("[::1]:4000"), Remote: netip.MustParseAddrPort("[::1]:80"),
 		Offset: 1 << 40, Size: 40, Data: []byte("GET / HTTP/1.1\r\n\"<&>"), Tail: []byte("\r\n\r\n"),
 	},

@@ -16,6 +16,9 @@ const (
 	// MethodGoroutine: the goroutine that serves the request, or one that it
 	// started, made the call.
 	MethodGoroutine Method = "goroutine"
+	// MethodTask: the task of Python's asyncio that answers the request made the call, or one
+	// that it waited for.
+	MethodTask Method = "task"
 	// MethodThread: the thread had read that request and no other.
 	MethodThread Method = "thread"
 	// MethodConnect: the request called connect, and this is the connection's

@@ -16,6 +16,8 @@ type request struct {
 	// opened, responded and ended are the thread's steps at which its head was
 	// complete, its response began and it ended; 0 while that is still to come.
 	opened, responded, ended uint64
+	// coroutine is the task that began its response, 0 where none is known.
+	coroutine uint64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
 	// facts is the request as the statistical rung knows it.
@@ -51,6 +53,8 @@ type act struct {
 	thread    *thread
 	step      uint64
 	streaming bool
+	// sole is the only request that was open then, nil where there were several.
+	sole *request
 	// to is whom it was done to, and conn the connection, nil for a connect.
 	to   endpoint
 	conn *conn.Conn

@@ -42,6 +42,8 @@ type Ladder struct {
 	// useStatistics switches the statistical rung on, operations names what it knows.
 	useStatistics bool
 	operations    *operations
+	// looping is what WantsCoroutines returned last.
+	looping []uint32
 }
 
 // NewLadder returns the stage. An ended call waits at most maxWait for evidence
@@ -61,7 +63,9 @@ func NewLadder(sink Sink, maxWait time.Duration, losses *loss.Counts) *Ladder {
 
 // Found tells the stage what kind of program a process runs.
 func (l *Ladder) Found(p *capture.Process) {
-	l.process(p.PID).goRuntime = p.Runtime == capture.RuntimeGo
+	known := l.process(p.PID)
+	known.goRuntime = p.Runtime == capture.RuntimeGo
+	known.python = p.Runtime == capture.RuntimePython
 }
 
 // Exited forgets a process.
@@ -168,6 +172,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
 		delete(l.connects, e.Connected)
 		c.takeConnect(a)
+		p.coroutines.took(a, &c.act)
 	}
 	if e.Asked != nil {
 		p.learn(e.Asked.Task)

@@ -12,7 +12,10 @@ type process struct {
 	goRuntime  bool
 	goroutines goroutines
 	threads    map[uint32]*thread
-	handoff    handoff
+	coroutines coroutines
+	// python says that it runs Python, loops that one of its threads had several requests.
+	python, loops bool
+	handoff       handoff
 	// withoutGoroutines says that it is a Go program whose goroutines cannot be told.
 	withoutGoroutines bool
 	// statistics is the last rung, nil where it is switched off.
@@ -20,7 +23,7 @@ type process struct {
 }
 
 func newProcess() *process {
-	return &process{goroutines: newGoroutines(), threads: make(map[uint32]*thread)}
+	return &process{goroutines: newGoroutines(), coroutines: newCoroutines(), threads: make(map[uint32]*thread)}
 }
 
 func (p *process) thread(tid uint32) *thread {
@@ -48,7 +51,9 @@ func (p *process) opened(r *request) {
 		p.goroutines.opened(r)
 		return
 	}
-	p.thread(r.read.Task.TID).opened(r)
+	t := p.thread(r.read.Task.TID)
+	t.opened(r)
+	p.loops = p.loops || len(t.requests) > 1
 }
 
 // decide climbs the ladder for an act.
@@ -69,11 +74,13 @@ func (p *process) decide(a *act) {
 		return
 	}
 	t.decide(a)
+	p.coroutines.decide(a)
 }
 
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
 	p.handoff.answers(r, by)
+	p.coroutines.responds(r, by)
 	if r.thread != nil {
 		r.thread.responds(r, by)
 	}
@@ -100,6 +107,7 @@ func (p *process) completed(c *call, by capture.Task) {
 // closed takes a request that has ended.
 func (p *process) closed(r *request) {
 	p.handoff.closed(r)
+	p.coroutines.closed(r)
 	if p.byGoroutine(r.read.Task) {
 		p.goroutines.closed(r)
 		return
@@ -114,6 +122,7 @@ const idleThread = int64(time.Minute)
 
 // tidy forgets threads that have done nothing for long.
 func (p *process) tidy(now int64) {
+	p.coroutines.tidy(now)
 	for tid, t := range p.threads {
 		if len(t.requests) == 0 && now-t.active > idleThread {
 			delete(p.threads, tid)

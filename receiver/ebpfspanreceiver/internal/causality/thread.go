@@ -50,15 +50,18 @@ func (t *thread) decide(a *act) {
 		a.settle(nil, "", 0)
 		return
 	}
-	switch len(open) {
-	case 0:
+	switch {
+	case len(open) == 0:
 		a.settle(nil, "", 0)
-	case 1:
+	case len(open) == 1 && a.origin.Task.Coroutine == 0:
 		t.order.take(open[0])
 		t.loop.acts(a, 1, t.step)
 		a.settle(open[0], MethodThread, threadConfidence)
 	default:
 		a.putOff(t, streaming)
+		if len(open) == 1 {
+			a.sole = open[0]
+		}
 		t.order.acts(a)
 		t.loop.acts(a, len(t.requests), t.step)
 	}

@@ -8,6 +8,9 @@ func (a *act) final() bool {
 
 // conclude settles an act whose belief is final, once the loop's habits are known.
 func (a *act) conclude(waited bool) {
+	if a.origin.Task.Coroutine != 0 && a.open() {
+		return // the response of its request will tell
+	}
 	if a.deed == nil || !waited && (!a.final() || a.thread.loop.seen() < enough) {
 		return
 	}
@@ -76,7 +79,20 @@ func (a *act) giveUp() {
 		a.settle(nil, "", 0)
 		return
 	}
-	a.decideLoop()
+	if a.sole != nil {
+		a.settle(a.sole, MethodThread, threadConfidence)
+	} else {
+		a.decideLoop()
+	}
+	if a.origin.Task.Coroutine != 0 && !a.waitedFor(a.parent) {
+		a.settle(nil, "", 0)
+	}
+}
+
+// waitedFor reports whether the call was answered before r was: a task that no task waits
+// for may work for nobody.
+func (a *act) waitedFor(r *request) bool {
+	return r != nil && a.response != nil && a.response.complete && (r.responded == 0 || a.response.step < r.responded)
 }
 
 // nextBest takes the decoder's other candidate as the runner-up, where it has a chance.

@@ -1,0 +1,111 @@
+package causality
+
+import "github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+
+const (
+	// coroutineConfidence is that of the coroutine rung: a task's address may be another
+	// one's a moment later.
+	coroutineConfidence = 0.999
+	// maxCoroutines bounds the tasks whose deeds wait for a response.
+	maxCoroutines = 16_384
+)
+
+// coroutines is the rung of asyncio's tasks. Which request a task works for is known when
+// it begins the response: what it did since that request was read was for it. The names
+// of tasks are those of tasks that nobody waits for, so that what a request's children
+// do is its own.
+type coroutines struct {
+	// answering are the requests whose response was begun and has not ended.
+	answering map[uint64]*request
+	// waiting are the deeds since then, of tasks that have not begun a response.
+	waiting map[uint64][]*act
+}
+
+func newCoroutines() coroutines {
+	return coroutines{answering: make(map[uint64]*request), waiting: make(map[uint64][]*act)}
+}
+
+// decide settles the deed where its task answers a request already. Otherwise it waits.
+func (c *coroutines) decide(a *act) {
+	id := a.origin.Task.Coroutine
+	if id == 0 {
+		return
+	}
+	if r := c.answering[id]; r != nil {
+		a.byCoroutine(r)
+		return
+	}
+	if a.decided || len(c.waiting) >= maxCoroutines && c.waiting[id] == nil {
+		return
+	}
+	c.waiting[id] = append(c.waiting[id], a)
+}
+
+// byCoroutine settles the deed, for the loop as well.
+func (a *act) byCoroutine(r *request) {
+	a.thread = nil
+	a.settle(r, MethodTask, coroutineConfidence)
+}
+
+// took makes the call's deed of a connect the one that waits.
+func (c *coroutines) took(connect *act, by *act) {
+	waiting := c.waiting[by.origin.Task.Coroutine]
+	for i := range waiting {
+		if waiting[i] == connect {
+			waiting[i] = by
+		}
+	}
+}
+
+// responds takes the first byte of the response to r.
+func (c *coroutines) responds(r *request, by capture.Task) {
+	if by.Coroutine == 0 {
+		return
+	}
+	for _, a := range c.waiting[by.Coroutine] {
+		if !a.settled() && a.origin.Time >= r.read.Time {
+			a.byCoroutine(r)
+		}
+	}
+	delete(c.waiting, by.Coroutine)
+	c.answering[by.Coroutine] = r
+	r.coroutine = by.Coroutine
+}
+
+// closed takes a request that has ended.
+func (c *coroutines) closed(r *request) {
+	if r.coroutine != 0 && c.answering[r.coroutine] == r {
+		delete(c.answering, r.coroutine)
+	}
+}
+
+// tidy forgets what no response has told and none will.
+func (c *coroutines) tidy(now int64) {
+	for id, waiting := range c.waiting {
+		kept := waiting[:0]
+		for _, a := range waiting {
+			if !a.decided && now-a.origin.Time < connectTimeout {
+				kept = append(kept, a)
+			}
+		}
+		clear(waiting[len(kept):])
+		if len(kept) == 0 {
+			delete(c.waiting, id)
+			continue
+		}
+		c.waiting[id] = kept
+	}
+}
+
+// WantsCoroutines returns the processes whose threads work on several requests at a time
+// and run Python, so that its tasks tell what the threads do not. It is valid until the
+// next call.
+func (l *Ladder) WantsCoroutines() []uint32 {
+	l.looping = l.looping[:0]
+	for pid, p := range l.processes {
+		if p.python && p.loops {
+			l.looping = append(l.looping, pid)
+		}
+	}
+	return l.looping
+}
