@@ -9,6 +9,7 @@
  * send's entry announces only the bytes it carries; the exit reports the rest, or
  * that the kernel took fewer.
  */
+#include "caller.h"
 #include "descriptor.h"
 #include "iouring.h"
 #include "transfer.h"
@@ -28,8 +29,7 @@ static __always_inline int is_watched(long nr, struct process **p)
 
 	if (action_of(nr) == ACTION_WAIT)
 		return thread_waits(id);
-	*p = process_find(id >> 32);
-	return process_traced(*p) && !caller_is_32bit();
+	return caller_traced(id >> 32, p) && !caller_is_32bit();
 }
 
 static __always_inline int call_begins(long nr, const struct process *p, int fd, __u64 second, __u64 third,
