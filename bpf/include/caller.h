@@ -29,28 +29,29 @@ struct {
 /* Flags of processes whose entry tells more than that they are traced. */
 #define PROCESS_RUNTIMES (PROCESS_GO | PROCESS_ASYNCIO)
 
-/*
- * Reports whether a process, the caller, is traced; p is its entry, but NULL where that
- * says nothing more.
- */
-static __always_inline int caller_traced(__u32 pid, struct process **p)
+/* The flags of a process, the caller, 0 where it is not traced. */
+static __always_inline __u32 caller_flags(__u32 pid)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct caller *c = bpf_map_lookup_elem(&callers, &cpu);
 	__u64 now, flags;
 
-	*p = NULL;
 	if (!c)
 		return 0;
 	/* The version is taken before the table is looked at: what changes meanwhile is seen next time. */
 	now = (__u64)pid << CALLER_PID_SHIFT | (processes_version() & CALLER_VERSION) << CALLER_VERSION_SHIFT;
 	flags = *(volatile __u64 *)&c->known ^ now;
 	if (flags > CALLER_FLAGS) {
-		*p = process_find(pid);
-		flags = *p ? (*p)->flags & CALLER_FLAGS : trace_all;
+		struct process *p = process_find(pid);
+
+		flags = p ? p->flags & CALLER_FLAGS : trace_all;
 		*(volatile __u64 *)&c->known = now | flags;
-	} else if (flags & PROCESS_RUNTIMES) {
-		*p = process_find(pid);
 	}
-	return flags & PROCESS_TRACED;
+	return flags & PROCESS_TRACED ? flags : 0;
+}
+
+/* The caller's entry, NULL where it tells no more than the flags. */
+static __always_inline struct process *caller_entry(__u32 flags)
+{
+	return flags & PROCESS_RUNTIMES ? process_find(bpf_get_current_pid_tgid() >> 32) : NULL;
 }

@@ -5,6 +5,12 @@
 #include "opening.h"
 #include "thin.h"
 
+/* Whether nothing of a send on a connection is wanted. */
+static __always_inline int send_unwanted(struct connection *c)
+{
+	return c->role == ROLE_NONE || thin_response(c, DIRECTION_SENT);
+}
+
 static __always_inline int send_begin(__u32 room, __u64 id, const struct process *p, struct sock *sk,
 				      struct connection *c, struct buffers b, __u64 messages)
 {
@@ -13,7 +19,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 
 	if (!c || !s)
 		return 0;
-	if (c->role == ROLE_NONE || thin_response(c, DIRECTION_SENT))
+	if (send_unwanted(c))
 		return 0;
 	call = call_of(id);
 	if (!call || has_begun(call, ACTION_SEND, sk))

@@ -27,7 +27,7 @@ const (
 	// idleInterval is the time between two calls of the handler without an event.
 	idleInterval = 10 * time.Millisecond
 	// lossInterval is the time between two looks at what the programs lost.
-	lossInterval = 100 * time.Millisecond
+	lossInterval = 500 * time.Millisecond
 )
 
 // The flags of struct process in bpf/include/process.h.

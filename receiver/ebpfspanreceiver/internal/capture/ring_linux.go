@@ -158,7 +158,7 @@ type pacer struct{ pause time.Duration }
 const (
 	// pollInterval bounds how long an event may wait in the ring buffer. Polling
 	// costs less than a wake-up per event.
-	pollInterval = 10 * time.Millisecond
+	pollInterval = 20 * time.Millisecond
 	// minPollInterval bounds what polling costs.
 	minPollInterval = time.Millisecond
 	// eventsPerPoll is how many events a look should find.
