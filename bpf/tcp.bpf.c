@@ -26,10 +26,12 @@ static __always_inline int is_watched(long nr, __u32 *flags)
 		return 0;
 	__u64 id = bpf_get_current_pid_tgid();
 
+	*flags = caller_flags(id >> 32);
+	if (!*flags)
+		return 0;
 	if (action_of(nr) == ACTION_WAIT)
 		return thread_waits(id);
-	*flags = caller_flags(id >> 32);
-	return *flags && !caller_is_32bit();
+	return !caller_is_32bit();
 }
 
 static __always_inline int call_begins(long nr, __u32 flags, int fd, __u64 second, __u64 third, __u64 fourth)
@@ -63,6 +65,8 @@ static __always_inline int call_ends(long nr, __s64 ret)
 	if ((expected == ACTION_NONE && nr != NR_SPLICE) || expected == ACTION_WAIT)
 		return 0;
 	id = bpf_get_current_pid_tgid();
+	if (!caller_flags(id >> 32))
+		return 0;
 	call = bpf_map_lookup_elem(&calls, &id);
 	if (!call)
 		return 0;
