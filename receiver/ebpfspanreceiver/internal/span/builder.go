@@ -2,6 +2,7 @@
 package span
 
 import (
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/xpdata"
@@ -163,19 +164,22 @@ func (b *Builder) describe(s ptrace.Span, e *protocol.Exchange) {
 		list = append(list, protocol.Attribute{Key: string(semconv.ErrorTypeKey), String: e.ErrorType})
 	}
 	b.attributes = list
-	b.put(s.Attributes(), e.Side, list)
+	b.put(s.Attributes(), e, list)
 	if e.Failed {
 		s.Status().SetCode(ptrace.StatusCodeError)
 		s.Status().SetMessage(e.ErrorMessage)
 	}
 }
 
-// put writes list to attributes, with room for those that say how a parent was found. No
-// key is twice in it, and each Put would look for that.
-func (b *Builder) put(attributes pcommon.Map, side protocol.Side, list []protocol.Attribute) {
+// put writes list to attributes, with room for those that say how a parent was found and
+// how many requests it stands for. No key is twice in it, and each Put would look for that.
+func (b *Builder) put(attributes pcommon.Map, e *protocol.Exchange, list []protocol.Attribute) {
 	size := len(list)
-	if side == protocol.Client {
+	if e.Side == protocol.Client {
 		size += linkAttributes
+	}
+	if e.Thinning.Threshold != sampling.AlwaysSampleThreshold {
+		size++
 	}
 	b.pairs.EnsureCapacity(size)
 	for i := range list {
