@@ -66,11 +66,12 @@ type FentryProcess struct {
 	CurgOffset       uint16
 	ClosureOffset    uint16
 	WakeupTaskOffset uint16
-	Pad              uint16
+	Attributes       int16
 	CurrentTasks     uint64
 	WakeupType       uint64
 	FunctionType     uint64
 	TupleType        uint64
+	MethodType       uint64
 }
 
 type FentryScratch struct {

@@ -24,11 +24,12 @@ type ListenProcess struct {
 	CurgOffset       uint16
 	ClosureOffset    uint16
 	WakeupTaskOffset uint16
-	Pad              uint16
+	Attributes       int16
 	CurrentTasks     uint64
 	WakeupType       uint64
 	FunctionType     uint64
 	TupleType        uint64
+	MethodType       uint64
 }
 
 // Names of all BPF objects in the ELF.

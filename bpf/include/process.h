@@ -22,11 +22,12 @@ struct process {
 	__u16 curg_offset;      /* of curg in runtime.m */
 	__u16 closure_offset;   /* of func_closure in PyFunctionObject */
 	__u16 wakeup_task_offset; /* of the task in an object of wakeup_type */
-	__u16 pad;
+	__s16 attributes;       /* where a Python object has its attributes: in front of it a pointer to them; 0 not known */
 	__u64 current_tasks;    /* where the pointer to asyncio's dict of running tasks lies */
 	__u64 wakeup_type;      /* the type of what wakes a task */
-	__u64 function_type;    /* addresses of PyFunction_Type and PyTuple_Type */
+	__u64 function_type;    /* addresses of PyFunction_Type, PyTuple_Type and PyMethod_Type */
 	__u64 tuple_type;
+	__u64 method_type;
 };
 
 struct {
