@@ -73,7 +73,7 @@ func (p *process) decide(a *act) {
 	}
 	t := p.threads[a.origin.Task.TID]
 	if t == nil || len(t.requests) == 0 {
-		if t != nil {
+		if t != nil && !p.handoff.mayServe() {
 			t.idle(a, &p.aftermath, len(p.handoff.requests) > 0)
 		}
 		p.putOff(a)
