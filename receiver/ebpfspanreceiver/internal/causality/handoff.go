@@ -46,8 +46,9 @@ type handoff struct {
 	locks          locks
 	jobs           jobs
 	queue          jobOrder
-	// forth tells how often the forward view was confirmed by the backward one.
-	forth agreement
+	// forth tells how often the forward view was confirmed by the backward one, upheld how often
+	// the nearest claim was not refuted because that request has another such call.
+	forth, upheld agreement
 	// wanted is until when wake-ups are wanted.
 	wanted int64
 	// takenOver says that a request was answered by another task than the one that read it.

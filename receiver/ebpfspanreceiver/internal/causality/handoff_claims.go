@@ -8,12 +8,14 @@ const (
 	// handoffBoth is that where the request's task woke the worker, or the worker took the job from
 	// it, and the result came to it afterwards.
 	handoffBoth = 0.99
-	// handoffBack is that of the backward view alone, handoffDoubt that where several requests
+	// handoffBack is the most for the backward view alone, handoffDoubt that where several requests
 	// claim a call alike, or where the views differ.
 	handoffBack, handoffDoubt = 0.98, 0.5
 	// reliable is the share of confirmed guesses from which on the forward view has a say, and the
 	// confidence from which on a call counts as known.
 	reliable = 0.9
+	// enoughRequests is from how many requests on it is known that they make one call of a kind.
+	enoughRequests = 20
 )
 
 // claimed is a request that was answered by who held a call's result.
@@ -96,7 +98,7 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	case best == nil:
 		return c.order, forth
 	case c.order == nil && rival == nil:
-		return best.request, best.confidence()
+		return best.request, h.back(best)
 	case c.order == nil:
 		return best.request, handoffDoubt
 	case rival == nil:
@@ -110,15 +112,15 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	case forth > reliable || rival != nil:
 		return best.request, handoffDoubt
 	}
-	return best.request, best.confidence()
+	return best.request, h.back(best)
 }
 
-// confidence is that of a claim without a rival.
-func (c *claimed) confidence() float64 {
+// back is the confidence in a claim without a rival: how often such a claim was not refuted.
+func (h *handoff) back(c *claimed) float64 {
 	if c.crowded {
 		return handoffDoubt
 	}
-	return handoffBack
+	return min(handoffBack, (h.upheld.right+benefit)/(h.upheld.total+benefit+0.2))
 }
 
 func (c *call) claimedBy(r *request) bool {
@@ -152,14 +154,16 @@ func sameKind(calls []*call, c *call) bool {
 	return slices.ContainsFunc(calls, func(o *call) bool { return o != c && o.endpoint(false) == c.endpoint(false) })
 }
 
-// prefers reports whether another call of this kind came to the request a nearer way.
+// prefers reports whether another call of this kind came to the request a nearer way, or the same
+// when nobody else claims that one.
 func (r *request) prefers(to *call, by *claimed) bool {
 	for _, o := range r.claims {
 		if o == to || o.endpoint(false) != to.endpoint(false) {
 			continue
 		}
 		for i := range o.claims {
-			if o.claims[i].request == r && o.claims[i].nearer(by) {
+			its := &o.claims[i]
+			if its.request == r && (its.nearer(by) || len(o.claims) == 1 && len(to.claims) > 1 && !by.nearer(its)) {
 				return true
 			}
 		}
@@ -171,8 +175,12 @@ func (r *request) prefers(to *call, by *claimed) bool {
 // those alike the first, and the next of them.
 func (h *handoff) best(c *call) (best, rival *claimed) {
 	once := h.jobs.habit(c).once()
+	var nearest *claimed
 	for i := range c.claims {
 		o := &c.claims[i]
+		if nearest == nil || o.nearer(nearest) {
+			nearest = o
+		}
 		switch {
 		case once && (o.request.made(c) || o.request.prefers(c, o)), best != nil && o.request == best.request:
 		case best == nil || o.nearer(best):
@@ -180,6 +188,9 @@ func (h *handoff) best(c *call) (best, rival *claimed) {
 		case rival == nil && !best.nearer(o):
 			rival = o
 		}
+	}
+	if once && nearest != nil {
+		h.upheld.add(best == nearest)
 	}
 	return best, rival
 }
@@ -220,4 +231,4 @@ func (j *jobs) habit(c *call) *jobHabit {
 func (k *jobHabit) serial() bool { return k.alone*10 <= k.alone+k.older }
 
 // once reports whether a request makes such a call once.
-func (k *jobHabit) once() bool { return k.more*20 < k.first }
+func (k *jobHabit) once() bool { return k.first >= enoughRequests && k.more*20 < k.first }

@@ -13,7 +13,7 @@ const (
 	enoughPairs, maxPairs = 24, 1024
 	// sharpness is the power that distances' weights are taken to, as balanced weights are less sure than
 	// the evidence is; measured.
-	sharpness = 1.8
+	sharpness = 1.6
 	// loneWeight is the weight of a request none of whose other calls are known.
 	loneWeight = 1e-4
 	// balanced is how often the weights are balanced.
