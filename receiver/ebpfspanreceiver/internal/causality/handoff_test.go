@@ -67,6 +67,36 @@ func TestWorkerAnswersItself(t *testing.T) {
 	w.linked(k2, r2, MethodHandoff)
 }
 
+// A thread that works on what a reactor has read is not idle then: its calls are not what
+// it would do without requests.
+func TestWhoTakesRequestsOverIsNotIdle(t *testing.T) {
+	w := newWorld(t)
+	waits := uint32(0)
+	polls := func(tid uint32) capture.Task {
+		waits++
+		return capture.Task{PID: 1, TID: tid, Waits: waits}
+	}
+	own := func() Link {
+		r := w.reads(polls(11))
+		k := w.calls(polls(11))
+		w.completes(k, polls(11))
+		w.responds(r, polls(11))
+		w.linked(k, r, MethodThread)
+		return w.links[k]
+	}
+	own()
+	for range 20 {
+		r := w.reads(polls(1))
+		k := w.calls(polls(11))
+		w.completes(k, polls(11))
+		w.responds(r, polls(11))
+		w.linked(k, r, MethodHandoff)
+	}
+	for range 5 {
+		assert.Greater(t, own().Confidence, 0.9)
+	}
+}
+
 // A lock that many threads take is no hand-off, however often it wakes who answers.
 func TestLocksHandNothingOver(t *testing.T) {
 	w := newWorld(t)

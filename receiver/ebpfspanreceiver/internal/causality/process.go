@@ -92,7 +92,11 @@ func (p *process) putOff(a *act) {
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
 	p.sharing.responds(r, by)
+	before := p.handoff.takenOver
 	p.handoff.answers(r, by)
+	if p.handoff.takenOver && !before {
+		p.aftermath = aftermath{} // calls for others were counted as nobody's
+	}
 	p.coroutines.responds(r, by)
 	if r.thread != nil {
 		r.thread.responds(r, by)
