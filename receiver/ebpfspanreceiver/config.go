@@ -98,6 +98,9 @@ type CausalityConfig struct {
 	// MinConfidence is the confidence (0 to 1) below which the relation to the
 	// request becomes a span link.
 	MinConfidence float64 `mapstructure:"min_confidence"`
+	// Hooks says whether the kernel side gathers what serves causality alone: goroutines,
+	// who asks Go's net/http for a round trip, turns of event loops, wake-ups.
+	Hooks bool `mapstructure:"hooks"`
 	// Statistical is the rung that learns the order and the delays of calls.
 	Statistical StatisticalConfig `mapstructure:"statistical"`
 }
@@ -136,11 +139,13 @@ func createDefaultConfig() component.Config {
 		PayloadSize:    1024,
 		RingBufferSize: 8 << 20,
 		ErrorMode:      errorModePropagate,
-		Causality:      CausalityConfig{MaxWait: 5 * time.Second, MinConfidence: 0.9, Statistical: StatisticalConfig{Enabled: true}},
-		HTTP:           HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
-		Redis:          RedisConfig{Query: queryRedact},
-		PostgreSQL:     PostgreSQLConfig{Query: queryRedact},
-		FlushInterval:  200 * time.Millisecond,
+		Causality: CausalityConfig{
+			MaxWait: 5 * time.Second, MinConfidence: 0.9, Hooks: true, Statistical: StatisticalConfig{Enabled: true},
+		},
+		HTTP:          HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
+		Redis:         RedisConfig{Query: queryRedact},
+		PostgreSQL:    PostgreSQLConfig{Query: queryRedact},
+		FlushInterval: 200 * time.Millisecond,
 	}
 }
 

@@ -45,6 +45,8 @@ func TestConfigErrorsNameKeyValueAndCure(t *testing.T) {
 		"budget nothing":      {func(c *Config) { c.Budget.CPU = "0%" }, []string{"budget::cpu", `"0%"`, "more than 0%"}},
 		"budget too much":     {func(c *Config) { c.Budget.CPU = "101%" }, []string{"budget::cpu", `"101%"`, "100%"}},
 		"budget NaN":          {func(c *Config) { c.Budget.CPU = "NaN%" }, []string{"budget::cpu", `"NaN%"`, "100%"}},
+		"requests unit":       {func(c *Config) { c.Budget.Requests = "0.1" }, []string{"budget::requests", `"0.1"`, "10%"}},
+		"requests nothing":    {func(c *Config) { c.Budget.Requests = "0.01%" }, []string{"budget::requests", `"0.01%"`, "0.1% to 100%"}},
 		"budget tiny":         {func(c *Config) { c.Budget.Memory = "200" }, []string{"budget::memory", `"200"`, "64MiB", "200MiB"}},
 		"budget no number":    {func(c *Config) { c.Budget.Memory = "much" }, []string{"budget::memory", `"much"`, "200MiB"}},
 		"replay missing":      {func(c *Config) { c.Replay = "/nowhere/r.jsonl" }, []string{"replay", "/nowhere/r.jsonl", "path of a recording"}},

@@ -16,8 +16,12 @@ type AsyncioRuntime struct {
 	// offset of the task in it.
 	WakeupType uint64
 	WakeupTask uint16
-	// FunctionType and TupleType are the addresses of PyFunction_Type and PyTuple_Type.
-	FunctionType, TupleType uint64
+	// FunctionType, TupleType and MethodType are the addresses of PyFunction_Type,
+	// PyTuple_Type and PyMethod_Type.
+	FunctionType, TupleType, MethodType uint64
+	// Attributes is where an object has the values of its attributes: in it, or where it is
+	// negative a pointer to them before it; 0 where that is not known.
+	Attributes int16
 	// ClosureOffset is that of func_closure in PyFunctionObject.
 	ClosureOffset uint16
 	// OldDicts says that dicts are laid out as they were before Python 3.11.

@@ -29,7 +29,8 @@ func (k *Kernel) ReadCoroutines(pid uint32, a *AsyncioRuntime) error {
 	}
 	p.CurrentTasks = a.CurrentTasks
 	p.WakeupType, p.WakeupTaskOffset = a.WakeupType, a.WakeupTask
-	p.FunctionType, p.TupleType = a.FunctionType, a.TupleType
+	p.FunctionType, p.TupleType, p.MethodType = a.FunctionType, a.TupleType, a.MethodType
+	p.Attributes = a.Attributes
 	p.ClosureOffset = a.ClosureOffset
 	return k.put(pid, p)
 }

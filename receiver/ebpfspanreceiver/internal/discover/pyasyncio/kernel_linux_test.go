@@ -55,11 +55,12 @@ async def main():
     await keep(say("kept", me))
     await asyncio.wait([keep(say("kept-waited", me))])
     await asyncio.ensure_future(nested("nested", me))
-    alone = asyncio.ensure_future(asyncio.sleep(0))
     async def itself():
         send("detached", asyncio.current_task())
     task = keep(itself())
     await asyncio.sleep(0.01)
+    if sys.version_info >= (3, 11):
+        await eval("grouped")(me)
     done = asyncio.Event()
     asyncio.get_running_loop().call_soon(lambda: (send("callback", None), done.set()))
     await done.wait()
@@ -70,6 +71,13 @@ async def main():
         await asyncio.sleep(0)
         send(f"again{n}", me)
 
+if sys.version_info >= (3, 11):
+    exec("""
+async def grouped(me):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(say("in-group", me))
+        group.create_task(nested("nested-in-group", me))
+""")
 asyncio.run(main())
 # Another loop, in another thread, while the first is done.
 async def other():

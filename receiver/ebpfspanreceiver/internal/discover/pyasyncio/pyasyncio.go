@@ -39,6 +39,9 @@ type version struct {
 	wrapper bool
 	// closure is the offset of func_closure in PyFunctionObject.
 	closure uint16
+	// attributes is where the values of an object's attributes are: a pointer to them before
+	// it, or in Python 3.13 the values behind it; 0 before there were TaskGroups.
+	attributes int16
 	// mainInterpreter is the offset of interpreters.main in _PyRuntime, and modules that of
 	// imports.modules in PyInterpreterState; 0 where the module's variables are static.
 	mainInterpreter, modules uint64
@@ -48,9 +51,9 @@ var versions = map[int]version{
 	8:  {oldDicts: true, wrapper: true, closure: 0x30},
 	9:  {oldDicts: true, wrapper: true, closure: 0x30},
 	10: {oldDicts: true, closure: 0x48},
-	11: {closure: 0x48},
-	12: {closure: 0x48, mainInterpreter: 0x30, modules: 0x3b0},
-	13: {closure: 0x48, mainInterpreter: 0x280, modules: 0x1de8},
+	11: {closure: 0x48, attributes: -32},
+	12: {closure: 0x48, attributes: -24, mainInterpreter: 0x30, modules: 0x3b0},
+	13: {closure: 0x48, attributes: 24, mainInterpreter: 0x280, modules: 0x1de8},
 }
 
 // Find looks into the process whose folder in /proc is given.
@@ -92,7 +95,7 @@ type program struct {
 
 // wanted are the symbols that the interpreter exports and that are needed here.
 var wanted = map[string]bool{
-	"PyDict_Type": true, "PyCFunction_Type": true, "PyFunction_Type": true, "PyTuple_Type": true, "_PyRuntime": true,
+	"PyDict_Type": true, "PyCFunction_Type": true, "PyFunction_Type": true, "PyTuple_Type": true, "PyMethod_Type": true, "_PyRuntime": true,
 }
 
 func (p *program) layout(library *mapped, v version) (*capture.AsyncioRuntime, error) {
@@ -109,6 +112,8 @@ func (p *program) layout(library *mapped, v version) (*capture.AsyncioRuntime, e
 		WakeupTask:    selfOffset,
 		FunctionType:  p.types["PyFunction_Type"],
 		TupleType:     p.types["PyTuple_Type"],
+		MethodType:    p.types["PyMethod_Type"],
+		Attributes:    v.attributes,
 		ClosureOffset: v.closure,
 		OldDicts:      v.oldDicts,
 	}
