@@ -51,9 +51,9 @@ type call struct {
 	statistics *statistics
 	asked      bool
 	guess      *statistical.Decision
-	// lost says that no request has claimed it, queued is whose it is by the order of the
-	// calls then, nil where that does not tell, with so much probability.
-	lost        bool
+	// lostAt is when it was clear that no request claims it, 0 where one may, queued whose it is by
+	// the order of the calls then, nil where that does not tell, with so much probability.
+	lostAt      int64
 	queued      *request
 	queuedShare float64
 	// runnerUp is the next likely parent, nil where none is.
@@ -93,8 +93,8 @@ type act struct {
 	// place counts the acts that are left to that rung.
 	place  int
 	claims []claimed
-	// contested says that there are several, and that one may turn out to be none.
-	contested bool
+	// unsettled says that more will be known of it, though nobody can claim it any more.
+	unsettled bool
 	// call is the exchange that came of it.
 	call *call
 	// response is the token of its response, nil while there is none.

@@ -3,6 +3,7 @@ package causality
 import (
 	"math"
 	"slices"
+	"sort"
 )
 
 const (
@@ -12,8 +13,8 @@ const (
 	enoughPairs, maxPairs = 24, 1024
 	// sharpness is the power that distances' weights are taken to, as balanced weights are less sure than
 	// the evidence is; measured.
-	sharpness = 1.8
-	// alone is the weight of a request none of whose other calls are known.
+	sharpness = 1.6
+	// loneWeight is the weight of a request none of whose other calls are known.
 	loneWeight = 1e-4
 	// balanced is how often the weights are balanced.
 	balanced = 24
@@ -46,6 +47,12 @@ type pairKind struct{ from, to endpoint }
 type distance struct {
 	total float64
 	count [2*maxDistance + 1]float64
+}
+
+// place counts the next act.
+func (o *jobOrder) place() int {
+	o.begun++
+	return o.begun
 }
 
 // learn takes two calls of one request.
@@ -94,6 +101,7 @@ func (d *distance) weight(n int) float64 {
 
 // ended takes a request that may have caused a call that nobody claims.
 func (o *jobOrder) ended(r *request) {
+	o.clock = max(o.clock, r.exchange.End.Time)
 	old := 0
 	for old < len(o.past) && (len(o.past)-old >= maxPast || o.clock-o.past[old].exchange.End.Time > remembered) {
 		old++
@@ -113,8 +121,8 @@ func (o *jobOrder) lose(c *call) bool {
 	if len(o.lost) >= maxLost || !o.knows(c, 1) {
 		return false
 	}
-	if !c.lost {
-		c.lost = true
+	if c.lostAt == 0 {
+		c.lostAt = o.clock
 		o.lost = append(o.lost, c)
 	}
 	return true
@@ -137,17 +145,15 @@ func (o *jobOrder) assigned(c *call) bool {
 }
 
 // assign decides all calls that were lost, as far as their order tells.
-func (o *jobOrder) assign(open []*request) {
+func (o *jobOrder) assign() {
 	o.decided = o.clock
 	o.lost = slices.DeleteFunc(o.lost, func(c *call) bool { return c.decided })
 	columns := make(map[orderColumn]int)
 	rows := make([][]share, len(o.lost))
 	for i, c := range o.lost {
-		for _, requests := range [][]*request{o.past, open} {
-			for _, r := range requests {
-				if w := o.weight(c, r); w > 0 {
-					rows[i] = append(rows[i], share{r, w, column(columns, r, c)})
-				}
+		for _, r := range o.around(c) {
+			if w := o.weight(c, r); w > 0 {
+				rows[i] = append(rows[i], share{r, w, column(columns, r, c)})
 			}
 		}
 	}
@@ -160,6 +166,14 @@ func (o *jobOrder) assign(open []*request) {
 			}
 		}
 	}
+}
+
+// around are the requests that ended after a call, and before it was lost.
+func (o *jobOrder) around(c *call) []*request {
+	ended := func(at int64) int {
+		return sort.Search(len(o.past), func(i int) bool { return o.past[i].exchange.End.Time >= at })
+	}
+	return o.past[ended(c.endedAt):max(ended(c.endedAt), ended(c.lostAt+1))]
 }
 
 // orderColumn is a request's call of a kind, which it makes once.
@@ -180,14 +194,14 @@ func column(columns map[orderColumn]int, r *request, c *call) int {
 
 // weight is that of a call as one of a request's: 0 where it cannot be.
 func (o *jobOrder) weight(c *call, r *request) float64 {
-	if r.read.Time > c.origin.Time || r.answered && r.exchange.Response.First.Time < c.endedAt || r.made(c) {
+	if r.read.Time > c.origin.Time || r.exchange.Response.First.Time < c.endedAt || r.made(c) {
 		return 0
 	}
 	nearest, weight := math.MaxInt, loneWeight
 	for _, other := range r.handed {
 		n := c.place - other.place
 		d := o.distance(other, c)
-		if far := max(n, -n); far < nearest && d.total >= enoughPairs && !other.lost {
+		if far := max(n, -n); far < nearest && d.total >= enoughPairs && other.lostAt == 0 {
 			nearest, weight = far, d.weight(n)
 		}
 	}

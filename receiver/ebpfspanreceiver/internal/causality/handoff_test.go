@@ -67,6 +67,36 @@ func TestWorkerAnswersItself(t *testing.T) {
 	w.linked(k2, r2, MethodHandoff)
 }
 
+// A thread that works on what a reactor has read is not idle then: its calls are not what
+// it would do without requests.
+func TestWhoTakesRequestsOverIsNotIdle(t *testing.T) {
+	w := newWorld(t)
+	waits := uint32(0)
+	polls := func(tid uint32) capture.Task {
+		waits++
+		return capture.Task{PID: 1, TID: tid, Waits: waits}
+	}
+	own := func() Link {
+		r := w.reads(polls(11))
+		k := w.calls(polls(11))
+		w.completes(k, polls(11))
+		w.responds(r, polls(11))
+		w.linked(k, r, MethodThread)
+		return w.links[k]
+	}
+	own()
+	for range 20 {
+		r := w.reads(polls(1))
+		k := w.calls(polls(11))
+		w.completes(k, polls(11))
+		w.responds(r, polls(11))
+		w.linked(k, r, MethodHandoff)
+	}
+	for range 5 {
+		assert.Greater(t, own().Confidence, 0.9)
+	}
+}
+
 // A lock that many threads take is no hand-off, however often it wakes who answers.
 func TestLocksHandNothingOver(t *testing.T) {
 	w := newWorld(t)
@@ -82,6 +112,203 @@ func TestLocksHandNothingOver(t *testing.T) {
 	w.responds(r2, onThread(2))
 	w.responds(r1, onThread(1))
 	w.linked(k, r1, MethodHandoff)
+}
+
+// A worker may wake others before who waits for its result: the way over them is longer.
+func TestNearestRequestHasTheCall(t *testing.T) {
+	w := newWorld(t)
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(2))
+	k := w.calls(onThread(11))
+	w.completes(k, onThread(11))
+	w.wakes(onThread(11), onThread(12), 3)
+	w.wakes(onThread(11), onThread(1), 1)
+	w.wakes(onThread(12), onThread(2), 2)
+	w.responds(r2, onThread(2))
+	w.waits(k)
+	w.responds(r1, onThread(1))
+	w.linked(k, r1, MethodHandoff)
+}
+
+// Who works on a request keeps the results that it waited for, whomever it wakes.
+func TestRequestsKeepTheirResults(t *testing.T) {
+	w := newWorld(t)
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(2))
+	k := w.calls(onThread(11))
+	w.completes(k, onThread(11))
+	w.wakes(onThread(11), onThread(1), 1)
+	w.wakes(onThread(1), onThread(2), 2)
+	w.responds(r2, onThread(2))
+	w.responds(r1, onThread(1))
+	w.linked(k, r1, MethodHandoff)
+}
+
+// A goroutine that waits to hand its result over is woken by who takes it.
+func TestTakerHasTheResult(t *testing.T) {
+	w := newWorld(t)
+	h1, h2, worker := onGoroutine(1, 0), onGoroutine(2, 0), onGoroutine(11, 0)
+	r1, r2 := w.reads(h1), w.reads(h2)
+	k1 := w.calls(worker)
+	w.completes(k1, worker)
+	w.wakes(h1, worker, 0)
+	w.wakes(h2, worker, 0)
+	k2 := w.calls(worker)
+	w.completes(k2, worker)
+	w.wakes(worker, h2, 0)
+	w.responds(r2, h2)
+	w.responds(r1, h1)
+	w.linked(k1, r1, MethodHandoff)
+	w.linked(k2, r2, MethodHandoff)
+}
+
+// One thread reads all answers and wakes a worker for each, which starts a thread that
+// answers the request (java.net.http.HttpClient.sendAsync).
+func TestSelectorHandsResultsOn(t *testing.T) {
+	w := newWorld(t)
+	const selector = 5
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(1))
+	k1, k2 := w.calls(onThread(11)), w.calls(onThread(12))
+	w.completes(k2, onThread(selector))
+	w.wakes(onThread(selector), onThread(11), 111)
+	w.completes(k1, onThread(selector))
+	w.wakes(onThread(selector), onThread(12), 112)
+	w.wakes(onThread(selector), onThread(13), 113) // something else
+	w.wakes(onThread(12), onThread(21), 0)
+	w.wakes(onThread(11), onThread(22), 0)
+	w.wakes(onThread(13), onThread(23), 0)
+	w.responds(r2, onThread(22))
+	w.responds(r1, onThread(21))
+	w.linked(k1, r1, MethodHandoff)
+	w.linked(k2, r2, MethodHandoff)
+}
+
+// Who answers what it called for has its result, though it woke another one before that was faster: an
+// interpreter's lock that each thread waits for at an address of its own (Ruby).
+func TestAnswererKeepsItsResult(t *testing.T) {
+	w := newWorld(t)
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(1))
+	k1, k2 := w.calls(onThread(11)), w.calls(onThread(12))
+	w.completes(k1, onThread(11))
+	w.completes(k2, onThread(12))
+	w.wakes(onThread(11), onThread(12), 112)
+	w.wakes(onThread(12), onThread(11), 111)
+	w.responds(r2, onThread(12))
+	w.responds(r1, onThread(11))
+	w.linked(k1, r1, MethodHandoff)
+	w.linked(k2, r2, MethodHandoff)
+}
+
+// plays n requests whose call a worker makes, one after the other.
+func (w *world) handsOver(n int) {
+	for range n {
+		r := w.reads(onThread(1))
+		k := w.calls(onThread(11))
+		w.completes(k, onThread(11))
+		w.wakes(onThread(11), onThread(1), 1)
+		w.responds(r, onThread(1))
+		w.linked(k, r, MethodHandoff)
+	}
+}
+
+// A result that nobody waited for is not that of whom the worker wakes next.
+func TestResultThatNobodyWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.handsOver(5)
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(2))
+	k1 := w.calls(onThread(11))
+	w.completes(k1, onThread(11))
+	k2 := w.calls(onThread(11))
+	w.completes(k2, onThread(11))
+	w.wakes(onThread(11), onThread(2), 2)
+	w.responds(r2, onThread(2))
+	w.responds(r1, onThread(1))
+	w.linked(k2, r2, MethodHandoff)
+	w.linked(k1, nil, "")
+}
+
+// The results of one job, which makes several calls, are handed over together.
+func TestCallsOfOneJob(t *testing.T) {
+	w := newWorld(t)
+	for range 30 {
+		r := w.reads(onThread(1))
+		k1 := w.calls(onThread(11))
+		w.completes(k1, onThread(11))
+		k2 := w.begins(onThread(11), &protocol.Exchange{Name: "then"})
+		w.completes(k2, onThread(11))
+		w.wakes(onThread(11), onThread(1), 1)
+		w.responds(r, onThread(1))
+		w.linked(k1, r, MethodHandoff)
+		w.linked(k2, r, MethodHandoff)
+	}
+}
+
+// Two requests claim a call alike; one of them comes to a call of its own, as each request has one.
+func TestWhoHasACallIsOutOfTheContest(t *testing.T) {
+	w := newWorld(t)
+	w.handsOver(enoughRequests)
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(2))
+	k := w.calls(onThread(11))
+	w.completes(k, onThread(11))
+	w.wakes(onThread(11), onThread(2), 2)
+	w.wakes(onThread(11), onThread(1), 1)
+	own := w.calls(onThread(12))
+	w.completes(own, onThread(12))
+	w.wakes(onThread(12), onThread(2), 2)
+	w.responds(r2, onThread(2))
+	w.responds(r1, onThread(1))
+	w.waits(k)
+	w.linked(own, r2, MethodHandoff)
+	w.linked(k, r1, MethodHandoff)
+	assert.Greater(t, w.links[k].Confidence, reliable)
+}
+
+// A loop that serves several requests was woken by workers: whose result is whose the
+// wake-ups do not tell.
+func TestLoopsResultsAreDoubtful(t *testing.T) {
+	w := newWorld(t)
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(1))
+	k1 := w.calls(onThread(11))
+	k2 := w.calls(onThread(12))
+	w.completes(k2, onThread(12))
+	w.wakes(onThread(12), onThread(1), 0)
+	w.completes(k1, onThread(11))
+	w.responds(r1, onThread(1))
+	w.responds(r2, onThread(1))
+	w.ladder.Tick(w.now)
+	w.ladder.Tick(w.now + maxWait.Nanoseconds()/5)
+	for _, k := range []*protocol.Exchange{k1, k2} {
+		assert.Less(t, w.links[k].Confidence, reliable)
+	}
+}
+
+// Who ordered a call that nobody claims is believed as often as the backward view agreed.
+func TestForwardViewIsMeasured(t *testing.T) {
+	for name, agrees := range map[string]bool{"agrees": true, "differs": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for range 40 {
+				r, other := w.reads(onThread(1)), w.reads(onThread(2))
+				if agrees {
+					w.wakes(onThread(1), onThread(11), 11)
+				} else {
+					w.wakes(onThread(2), onThread(11), 11)
+				}
+				k := w.calls(onThread(11))
+				w.completes(k, onThread(11))
+				w.wakes(onThread(11), onThread(1), 1)
+				w.responds(r, onThread(1))
+				w.responds(other, onThread(2))
+				w.linked(k, r, MethodHandoff)
+			}
+			r, other := w.reads(onThread(1)), w.reads(onThread(2))
+			w.wakes(onThread(1), onThread(11), 11)
+			k := w.calls(onThread(11))
+			w.completes(k, onThread(11))
+			w.responds(r, onThread(1))
+			w.responds(other, onThread(2))
+			w.linked(k, r, MethodHandoff)
+			assert.Equal(t, agrees, w.links[k].Confidence > reliable, w.links[k].Confidence)
+		})
+	}
 }
 
 func TestWakesAreWantedWhileCallsNeedThem(t *testing.T) {

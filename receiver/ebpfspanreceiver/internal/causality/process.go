@@ -73,7 +73,7 @@ func (p *process) decide(a *act) {
 	}
 	t := p.threads[a.origin.Task.TID]
 	if t == nil || len(t.requests) == 0 {
-		if t != nil {
+		if t != nil && !p.handoff.mayServe() {
 			t.idle(a, &p.aftermath, len(p.handoff.requests) > 0)
 		}
 		p.putOff(a)
@@ -92,7 +92,11 @@ func (p *process) putOff(a *act) {
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
 	p.sharing.responds(r, by)
+	before := p.handoff.takenOver
 	p.handoff.answers(r, by)
+	if p.handoff.takenOver && !before {
+		p.aftermath = aftermath{} // calls for others were counted as nobody's
+	}
 	p.coroutines.responds(r, by)
 	if r.thread != nil {
 		r.thread.responds(r, by)

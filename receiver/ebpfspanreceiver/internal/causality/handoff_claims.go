@@ -1,0 +1,234 @@
+package causality
+
+import "slices"
+
+const (
+	// handoffSelf is the confidence where who has the answer to the call writes the response.
+	handoffSelf = 0.99
+	// handoffBoth is that where the request's task woke the worker, or the worker took the job from
+	// it, and the result came to it afterwards.
+	handoffBoth = 0.99
+	// handoffBack is the most for the backward view alone, handoffDoubt that where several requests
+	// claim a call alike, or where the views differ.
+	handoffBack, handoffDoubt = 0.98, 0.5
+	// reliable is the share of confirmed guesses from which on the forward view has a say, and the
+	// confidence from which on a call counts as known.
+	reliable = 0.9
+	// enoughRequests is from how many requests on it is known that they make one call of a kind.
+	enoughRequests = 20
+)
+
+// claimed is a request that was answered by who held a call's result.
+type claimed struct {
+	request *request
+	// hops, late and older are those of the result.
+	hops, late int
+	older      bool
+	// crowded says that who answered serves several requests at a time.
+	crowded bool
+}
+
+// nearer reports whether a result came a shorter way, or a more direct one.
+func (c *claimed) nearer(o *claimed) bool {
+	return c.hops < o.hops || c.hops == o.hops && c.late < o.late
+}
+
+// conclude settles a call that was claimed, once no other request can claim it. Where several
+// have, those that come to a call of their own meanwhile are none of them. A call that nobody
+// claimed waits as long, so that the calls around it are known.
+func (h *handoff) conclude(a *act, waited bool) {
+	c := a.call
+	h.forgetOlder(c)
+	over := waited || !h.candidates(a)
+	if len(c.claims) == 0 {
+		c.unsettled = over && !h.placed(c, waited)
+		return
+	}
+	c.unsettled = !waited && c.contested()
+	if over && !c.unsettled {
+		h.giveUp(a)
+	}
+}
+
+// forgetOlder drops claims of results that were older ones, where a job brings one result only.
+func (h *handoff) forgetOlder(c *call) {
+	if len(c.claims) > 0 && !h.jobs.habit(c).serial() {
+		c.claims = slices.DeleteFunc(c.claims, func(o claimed) bool { return o.older })
+	}
+}
+
+// contested reports whether several requests claim the call, or one that claims others like it.
+func (c *call) contested() bool {
+	return slices.ContainsFunc(c.claims, func(o claimed) bool {
+		return o.request != c.claims[0].request || sameKind(o.request.claims, c)
+	})
+}
+
+// placed reports whether there is no more to learn of a call from its place among the others.
+func (h *handoff) placed(c *call, waited bool) bool {
+	if !h.queue.lose(c) {
+		return true
+	}
+	if waited && !h.queue.assigned(c) {
+		h.queue.assign()
+	}
+	return waited
+}
+
+// giveUp settles a call by the best of its claims and by who ordered it.
+func (h *handoff) giveUp(a *act) {
+	c := a.call
+	h.forgetOlder(c)
+	if r, confidence := h.verdict(c); r != nil {
+		c.settle(r, MethodHandoff, confidence)
+		h.took(c)
+	} else {
+		c.settle(nil, "", 0)
+	}
+	c.statistics.decided(c)
+}
+
+// verdict returns whose a call is, nil where that is not known.
+func (h *handoff) verdict(c *call) (r *request, confidence float64) {
+	best, rival := h.best(c)
+	forth := h.forth.share()
+	switch {
+	case best == nil && c.queued != nil:
+		return c.queued, c.queuedShare
+	case best == nil:
+		return c.order, forth
+	case c.order == nil && rival == nil:
+		return best.request, h.back(best)
+	case c.order == nil:
+		return best.request, handoffDoubt
+	case rival == nil:
+		h.forth.add(c.order == best.request)
+	}
+	switch {
+	case c.order == best.request:
+		return best.request, handoffBoth
+	case forth > reliable && c.claimedBy(c.order):
+		return c.order, forth
+	case forth > reliable || rival != nil:
+		return best.request, handoffDoubt
+	}
+	return best.request, h.back(best)
+}
+
+// back is the confidence in a claim without a rival: how often such a claim was not refuted.
+func (h *handoff) back(c *claimed) float64 {
+	if c.crowded {
+		return handoffDoubt
+	}
+	return min(handoffBack, (h.upheld.right+benefit)/(h.upheld.total+benefit+0.2))
+}
+
+func (c *call) claimedBy(r *request) bool {
+	return slices.ContainsFunc(c.claims, func(o claimed) bool { return o.request == r })
+}
+
+// took takes a call that was settled.
+func (h *handoff) took(c *call) {
+	if c.confidence <= reliable {
+		return
+	}
+	habit := h.jobs.habit(c)
+	if c.parent.made(c) {
+		habit.more++
+	} else {
+		habit.first++
+	}
+	for _, o := range c.parent.handed {
+		if c.lostAt == 0 && o.lostAt == 0 {
+			h.queue.learn(o, c)
+		}
+	}
+	c.parent.handed = append(c.parent.handed, c)
+}
+
+// made reports whether a request is known to have made another call of this kind.
+func (r *request) made(c *call) bool { return sameKind(r.handed, c) }
+
+// sameKind reports whether there is another call of c's kind among some.
+func sameKind(calls []*call, c *call) bool {
+	return slices.ContainsFunc(calls, func(o *call) bool { return o != c && o.endpoint(false) == c.endpoint(false) })
+}
+
+// prefers reports whether another call of this kind came to the request a nearer way, or the same
+// when nobody else claims that one.
+func (r *request) prefers(to *call, by *claimed) bool {
+	for _, o := range r.claims {
+		if o == to || o.endpoint(false) != to.endpoint(false) {
+			continue
+		}
+		for i := range o.claims {
+			its := &o.claims[i]
+			if its.request == r && (its.nearer(by) || len(o.claims) == 1 && len(to.claims) > 1 && !by.nearer(its)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// best returns the claim of the request that the result of a call came to the nearest way, of
+// those alike the first, and the next of them.
+func (h *handoff) best(c *call) (best, rival *claimed) {
+	once := h.jobs.habit(c).once()
+	var nearest *claimed
+	for i := range c.claims {
+		o := &c.claims[i]
+		if nearest == nil || o.nearer(nearest) {
+			nearest = o
+		}
+		switch {
+		case once && (o.request.made(c) || o.request.prefers(c, o)), best != nil && o.request == best.request:
+		case best == nil || o.nearer(best):
+			best, rival = o, nil
+		case rival == nil && !best.nearer(o):
+			rival = o
+		}
+	}
+	if once && nearest != nil {
+		h.upheld.add(best == nearest)
+	}
+	return best, rival
+}
+
+// refuses reports whether a weaker rung's guess is against what hand-offs tell: the order
+// has told, or the request is known to have made its one call of this kind.
+func (h *handoff) refuses(c *call, r *request) bool {
+	return c.queued != nil || h.jobs.habit(c).once() && r.made(c)
+}
+
+// jobs tells how workers and requests make calls, by the kind of call.
+type jobs map[endpoint]*jobHabit
+
+// jobHabit is what is known of a kind of call.
+type jobHabit struct {
+	// alone is how often who had read the result passed it on alone, older how often together
+	// with a later one.
+	alone, older int
+	// first is how often it was a request's first call of the kind, more how often another one.
+	first, more int
+}
+
+func (j *jobs) habit(c *call) *jobHabit {
+	e := c.endpoint(false)
+	if k := (*j)[e]; k != nil {
+		return k
+	}
+	if *j == nil || len(*j) >= maxClasses {
+		*j = make(jobs)
+	}
+	k := &jobHabit{}
+	(*j)[e] = k
+	return k
+}
+
+// serial reports whether a job goes on after such a call: its result is hardly ever the only one. Where
+// it is at times, an older result is one that nobody waited for.
+func (k *jobHabit) serial() bool { return k.alone*10 <= k.alone+k.older }
+
+// once reports whether a request makes such a call once.
+func (k *jobHabit) once() bool { return k.first >= enoughRequests && k.more*20 < k.first }

@@ -1,0 +1,102 @@
+package causality
+
+import "slices"
+
+const (
+	// maxHeld bounds the results that one task holds.
+	maxHeld = 64
+	// maxPassed is how many wake-ups a result goes on by from one task.
+	maxPassed = 4
+)
+
+// result is the answer to a call in the hands of a task.
+type result struct {
+	call *call
+	// hops is the number of wake-ups by which it came here, late how many others came before
+	// these, each time after it had come to who woke, or were for results that came later.
+	hops, late int
+	// passed is how often it went on from here.
+	passed int
+	// older says that the task which read it had read another one when it woke somebody.
+	older bool
+}
+
+// pass hands on what the task holds, and reports whether something of it was not passed on before.
+func (w *worker) pass(j *jobs) (copies []result, fresh bool) {
+	w.finish(j)
+	newer := 0
+	for i := range slices.Backward(w.results) {
+		r := &w.results[i]
+		if r.passed < maxPassed {
+			copies = append(copies, result{call: r.call, hops: r.hops + 1, late: r.late + r.passed + newer, older: r.older})
+		}
+		if r.passed == 0 {
+			newer++
+		}
+		r.passed++
+	}
+	slices.Reverse(copies)
+	return copies, newer > 0
+}
+
+// finish tells what the results are that the task has read and not passed on.
+func (w *worker) finish(j *jobs) {
+	var last *result
+	alone := true
+	for i := range w.results {
+		r := &w.results[i]
+		if r.passed > 0 || r.hops > 0 {
+			continue
+		}
+		if last != nil {
+			last.older, alone = true, false
+			j.habit(last.call).older++
+		}
+		last = r
+	}
+	if last != nil && alone {
+		j.habit(last.call).alone++
+	}
+}
+
+// unpassed reports whether the task holds a result that it has not passed on.
+func (w *worker) unpassed() bool {
+	return slices.ContainsFunc(w.results, func(r result) bool { return r.passed == 0 })
+}
+
+// receive takes results. With a new one a task has done with what it passed on; but what it
+// read itself may be for who it has not woken yet.
+func (w *worker) receive(results []result) {
+	own, brought := false, false
+	for _, r := range results {
+		fresh := w.held(r.call) < 0
+		own, brought = own || fresh && r.hops == 0, brought || fresh && r.hops > 0
+	}
+	w.results = slices.DeleteFunc(w.results, func(r result) bool {
+		return r.call.decided || r.passed > 0 && (own || brought && r.hops > 0)
+	})
+	for _, r := range results {
+		i := w.held(r.call)
+		switch {
+		case i < 0 && len(w.results) < maxHeld:
+			w.results = append(w.results, r)
+		case i >= 0:
+			w.results[i].again(r)
+		}
+	}
+}
+
+// again takes a result that the task has: it is to be passed on anew, but for one that others
+// bring back to who read it.
+func (r *result) again(o result) {
+	if r.hops > 0 || o.hops == 0 {
+		r.passed = 0
+	}
+	if o.hops < r.hops || o.hops == r.hops && o.late < r.late {
+		r.hops, r.late = o.hops, o.late
+	}
+}
+
+func (w *worker) held(c *call) int {
+	return slices.IndexFunc(w.results, func(r result) bool { return r.call == c })
+}
