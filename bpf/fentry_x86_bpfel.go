@@ -129,6 +129,7 @@ const (
 	FentryMapLosses               = "losses"
 	FentryMapMarks                = "marks"
 	FentryMapOmissions            = "omissions"
+	FentryMapProcessChanges       = "process_changes"
 	FentryMapProcesses            = "processes"
 	FentryMapScratches            = "scratches"
 	FentryMapThinnings            = "thinnings"
@@ -157,6 +158,7 @@ const (
 	FentryProgUnixRelease         = "unix_release"
 	FentryProgUnixSendmsgEnter    = "unix_sendmsg_enter"
 	FentryProgUnixSendmsgExit     = "unix_sendmsg_exit"
+	FentryVarCountWaits           = "count_waits"
 	FentryVarFirstRoom            = "first_room"
 	FentryVarPayloadSize          = "payload_size"
 	FentryVarRecvmsgArguments     = "recvmsg_arguments"
@@ -238,22 +240,24 @@ type FentryProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type FentryMapSpecs struct {
-	Calls       *ebpf.MapSpec `ebpf:"calls"`
-	Connections *ebpf.MapSpec `ebpf:"connections"`
-	Events      *ebpf.MapSpec `ebpf:"events"`
-	Losses      *ebpf.MapSpec `ebpf:"losses"`
-	Marks       *ebpf.MapSpec `ebpf:"marks"`
-	Omissions   *ebpf.MapSpec `ebpf:"omissions"`
-	Processes   *ebpf.MapSpec `ebpf:"processes"`
-	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
-	Thinnings   *ebpf.MapSpec `ebpf:"thinnings"`
-	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
+	Calls          *ebpf.MapSpec `ebpf:"calls"`
+	Connections    *ebpf.MapSpec `ebpf:"connections"`
+	Events         *ebpf.MapSpec `ebpf:"events"`
+	Losses         *ebpf.MapSpec `ebpf:"losses"`
+	Marks          *ebpf.MapSpec `ebpf:"marks"`
+	Omissions      *ebpf.MapSpec `ebpf:"omissions"`
+	ProcessChanges *ebpf.MapSpec `ebpf:"process_changes"`
+	Processes      *ebpf.MapSpec `ebpf:"processes"`
+	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
+	Thinnings      *ebpf.MapSpec `ebpf:"thinnings"`
+	UnixStreams    *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
 // FentryVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type FentryVariableSpecs struct {
+	CountWaits       *ebpf.VariableSpec `ebpf:"count_waits"`
 	FirstRoom        *ebpf.VariableSpec `ebpf:"first_room"`
 	PayloadSize      *ebpf.VariableSpec `ebpf:"payload_size"`
 	RecvmsgArguments *ebpf.VariableSpec `ebpf:"recvmsg_arguments"`
@@ -283,16 +287,17 @@ func (o *FentryObjects) Close() error {
 //
 // It can be passed to LoadFentryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type FentryMaps struct {
-	Calls       *ebpf.Map `ebpf:"calls"`
-	Connections *ebpf.Map `ebpf:"connections"`
-	Events      *ebpf.Map `ebpf:"events"`
-	Losses      *ebpf.Map `ebpf:"losses"`
-	Marks       *ebpf.Map `ebpf:"marks"`
-	Omissions   *ebpf.Map `ebpf:"omissions"`
-	Processes   *ebpf.Map `ebpf:"processes"`
-	Scratches   *ebpf.Map `ebpf:"scratches"`
-	Thinnings   *ebpf.Map `ebpf:"thinnings"`
-	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
+	Calls          *ebpf.Map `ebpf:"calls"`
+	Connections    *ebpf.Map `ebpf:"connections"`
+	Events         *ebpf.Map `ebpf:"events"`
+	Losses         *ebpf.Map `ebpf:"losses"`
+	Marks          *ebpf.Map `ebpf:"marks"`
+	Omissions      *ebpf.Map `ebpf:"omissions"`
+	ProcessChanges *ebpf.Map `ebpf:"process_changes"`
+	Processes      *ebpf.Map `ebpf:"processes"`
+	Scratches      *ebpf.Map `ebpf:"scratches"`
+	Thinnings      *ebpf.Map `ebpf:"thinnings"`
+	UnixStreams    *ebpf.Map `ebpf:"unix_streams"`
 }
 
 func (m *FentryMaps) Close() error {
@@ -303,6 +308,7 @@ func (m *FentryMaps) Close() error {
 		m.Losses,
 		m.Marks,
 		m.Omissions,
+		m.ProcessChanges,
 		m.Processes,
 		m.Scratches,
 		m.Thinnings,
@@ -314,6 +320,7 @@ func (m *FentryMaps) Close() error {
 //
 // It can be passed to LoadFentryObjects or ebpf.CollectionSpec.LoadAndAssign.
 type FentryVariables struct {
+	CountWaits       *ebpf.Variable `ebpf:"count_waits"`
 	FirstRoom        *ebpf.Variable `ebpf:"first_room"`
 	PayloadSize      *ebpf.Variable `ebpf:"payload_size"`
 	RecvmsgArguments *ebpf.Variable `ebpf:"recvmsg_arguments"`

@@ -59,15 +59,16 @@ type GoHTTPUnixStream struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	GoHTTPMapConnections = "connections"
-	GoHTTPMapEvents      = "events"
-	GoHTTPMapLosses      = "losses"
-	GoHTTPMapProcesses   = "processes"
-	GoHTTPMapUnixStreams = "unix_streams"
-	GoHTTPProgRoundTrip  = "round_trip"
-	GoHTTPVarTraceAll    = "trace_all"
-	GoHTTPVarUnixSalt    = "unix_salt"
-	GoHTTPVarWakeupBytes = "wakeup_bytes"
+	GoHTTPMapConnections    = "connections"
+	GoHTTPMapEvents         = "events"
+	GoHTTPMapLosses         = "losses"
+	GoHTTPMapProcessChanges = "process_changes"
+	GoHTTPMapProcesses      = "processes"
+	GoHTTPMapUnixStreams    = "unix_streams"
+	GoHTTPProgRoundTrip     = "round_trip"
+	GoHTTPVarTraceAll       = "trace_all"
+	GoHTTPVarUnixSalt       = "unix_salt"
+	GoHTTPVarWakeupBytes    = "wakeup_bytes"
 )
 
 // LoadGoHTTP returns the embedded CollectionSpec for GoHTTP.
@@ -119,11 +120,12 @@ type GoHTTPProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type GoHTTPMapSpecs struct {
-	Connections *ebpf.MapSpec `ebpf:"connections"`
-	Events      *ebpf.MapSpec `ebpf:"events"`
-	Losses      *ebpf.MapSpec `ebpf:"losses"`
-	Processes   *ebpf.MapSpec `ebpf:"processes"`
-	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
+	Connections    *ebpf.MapSpec `ebpf:"connections"`
+	Events         *ebpf.MapSpec `ebpf:"events"`
+	Losses         *ebpf.MapSpec `ebpf:"losses"`
+	ProcessChanges *ebpf.MapSpec `ebpf:"process_changes"`
+	Processes      *ebpf.MapSpec `ebpf:"processes"`
+	UnixStreams    *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
 // GoHTTPVariableSpecs contains global variables before they are loaded into the kernel.
@@ -155,11 +157,12 @@ func (o *GoHTTPObjects) Close() error {
 //
 // It can be passed to LoadGoHTTPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type GoHTTPMaps struct {
-	Connections *ebpf.Map `ebpf:"connections"`
-	Events      *ebpf.Map `ebpf:"events"`
-	Losses      *ebpf.Map `ebpf:"losses"`
-	Processes   *ebpf.Map `ebpf:"processes"`
-	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
+	Connections    *ebpf.Map `ebpf:"connections"`
+	Events         *ebpf.Map `ebpf:"events"`
+	Losses         *ebpf.Map `ebpf:"losses"`
+	ProcessChanges *ebpf.Map `ebpf:"process_changes"`
+	Processes      *ebpf.Map `ebpf:"processes"`
+	UnixStreams    *ebpf.Map `ebpf:"unix_streams"`
 }
 
 func (m *GoHTTPMaps) Close() error {
@@ -167,6 +170,7 @@ func (m *GoHTTPMaps) Close() error {
 		m.Connections,
 		m.Events,
 		m.Losses,
+		m.ProcessChanges,
 		m.Processes,
 		m.UnixStreams,
 	)

@@ -129,6 +129,7 @@ const (
 	KprobeMapLosses               = "losses"
 	KprobeMapMarks                = "marks"
 	KprobeMapOmissions            = "omissions"
+	KprobeMapProcessChanges       = "process_changes"
 	KprobeMapProcesses            = "processes"
 	KprobeMapScratches            = "scratches"
 	KprobeMapThinnings            = "thinnings"
@@ -157,6 +158,7 @@ const (
 	KprobeProgUnixRelease         = "unix_release"
 	KprobeProgUnixSendmsgEnter    = "unix_sendmsg_enter"
 	KprobeProgUnixSendmsgExit     = "unix_sendmsg_exit"
+	KprobeVarCountWaits           = "count_waits"
 	KprobeVarFirstRoom            = "first_room"
 	KprobeVarPayloadSize          = "payload_size"
 	KprobeVarRecvmsgArguments     = "recvmsg_arguments"
@@ -238,22 +240,24 @@ type KprobeProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KprobeMapSpecs struct {
-	Calls       *ebpf.MapSpec `ebpf:"calls"`
-	Connections *ebpf.MapSpec `ebpf:"connections"`
-	Events      *ebpf.MapSpec `ebpf:"events"`
-	Losses      *ebpf.MapSpec `ebpf:"losses"`
-	Marks       *ebpf.MapSpec `ebpf:"marks"`
-	Omissions   *ebpf.MapSpec `ebpf:"omissions"`
-	Processes   *ebpf.MapSpec `ebpf:"processes"`
-	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
-	Thinnings   *ebpf.MapSpec `ebpf:"thinnings"`
-	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
+	Calls          *ebpf.MapSpec `ebpf:"calls"`
+	Connections    *ebpf.MapSpec `ebpf:"connections"`
+	Events         *ebpf.MapSpec `ebpf:"events"`
+	Losses         *ebpf.MapSpec `ebpf:"losses"`
+	Marks          *ebpf.MapSpec `ebpf:"marks"`
+	Omissions      *ebpf.MapSpec `ebpf:"omissions"`
+	ProcessChanges *ebpf.MapSpec `ebpf:"process_changes"`
+	Processes      *ebpf.MapSpec `ebpf:"processes"`
+	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
+	Thinnings      *ebpf.MapSpec `ebpf:"thinnings"`
+	UnixStreams    *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
 // KprobeVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KprobeVariableSpecs struct {
+	CountWaits       *ebpf.VariableSpec `ebpf:"count_waits"`
 	FirstRoom        *ebpf.VariableSpec `ebpf:"first_room"`
 	PayloadSize      *ebpf.VariableSpec `ebpf:"payload_size"`
 	RecvmsgArguments *ebpf.VariableSpec `ebpf:"recvmsg_arguments"`
@@ -283,16 +287,17 @@ func (o *KprobeObjects) Close() error {
 //
 // It can be passed to LoadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KprobeMaps struct {
-	Calls       *ebpf.Map `ebpf:"calls"`
-	Connections *ebpf.Map `ebpf:"connections"`
-	Events      *ebpf.Map `ebpf:"events"`
-	Losses      *ebpf.Map `ebpf:"losses"`
-	Marks       *ebpf.Map `ebpf:"marks"`
-	Omissions   *ebpf.Map `ebpf:"omissions"`
-	Processes   *ebpf.Map `ebpf:"processes"`
-	Scratches   *ebpf.Map `ebpf:"scratches"`
-	Thinnings   *ebpf.Map `ebpf:"thinnings"`
-	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
+	Calls          *ebpf.Map `ebpf:"calls"`
+	Connections    *ebpf.Map `ebpf:"connections"`
+	Events         *ebpf.Map `ebpf:"events"`
+	Losses         *ebpf.Map `ebpf:"losses"`
+	Marks          *ebpf.Map `ebpf:"marks"`
+	Omissions      *ebpf.Map `ebpf:"omissions"`
+	ProcessChanges *ebpf.Map `ebpf:"process_changes"`
+	Processes      *ebpf.Map `ebpf:"processes"`
+	Scratches      *ebpf.Map `ebpf:"scratches"`
+	Thinnings      *ebpf.Map `ebpf:"thinnings"`
+	UnixStreams    *ebpf.Map `ebpf:"unix_streams"`
 }
 
 func (m *KprobeMaps) Close() error {
@@ -303,6 +308,7 @@ func (m *KprobeMaps) Close() error {
 		m.Losses,
 		m.Marks,
 		m.Omissions,
+		m.ProcessChanges,
 		m.Processes,
 		m.Scratches,
 		m.Thinnings,
@@ -314,6 +320,7 @@ func (m *KprobeMaps) Close() error {
 //
 // It can be passed to LoadKprobeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KprobeVariables struct {
+	CountWaits       *ebpf.Variable `ebpf:"count_waits"`
 	FirstRoom        *ebpf.Variable `ebpf:"first_room"`
 	PayloadSize      *ebpf.Variable `ebpf:"payload_size"`
 	RecvmsgArguments *ebpf.Variable `ebpf:"recvmsg_arguments"`

@@ -37,6 +37,7 @@ type ListenProcess struct {
 const (
 	ListenMapEvents           = "events"
 	ListenMapLosses           = "losses"
+	ListenMapProcessChanges   = "process_changes"
 	ListenMapProcesses        = "processes"
 	ListenProgInetSockListens = "inet_sock_listens"
 	ListenVarTraceAll         = "trace_all"
@@ -92,9 +93,10 @@ type ListenProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ListenMapSpecs struct {
-	Events    *ebpf.MapSpec `ebpf:"events"`
-	Losses    *ebpf.MapSpec `ebpf:"losses"`
-	Processes *ebpf.MapSpec `ebpf:"processes"`
+	Events         *ebpf.MapSpec `ebpf:"events"`
+	Losses         *ebpf.MapSpec `ebpf:"losses"`
+	ProcessChanges *ebpf.MapSpec `ebpf:"process_changes"`
+	Processes      *ebpf.MapSpec `ebpf:"processes"`
 }
 
 // ListenVariableSpecs contains global variables before they are loaded into the kernel.
@@ -125,15 +127,17 @@ func (o *ListenObjects) Close() error {
 //
 // It can be passed to LoadListenObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ListenMaps struct {
-	Events    *ebpf.Map `ebpf:"events"`
-	Losses    *ebpf.Map `ebpf:"losses"`
-	Processes *ebpf.Map `ebpf:"processes"`
+	Events         *ebpf.Map `ebpf:"events"`
+	Losses         *ebpf.Map `ebpf:"losses"`
+	ProcessChanges *ebpf.Map `ebpf:"process_changes"`
+	Processes      *ebpf.Map `ebpf:"processes"`
 }
 
 func (m *ListenMaps) Close() error {
 	return _ListenClose(
 		m.Events,
 		m.Losses,
+		m.ProcessChanges,
 		m.Processes,
 	)
 }

@@ -48,6 +48,7 @@ int sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
 
 		if (bpf_map_update_elem(&processes, &pid, &copy, BPF_ANY))
 			count_loss(LOSS_PROCESS_TABLE_FULL);
+		processes_changed(); /* an earlier process may have had this id */
 	}
 	if (!process_traced(p))
 		return 0;
@@ -95,6 +96,7 @@ int sched_process_exit(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	int traced = process_traced(p);
 	bpf_map_delete_elem(&processes, &pid);
+	processes_changed();
 	if (!traced)
 		return 0;
 	struct event *e = event_reserve(EVENT_EXIT);

@@ -62,10 +62,12 @@ const (
 	ProcessMapCalls             = "calls"
 	ProcessMapEvents            = "events"
 	ProcessMapLosses            = "losses"
+	ProcessMapProcessChanges    = "process_changes"
 	ProcessMapProcesses         = "processes"
 	ProcessProgSchedProcessExec = "sched_process_exec"
 	ProcessProgSchedProcessExit = "sched_process_exit"
 	ProcessProgSchedProcessFork = "sched_process_fork"
+	ProcessVarCountWaits        = "count_waits"
 	ProcessVarTraceAll          = "trace_all"
 	ProcessVarWakeupBytes       = "wakeup_bytes"
 )
@@ -121,16 +123,18 @@ type ProcessProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProcessMapSpecs struct {
-	Calls     *ebpf.MapSpec `ebpf:"calls"`
-	Events    *ebpf.MapSpec `ebpf:"events"`
-	Losses    *ebpf.MapSpec `ebpf:"losses"`
-	Processes *ebpf.MapSpec `ebpf:"processes"`
+	Calls          *ebpf.MapSpec `ebpf:"calls"`
+	Events         *ebpf.MapSpec `ebpf:"events"`
+	Losses         *ebpf.MapSpec `ebpf:"losses"`
+	ProcessChanges *ebpf.MapSpec `ebpf:"process_changes"`
+	Processes      *ebpf.MapSpec `ebpf:"processes"`
 }
 
 // ProcessVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type ProcessVariableSpecs struct {
+	CountWaits  *ebpf.VariableSpec `ebpf:"count_waits"`
 	TraceAll    *ebpf.VariableSpec `ebpf:"trace_all"`
 	WakeupBytes *ebpf.VariableSpec `ebpf:"wakeup_bytes"`
 }
@@ -155,10 +159,11 @@ func (o *ProcessObjects) Close() error {
 //
 // It can be passed to LoadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProcessMaps struct {
-	Calls     *ebpf.Map `ebpf:"calls"`
-	Events    *ebpf.Map `ebpf:"events"`
-	Losses    *ebpf.Map `ebpf:"losses"`
-	Processes *ebpf.Map `ebpf:"processes"`
+	Calls          *ebpf.Map `ebpf:"calls"`
+	Events         *ebpf.Map `ebpf:"events"`
+	Losses         *ebpf.Map `ebpf:"losses"`
+	ProcessChanges *ebpf.Map `ebpf:"process_changes"`
+	Processes      *ebpf.Map `ebpf:"processes"`
 }
 
 func (m *ProcessMaps) Close() error {
@@ -166,6 +171,7 @@ func (m *ProcessMaps) Close() error {
 		m.Calls,
 		m.Events,
 		m.Losses,
+		m.ProcessChanges,
 		m.Processes,
 	)
 }
@@ -174,6 +180,7 @@ func (m *ProcessMaps) Close() error {
 //
 // It can be passed to LoadProcessObjects or ebpf.CollectionSpec.LoadAndAssign.
 type ProcessVariables struct {
+	CountWaits  *ebpf.Variable `ebpf:"count_waits"`
 	TraceAll    *ebpf.Variable `ebpf:"trace_all"`
 	WakeupBytes *ebpf.Variable `ebpf:"wakeup_bytes"`
 }

@@ -20,38 +20,39 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * than the tracepoints of single calls, which go through perf. So what is not watched
  * leaves first, and then who is not traced.
  */
-static __always_inline int is_watched(long nr, struct process **p)
+static __always_inline int is_watched(long nr, __u32 *flags)
 {
 	if (action_of(nr) == ACTION_NONE && nr != NR_SPLICE)
 		return 0;
 	__u64 id = bpf_get_current_pid_tgid();
 
+	*flags = caller_flags(id >> 32);
+	if (!*flags)
+		return 0;
 	if (action_of(nr) == ACTION_WAIT)
 		return thread_waits(id);
-	*p = process_find(id >> 32);
-	return process_traced(*p) && !caller_is_32bit();
+	return !caller_is_32bit();
 }
 
-static __always_inline int call_begins(long nr, const struct process *p, int fd, __u64 second, __u64 third,
-				       __u64 fourth)
+static __always_inline int call_begins(long nr, __u32 flags, int fd, __u64 second, __u64 third, __u64 fourth)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
 	switch (action_of(nr)) {
 	case ACTION_SEND:
-		return send_enter(id, p, fd, sent_buffers(nr, second, third), nr == NR_SENDMMSG ? second : 0);
+		return send_enter(id, flags, fd, sent_buffers(nr, second, third), nr == NR_SENDMMSG ? second : 0);
 	case ACTION_RECEIVE:
 		if (receive_flags(nr, third, fourth) & (MSG_PEEK | MSG_ERRQUEUE))
 			return 0;
-		return receive_enter(id, p, fd, received_buffers(nr, second, third), nr == NR_RECVMMSG ? second : 0);
+		return receive_enter(id, flags, fd, received_buffers(nr, second, third), nr == NR_RECVMMSG ? second : 0);
 	case ACTION_CONNECT:
-		return connect_enter(p, fd, second);
+		return connect_enter(caller_entry(flags), fd, second);
 	case ACTION_ACCEPT:
 		return accept_begin(id, 0);
 	case ACTION_CLOSE:
-		return close_enter(p, fd);
+		return close_enter(caller_entry(flags), fd);
 	default:
-		return splice_enter(id, p, fd, third);
+		return splice_enter(id, flags, fd, third);
 	}
 }
 
@@ -64,6 +65,8 @@ static __always_inline int call_ends(long nr, __s64 ret)
 	if ((expected == ACTION_NONE && nr != NR_SPLICE) || expected == ACTION_WAIT)
 		return 0;
 	id = bpf_get_current_pid_tgid();
+	if (!caller_flags(id >> 32))
+		return 0;
 	call = bpf_map_lookup_elem(&calls, &id);
 	if (!call)
 		return 0;
@@ -87,11 +90,11 @@ SEC("tp_btf/sys_enter")
 int sys_enter(__u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
-	struct process *p;
+	__u32 flags = 0;
 
-	if (!is_watched(ctx[1], &p))
+	if (!is_watched(ctx[1], &flags))
 		return 0;
-	return call_begins(ctx[1], p, ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), ARGUMENT_4(regs));
+	return call_begins(ctx[1], flags, ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), ARGUMENT_4(regs));
 }
 
 /* TP_PROTO(struct pt_regs *regs, long ret) */
@@ -111,11 +114,11 @@ int sys_exit(__u64 *ctx)
 SEC("tracepoint/raw_syscalls/sys_enter")
 int sys_enter_perf(struct trace_event_raw_sys_enter *ctx)
 {
-	struct process *p;
+	__u32 flags = 0;
 
-	if (!is_watched(ctx->id, &p))
+	if (!is_watched(ctx->id, &flags))
 		return 0;
-	return call_begins(ctx->id, p, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3]);
+	return call_begins(ctx->id, flags, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3]);
 }
 
 SEC("tracepoint/raw_syscalls/sys_exit")

@@ -37,6 +37,12 @@ type TCPCall struct {
 	Waits    uint32
 }
 
+type TCPCaller struct {
+	_     structs.HostLayout
+	Known uint64
+	Pad   [7]uint64
+}
+
 type TCPConnection struct {
 	_             structs.HostLayout
 	Socket        uint64
@@ -125,12 +131,14 @@ type TCPUnixStream struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	TCPMapCallers               = "callers"
 	TCPMapCalls                 = "calls"
 	TCPMapConnections           = "connections"
 	TCPMapEvents                = "events"
 	TCPMapLosses                = "losses"
 	TCPMapMarks                 = "marks"
 	TCPMapOmissions             = "omissions"
+	TCPMapProcessChanges        = "process_changes"
 	TCPMapProcesses             = "processes"
 	TCPMapScratches             = "scratches"
 	TCPMapThinnings             = "thinnings"
@@ -142,6 +150,7 @@ const (
 	TCPProgSysEnterPerf         = "sys_enter_perf"
 	TCPProgSysExit              = "sys_exit"
 	TCPProgSysExitPerf          = "sys_exit_perf"
+	TCPVarCountWaits            = "count_waits"
 	TCPVarFirstRoom             = "first_room"
 	TCPVarIoUringOpcodeArgument = "io_uring_opcode_argument"
 	TCPVarPayloadSize           = "payload_size"
@@ -206,22 +215,25 @@ type TCPProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TCPMapSpecs struct {
-	Calls       *ebpf.MapSpec `ebpf:"calls"`
-	Connections *ebpf.MapSpec `ebpf:"connections"`
-	Events      *ebpf.MapSpec `ebpf:"events"`
-	Losses      *ebpf.MapSpec `ebpf:"losses"`
-	Marks       *ebpf.MapSpec `ebpf:"marks"`
-	Omissions   *ebpf.MapSpec `ebpf:"omissions"`
-	Processes   *ebpf.MapSpec `ebpf:"processes"`
-	Scratches   *ebpf.MapSpec `ebpf:"scratches"`
-	Thinnings   *ebpf.MapSpec `ebpf:"thinnings"`
-	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
+	Callers        *ebpf.MapSpec `ebpf:"callers"`
+	Calls          *ebpf.MapSpec `ebpf:"calls"`
+	Connections    *ebpf.MapSpec `ebpf:"connections"`
+	Events         *ebpf.MapSpec `ebpf:"events"`
+	Losses         *ebpf.MapSpec `ebpf:"losses"`
+	Marks          *ebpf.MapSpec `ebpf:"marks"`
+	Omissions      *ebpf.MapSpec `ebpf:"omissions"`
+	ProcessChanges *ebpf.MapSpec `ebpf:"process_changes"`
+	Processes      *ebpf.MapSpec `ebpf:"processes"`
+	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
+	Thinnings      *ebpf.MapSpec `ebpf:"thinnings"`
+	UnixStreams    *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
 // TCPVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type TCPVariableSpecs struct {
+	CountWaits            *ebpf.VariableSpec `ebpf:"count_waits"`
 	FirstRoom             *ebpf.VariableSpec `ebpf:"first_room"`
 	IoUringOpcodeArgument *ebpf.VariableSpec `ebpf:"io_uring_opcode_argument"`
 	PayloadSize           *ebpf.VariableSpec `ebpf:"payload_size"`
@@ -251,26 +263,30 @@ func (o *TCPObjects) Close() error {
 //
 // It can be passed to LoadTCPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TCPMaps struct {
-	Calls       *ebpf.Map `ebpf:"calls"`
-	Connections *ebpf.Map `ebpf:"connections"`
-	Events      *ebpf.Map `ebpf:"events"`
-	Losses      *ebpf.Map `ebpf:"losses"`
-	Marks       *ebpf.Map `ebpf:"marks"`
-	Omissions   *ebpf.Map `ebpf:"omissions"`
-	Processes   *ebpf.Map `ebpf:"processes"`
-	Scratches   *ebpf.Map `ebpf:"scratches"`
-	Thinnings   *ebpf.Map `ebpf:"thinnings"`
-	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
+	Callers        *ebpf.Map `ebpf:"callers"`
+	Calls          *ebpf.Map `ebpf:"calls"`
+	Connections    *ebpf.Map `ebpf:"connections"`
+	Events         *ebpf.Map `ebpf:"events"`
+	Losses         *ebpf.Map `ebpf:"losses"`
+	Marks          *ebpf.Map `ebpf:"marks"`
+	Omissions      *ebpf.Map `ebpf:"omissions"`
+	ProcessChanges *ebpf.Map `ebpf:"process_changes"`
+	Processes      *ebpf.Map `ebpf:"processes"`
+	Scratches      *ebpf.Map `ebpf:"scratches"`
+	Thinnings      *ebpf.Map `ebpf:"thinnings"`
+	UnixStreams    *ebpf.Map `ebpf:"unix_streams"`
 }
 
 func (m *TCPMaps) Close() error {
 	return _TCPClose(
+		m.Callers,
 		m.Calls,
 		m.Connections,
 		m.Events,
 		m.Losses,
 		m.Marks,
 		m.Omissions,
+		m.ProcessChanges,
 		m.Processes,
 		m.Scratches,
 		m.Thinnings,
@@ -282,6 +298,7 @@ func (m *TCPMaps) Close() error {
 //
 // It can be passed to LoadTCPObjects or ebpf.CollectionSpec.LoadAndAssign.
 type TCPVariables struct {
+	CountWaits            *ebpf.Variable `ebpf:"count_waits"`
 	FirstRoom             *ebpf.Variable `ebpf:"first_room"`
 	IoUringOpcodeArgument *ebpf.Variable `ebpf:"io_uring_opcode_argument"`
 	PayloadSize           *ebpf.Variable `ebpf:"payload_size"`

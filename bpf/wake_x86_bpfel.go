@@ -99,18 +99,20 @@ type WakeWake struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	WakeMapCalls        = "calls"
-	WakeMapConnections  = "connections"
-	WakeMapEvents       = "events"
-	WakeMapLosses       = "losses"
-	WakeMapProcesses    = "processes"
-	WakeMapUnixStreams  = "unix_streams"
-	WakeProgReady       = "ready"
-	WakeProgSchedWaking = "sched_waking"
-	WakeVarTraceAll     = "trace_all"
-	WakeVarUnixSalt     = "unix_salt"
-	WakeVarWakeLayout   = "wake_layout"
-	WakeVarWakeupBytes  = "wakeup_bytes"
+	WakeMapCalls          = "calls"
+	WakeMapConnections    = "connections"
+	WakeMapEvents         = "events"
+	WakeMapLosses         = "losses"
+	WakeMapProcessChanges = "process_changes"
+	WakeMapProcesses      = "processes"
+	WakeMapUnixStreams    = "unix_streams"
+	WakeProgReady         = "ready"
+	WakeProgSchedWaking   = "sched_waking"
+	WakeVarCountWaits     = "count_waits"
+	WakeVarTraceAll       = "trace_all"
+	WakeVarUnixSalt       = "unix_salt"
+	WakeVarWakeLayout     = "wake_layout"
+	WakeVarWakeupBytes    = "wakeup_bytes"
 )
 
 // LoadWake returns the embedded CollectionSpec for Wake.
@@ -163,18 +165,20 @@ type WakeProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type WakeMapSpecs struct {
-	Calls       *ebpf.MapSpec `ebpf:"calls"`
-	Connections *ebpf.MapSpec `ebpf:"connections"`
-	Events      *ebpf.MapSpec `ebpf:"events"`
-	Losses      *ebpf.MapSpec `ebpf:"losses"`
-	Processes   *ebpf.MapSpec `ebpf:"processes"`
-	UnixStreams *ebpf.MapSpec `ebpf:"unix_streams"`
+	Calls          *ebpf.MapSpec `ebpf:"calls"`
+	Connections    *ebpf.MapSpec `ebpf:"connections"`
+	Events         *ebpf.MapSpec `ebpf:"events"`
+	Losses         *ebpf.MapSpec `ebpf:"losses"`
+	ProcessChanges *ebpf.MapSpec `ebpf:"process_changes"`
+	Processes      *ebpf.MapSpec `ebpf:"processes"`
+	UnixStreams    *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
 // WakeVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type WakeVariableSpecs struct {
+	CountWaits  *ebpf.VariableSpec `ebpf:"count_waits"`
 	TraceAll    *ebpf.VariableSpec `ebpf:"trace_all"`
 	UnixSalt    *ebpf.VariableSpec `ebpf:"unix_salt"`
 	WakeLayout  *ebpf.VariableSpec `ebpf:"wake_layout"`
@@ -201,12 +205,13 @@ func (o *WakeObjects) Close() error {
 //
 // It can be passed to LoadWakeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type WakeMaps struct {
-	Calls       *ebpf.Map `ebpf:"calls"`
-	Connections *ebpf.Map `ebpf:"connections"`
-	Events      *ebpf.Map `ebpf:"events"`
-	Losses      *ebpf.Map `ebpf:"losses"`
-	Processes   *ebpf.Map `ebpf:"processes"`
-	UnixStreams *ebpf.Map `ebpf:"unix_streams"`
+	Calls          *ebpf.Map `ebpf:"calls"`
+	Connections    *ebpf.Map `ebpf:"connections"`
+	Events         *ebpf.Map `ebpf:"events"`
+	Losses         *ebpf.Map `ebpf:"losses"`
+	ProcessChanges *ebpf.Map `ebpf:"process_changes"`
+	Processes      *ebpf.Map `ebpf:"processes"`
+	UnixStreams    *ebpf.Map `ebpf:"unix_streams"`
 }
 
 func (m *WakeMaps) Close() error {
@@ -215,6 +220,7 @@ func (m *WakeMaps) Close() error {
 		m.Connections,
 		m.Events,
 		m.Losses,
+		m.ProcessChanges,
 		m.Processes,
 		m.UnixStreams,
 	)
@@ -224,6 +230,7 @@ func (m *WakeMaps) Close() error {
 //
 // It can be passed to LoadWakeObjects or ebpf.CollectionSpec.LoadAndAssign.
 type WakeVariables struct {
+	CountWaits  *ebpf.Variable `ebpf:"count_waits"`
 	TraceAll    *ebpf.Variable `ebpf:"trace_all"`
 	UnixSalt    *ebpf.Variable `ebpf:"unix_salt"`
 	WakeLayout  *ebpf.Variable `ebpf:"wake_layout"`

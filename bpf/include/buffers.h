@@ -48,21 +48,6 @@ static __always_inline int buffer_at(const struct buffers *b, __u32 i, struct us
 	return bpf_probe_read_user(out, sizeof(*out), (void *)(b->addr + i * sizeof(*out))) == 0;
 }
 
-/* The number of bytes in the buffers, at most limit. */
-static __always_inline __u32 buffers_size(const struct buffers *b, __u32 limit)
-{
-	__u64 total = 0;
-
-	for (__u32 i = 0; i < IOV_MAX_READ && total < limit; i++) {
-		struct user_iovec v;
-
-		if (!buffer_at(b, i, &v))
-			break;
-		total += v.len;
-	}
-	return total < limit ? total : limit;
-}
-
 static __always_inline struct buffers one_buffer(__u64 addr, __u64 len)
 {
 	struct buffers b = {.addr = addr, .len = len};

@@ -106,7 +106,7 @@ int tcp_recvmsg_enter(HOOK_CONTEXT *ctx)
 	/* A receive of nothing looks like the end of the stream. */
 	if (!process_traced(p) || flags & (MSG_PEEK | MSG_ERRQUEUE) || ARGUMENT(ctx, 2) == 0)
 		return 0;
-	return receive_begin(id, p, sk, connection_at(sk), buffers_of(msg, 1), 0);
+	return receive_begin(id, process_is_go(p), sk, connection_at(sk), buffers_of(msg, 1), 0);
 }
 
 EXIT(tcp_recvmsg)
@@ -133,7 +133,7 @@ int tcp_splice_read_enter(HOOK_CONTEXT *ctx)
 	if (!process_traced(p) || ARGUMENT(ctx, 3) == 0)
 		return 0;
 	sk = READ(socket, sock, sk);
-	return receive_begin(id, p, sk, connection_at(sk), one_buffer(0, 1), 0);
+	return receive_begin(id, process_is_go(p), sk, connection_at(sk), one_buffer(0, 1), 0);
 }
 
 EXIT(tcp_splice_read)

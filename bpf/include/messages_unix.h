@@ -41,7 +41,7 @@ int unix_recvmsg_enter(HOOK_CONTEXT *ctx)
 	if (!process_traced(p) || flags & MSG_PEEK || ARGUMENT(ctx, 2) == 0)
 		return 0;
 	struct sock *sk = READ(socket, sock, sk);
-	return receive_begin(id, p, sk, connection_at(sk), buffers_of(msg, 1), 0);
+	return receive_begin(id, process_is_go(p), sk, connection_at(sk), buffers_of(msg, 1), 0);
 }
 
 EXIT(unix_stream_recvmsg)

@@ -37,6 +37,21 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } processes SEC(".maps");
 
+/* In the order of the constants in capture/kernel_linux.go. */
+enum changes_by {
+	CHANGES_BY_PROGRAMS,
+	CHANGES_BY_RECEIVER,
+	CHANGES,
+};
+
+/* Count the changes of that table, after each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CHANGES);
+	__type(key, __u32);
+	__type(value, __u64);
+} process_changes SEC(".maps");
+
 /* Without an entry of its own, a process is traced when trace_all is set. */
 const volatile __u8 trace_all = 0;
 
@@ -53,4 +68,23 @@ static __always_inline int process_is_go(const struct process *p)
 static __always_inline int process_traced(const struct process *p)
 {
 	return p ? p->flags & PROCESS_TRACED : trace_all;
+}
+
+static __always_inline void processes_changed(void)
+{
+	__u32 who = CHANGES_BY_PROGRAMS;
+	__u64 *changes = bpf_map_lookup_elem(&process_changes, &who);
+
+	if (changes)
+		__sync_fetch_and_add(changes, 1);
+}
+
+/* A number that is another one after each change of the table. */
+static __always_inline __u64 processes_version(void)
+{
+	__u32 programs = CHANGES_BY_PROGRAMS, receiver = CHANGES_BY_RECEIVER;
+	volatile __u64 *a = bpf_map_lookup_elem(&process_changes, &programs);
+	volatile __u64 *b = bpf_map_lookup_elem(&process_changes, &receiver);
+
+	return a && b ? *a + *b : 0;
 }

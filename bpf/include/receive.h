@@ -5,8 +5,8 @@
 #include "call.h"
 #include "thin.h"
 
-static __always_inline int receive_begin(__u64 id, const struct process *p, struct sock *sk, struct connection *c,
-					 struct buffers b, __u64 messages)
+static __always_inline int receive_begin(__u64 id, int is_go, struct sock *sk, struct connection *c, struct buffers b,
+					 __u64 messages)
 {
 	struct call *call;
 
@@ -19,7 +19,7 @@ static __always_inline int receive_begin(__u64 id, const struct process *p, stru
 		return 0;
 	identify(sk, c);
 	call->action = ACTION_RECEIVE;
-	call->go = process_is_go(p);
+	call->go = is_go != 0;
 	call->buffers = b;
 	call->messages = messages;
 	call->sk = (__u64)sk;

@@ -5,6 +5,12 @@
 #include "opening.h"
 #include "thin.h"
 
+/* Whether nothing of a send on a connection is wanted. */
+static __always_inline int send_unwanted(struct connection *c)
+{
+	return c->role == ROLE_NONE || thin_response(c, DIRECTION_SENT);
+}
+
 static __always_inline int send_begin(__u32 room, __u64 id, const struct process *p, struct sock *sk,
 				      struct connection *c, struct buffers b, __u64 messages)
 {
@@ -13,7 +19,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 
 	if (!c || !s)
 		return 0;
-	if (c->role == ROLE_NONE || thin_response(c, DIRECTION_SENT))
+	if (send_unwanted(c))
 		return 0;
 	call = call_of(id);
 	if (!call || has_begun(call, ACTION_SEND, sk))
@@ -33,26 +39,28 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 		return 0;
 
 	int turn = turn_to(c, DIRECTION_SENT);
-	__u32 want = buffers_size(&b, turn_budget(c));
+	__u32 budget = turn_budget(c);
 	if (turn)
-		thin_turn(c, DIRECTION_SENT, call->place, &b, want, id, call);
+		thin_turn(c, DIRECTION_SENT, call->place, &b, budget, id, call);
 	if (thin_hides(c, DIRECTION_SENT)) {
 		call->action = ACTION_NONE;
 		return 0;
 	}
 	call->captured = c->captured;
-	if (want || turn) {
-		event_begin(&s->event, EVENT_SEND, id, p);
-		event_connection(&s->event, c, call->place);
-		if (turn)
-			addresses_read(&s->event, sk);
-		__u32 promised = payload_head(room, &b, want);
-		call->promised = promised;
-		c->captured += promised;
-		s->event.size = promised;
-		thin_bytes(&s->event, c, DIRECTION_SENT, call);
-		scratch_send(s, promised);
-	}
+	if (!budget && !turn)
+		return 0;
+	__u32 promised = payload_head(room, &b, budget);
+	if (!promised && !turn)
+		return 0;
+	event_begin(&s->event, EVENT_SEND, id, p);
+	event_connection(&s->event, c, call->place);
+	if (turn)
+		addresses_read(&s->event, sk);
+	call->promised = promised;
+	c->captured += promised;
+	s->event.size = promised;
+	thin_bytes(&s->event, c, DIRECTION_SENT, call);
+	scratch_send(s, promised);
 	return 0;
 }
 

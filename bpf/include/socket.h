@@ -234,8 +234,8 @@ static __always_inline void addresses_read(struct event *e, struct sock *sk)
 	e->local_port = READ(sock, sk, __sk_common.skc_num);
 	e->remote_port = bpf_ntohs(READ(sock, sk, __sk_common.skc_dport));
 	if (e->family == AF_INET) {
-		BPF_CORE_READ_INTO((__be32 *)e->local_addr, sk, __sk_common.skc_rcv_saddr);
-		BPF_CORE_READ_INTO((__be32 *)e->remote_addr, sk, __sk_common.skc_daddr);
+		*(__be32 *)e->local_addr = READ(sock, sk, __sk_common.skc_rcv_saddr);
+		*(__be32 *)e->remote_addr = READ(sock, sk, __sk_common.skc_daddr);
 		return;
 	}
 	BPF_CORE_READ_INTO((struct in6_addr *)e->local_addr, sk, __sk_common.skc_v6_rcv_saddr);

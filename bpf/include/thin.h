@@ -138,7 +138,7 @@ static __always_inline void hidden_answered(struct connection *c)
 
 /*
  * Decides, at the first byte of a turn, about a request and its response. A decision
- * holds until the next request. The size is that of the bytes in the buffers.
+ * holds until the next request. No more than size of the bytes in the buffers count.
  */
 static __always_inline void thin_turn(struct connection *c, __u8 direction, __u64 place, const struct buffers *b,
 				      __u64 size, __u64 id, struct call *call)

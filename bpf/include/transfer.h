@@ -2,6 +2,7 @@
 /* Where the arguments of the system calls say that the bytes are. */
 #pragma once
 
+#include "caller.h"
 #include "receive.h"
 #include "send.h"
 #include "syscalls.h"
@@ -47,15 +48,17 @@ static __always_inline __u64 receive_flags(long nr, __u64 third, __u64 fourth)
 	return 0;
 }
 
-static __always_inline int send_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
+static __always_inline int send_enter(__u64 id, __u32 flags, int fd, struct buffers b, __u64 messages)
 {
 	struct sock *sk;
 	struct connection *c = connection_of(file_of(fd), &sk);
 
-	return send_begin(ROOM_SEND, id, p, sk, c, b, messages);
+	if (!c || send_unwanted(c)) /* before anything else is looked up */
+		return 0;
+	return send_begin(ROOM_SEND, id, caller_entry(flags), sk, c, b, messages);
 }
 
-static __always_inline int receive_enter(__u64 id, const struct process *p, int fd, struct buffers b, __u64 messages)
+static __always_inline int receive_enter(__u64 id, __u32 flags, int fd, struct buffers b, __u64 messages)
 {
 	struct connection *c;
 	struct sock *sk;
@@ -64,13 +67,13 @@ static __always_inline int receive_enter(__u64 id, const struct process *p, int 
 	if (b.count == 0 && b.len == 0)
 		return 0;
 	c = connection_of(file_of(fd), &sk);
-	return receive_begin(id, p, sk, c, b, messages);
+	return receive_begin(id, flags & PROCESS_GO, sk, c, b, messages);
 }
 
 /* splice(fd_in, off_in, fd_out, …): one end is a pipe, the other may be a socket. */
-static __always_inline int splice_enter(__u64 id, const struct process *p, int in, int out)
+static __always_inline int splice_enter(__u64 id, __u32 flags, int in, int out)
 {
 	/* Its bytes are in no buffer: one that holds something, but nowhere. */
-	receive_enter(id, p, in, one_buffer(0, 1), 0);
-	return send_enter(id, p, out, one_buffer(0, 0), 0);
+	receive_enter(id, flags, in, one_buffer(0, 1), 0);
+	return send_enter(id, flags, out, one_buffer(0, 0), 0);
 }

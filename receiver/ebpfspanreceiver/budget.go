@@ -18,6 +18,9 @@ const minMemoryBudget = 64 << 20
 
 // BudgetConfig bounds what capture may cost. Beyond it, requests are left out.
 type BudgetConfig struct {
+	// Requests is the percentage of the requests that is kept at the most, whatever that
+	// costs, "10%" for example; empty for all.
+	Requests string `mapstructure:"requests"`
 	// CPU is a percentage of the time of all processors, "2%" for example; empty for
 	// no bound. It covers the collector and the BPF programs.
 	CPU string `mapstructure:"cpu"`
@@ -26,8 +29,9 @@ type BudgetConfig struct {
 }
 
 func (b *BudgetConfig) validate() error {
-	_, err := b.limits()
-	return err
+	_, limitsErr := b.limits()
+	_, requestsErr := b.requests()
+	return errors.Join(limitsErr, requestsErr)
 }
 
 // limits returns the budgets in the units of the governor.
@@ -42,11 +46,31 @@ func (b *BudgetConfig) cpu() (part float64, err error) {
 	if b.CPU == "" {
 		return 0, nil
 	}
-	number, ok := strings.CutSuffix(b.CPU, "%")
-	percent, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if !ok || err != nil || math.IsNaN(percent) || percent <= 0 || percent > 100 {
+	if part, err = percentage(b.CPU); err != nil {
 		return 0, fmt.Errorf("budget::cpu: %q is no percentage of the processors' time: give more than 0%% and up to 100%%, "+
 			"2%% for example, or remove it for no bound", b.CPU)
+	}
+	return part, nil
+}
+
+// requests returns the part of the requests that is kept at the most.
+func (b *BudgetConfig) requests() (part float64, err error) {
+	if b.Requests == "" {
+		return 1, nil
+	}
+	if part, err = percentage(b.Requests); err != nil || part < budget.MinRatio {
+		return 0, fmt.Errorf("budget::requests: %q is no percentage of the requests: give 0.1%% to 100%%, 10%% for example, "+
+			"or remove it for all", b.Requests)
+	}
+	return part, nil
+}
+
+// percentage reads more than 0% and up to 100%, as a part of 1.
+func percentage(text string) (part float64, err error) {
+	number, ok := strings.CutSuffix(text, "%")
+	percent, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if !ok || err != nil || math.IsNaN(percent) || percent <= 0 || percent > 100 {
+		return 0, strconv.ErrRange
 	}
 	return percent / 100, nil
 }

@@ -19,25 +19,35 @@ import (
 type governing struct {
 	kernel  *capture.Kernel
 	thinner *thin.Thinner
-	// governor is nil without a budget.
+	// most is the part of the requests that is kept where nothing costs too much.
+	most float64
+	// governor is nil without a budget of CPU time or memory.
 	governor *budget.Governor
 }
 
 // govern makes what the configuration's budget asks for.
 func (r *spanReceiver) govern(kernel *capture.Kernel) (*governing, error) {
 	logger := r.settings.Logger
-	g := &governing{kernel: kernel, thinner: thin.New(kernel, func() int64 { return time.Now().UnixNano() }, logger)}
+	g := &governing{most: 1, kernel: kernel, thinner: thin.New(kernel, func() int64 { return time.Now().UnixNano() }, logger)}
+	limits, limitsErr := r.config.Budget.limits()
+	most, requestsErr := r.config.Budget.requests()
+	if err := errors.Join(limitsErr, requestsErr); err != nil {
+		return nil, err
+	}
+	if most < 1 {
+		g.thinner.Enable()
+		g.most = most
+		g.thinner.Aim(most)
+	}
+	if limits != (budget.Limits{}) {
+		meter, err := budget.NewProcessMeter(kernel, logger)
+		if err != nil {
+			return nil, fmt.Errorf("budget: %w", err)
+		}
+		g.thinner.Enable()
+		g.governor = budget.NewGovernor(limits, meter, func(ratio float64) { g.thinner.Aim(min(ratio, g.most)) }, logger)
+	}
 	r.stats.governing.Store(g)
-	limits, err := r.config.Budget.limits()
-	if err != nil || limits == (budget.Limits{}) {
-		return g, err
-	}
-	meter, err := budget.NewProcessMeter(kernel, logger)
-	if err != nil {
-		return nil, fmt.Errorf("budget: %w", err)
-	}
-	g.thinner.Enable()
-	g.governor = budget.NewGovernor(limits, meter, g.thinner.Aim, logger)
 	return g, nil
 }
 
@@ -58,23 +68,39 @@ func (g *governing) start(ctx context.Context) (stop func()) {
 func (r *spanReceiver) observeBudget() error {
 	t := r.telemetry
 	return errors.Join(
-		t.RegisterEbpfSpanCaptureRatioCallback(r.governed(1, (*budget.Governor).Ratio)),
-		t.RegisterEbpfSpanCaptureCPUCallback(r.governed(0, (*budget.Governor).Cores)),
+		t.RegisterEbpfSpanCaptureRatioCallback(r.governed(1, (*governing).ratio)),
+		t.RegisterEbpfSpanCaptureCPUCallback(r.governed(0, (*governing).cores)),
 		t.RegisterEbpfSpanThinnedRequestsCallback(r.observeThinned),
 		t.RegisterEbpfSpanCutConnectionsCallback(r.observeCut),
 	)
 }
 
-// governed observes a figure of the governor, or otherwise where there is none.
-func (r *spanReceiver) governed(otherwise float64, figure func(*budget.Governor) float64) metric.Float64Callback {
+// governed observes a figure of what governs, or otherwise where no capture runs.
+func (r *spanReceiver) governed(otherwise float64, figure func(*governing) float64) metric.Float64Callback {
 	return func(_ context.Context, o metric.Float64Observer) error {
 		value := otherwise
-		if g := r.stats.governing.Load(); g != nil && g.governor != nil {
-			value = figure(g.governor)
+		if g := r.stats.governing.Load(); g != nil {
+			value = figure(g)
 		}
 		o.Observe(value)
 		return nil
 	}
+}
+
+// ratio is the part of the requests that is to be kept.
+func (g *governing) ratio() float64 {
+	if g.governor == nil {
+		return g.most
+	}
+	return min(g.most, g.governor.Ratio())
+}
+
+// cores is the CPU time that the governor measured last, 0 where there is none.
+func (g *governing) cores() float64 {
+	if g.governor == nil {
+		return 0
+	}
+	return g.governor.Cores()
 }
 
 // observeThinned tells where requests were left out, at each of their ends that are

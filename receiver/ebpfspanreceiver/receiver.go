@@ -119,6 +119,7 @@ func (r *spanReceiver) openKernel(ctx context.Context) (_ runner, err error) {
 		Strategy:       r.config.Capture.Strategy,
 		All:            selection.All,
 		Listens:        selection.NeedsPorts(),
+		TransfersOnly:  !r.config.Causality.Hooks,
 		PayloadSize:    r.config.PayloadSize,
 		RingBufferSize: r.config.RingBufferSize,
 		Losses:         &r.stats.losses,
@@ -158,8 +159,10 @@ func (r *spanReceiver) openKernel(ctx context.Context) (_ runner, err error) {
 		return nil, err
 	}
 	p := r.pipeline(recorder, g.thinner, host)
-	p.watching = newWatching(kernel, p.ladder, r.settings.Logger)
-	p.coroutines = newCoroutines(kernel, p.ladder, proc, r.settings.Logger)
+	if r.config.Causality.Hooks {
+		p.watching = newWatching(kernel, p.ladder, r.settings.Logger)
+		p.coroutines = newCoroutines(kernel, p.ladder, proc, r.settings.Logger)
+	}
 	if err := stage.Scan(p.event); err != nil {
 		p.closeRecorder()
 		return nil, fmt.Errorf("find the running processes: %w", err)

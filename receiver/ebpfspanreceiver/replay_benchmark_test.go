@@ -46,6 +46,9 @@ func recordedEvents(b *testing.B, path string) (events []capture.Event) {
 func BenchmarkReplay(b *testing.B) {
 	recordings, err := filepath.Glob("testdata/*.jsonl.gz")
 	require.NoError(b, err)
+	servers, err := filepath.Glob("testdata/servers/*.jsonl.gz") // these call nobody
+	require.NoError(b, err)
+	recordings = append(recordings, servers...)
 	const gate = "pdata.useProtoPooling"
 	for _, path := range recordings {
 		for name, pooled := range map[string]bool{"": false, "/pooled": true} {

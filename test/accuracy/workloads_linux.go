@@ -6,10 +6,11 @@ import (
 	"github.com/seqlink/seqlink/test/accuracy/score"
 )
 
-// workload is a chain of services, the last of which is the leaf.
+// workload is a chain of services, the last of which is the leaf, or databases.
 type workload struct {
-	name  string
-	steps []step
+	name      string
+	steps     []step
+	databases bool
 	// callees is at how many addresses the leaf listens.
 	callees int
 	// requests is how many are scored at most, the command's bound where 0.
@@ -122,6 +123,10 @@ var workloads = []workload{
 	{name: "node-fetch-parallel", steps: []step{{program: "node", shape: "parallel", calls: 2, env: fetch}}, callees: 2, connections: kept, wanted: exact},
 	{name: "node-chain-4", steps: inARow("node", 3), requests: 800, wanted: chained},
 
+	{name: "node-databases", databases: true, steps: []step{{program: "nodedb", shape: "sequence", calls: 3}}, connections: kept, wanted: exact},
+	{name: "node-databases-parallel", databases: true, steps: []step{{program: "nodedb", shape: "parallel", calls: 2}}, connections: kept, wanted: exact},
+	{name: "asyncio-databases", databases: true, steps: []step{{program: "asynciodb", calls: 4}}, connections: kept, wanted: exact},
+
 	{name: "java-executor", steps: []step{{program: "java", shape: "executor"}}, wanted: exact},
 	{name: "java-handoff", steps: []step{{program: "java", shape: "handoff"}}, wanted: handedOver},
 	{name: "java-async", steps: []step{{program: "java", shape: "async"}}, connections: kept, wanted: handedOver},
@@ -163,6 +168,10 @@ func (w *workload) plan() score.Plan {
 			Name: s.name(), Calls: max(1, s.calls), Background: s.background, OwnCalls: s.ownCalls,
 			Messages: s.messages, Shared: s.shared,
 		})
+	}
+	if w.databases {
+		// They overwrite their environment, so they are named by their executables.
+		return append(plan, score.Service{Name: databases, Others: []string{"postgres", "redis-server", "redis-check-rdb"}})
 	}
 	return append(plan, score.Service{Name: leaf})
 }

@@ -21,7 +21,8 @@ func (c *comparison) account(agent *collector.Collector, s *server, requests, to
 		return err
 	}
 	lost := lossesOf(telemetry)
-	explained := telemetry.Sum(metricSpans)
+	leftOut := telemetry.Sum(metricThinned)
+	explained := telemetry.Sum(metricSpans) + leftOut
 	for reason, n := range lost {
 		c.Lost[reason] += n
 		explained += n
@@ -32,11 +33,12 @@ func (c *comparison) account(agent *collector.Collector, s *server, requests, to
 	if !s.http {
 		return nil // nobody knows its protocol
 	}
-	c.Unexplained += unexplained(requests, telemetry.Sum(metricSpans), explained, tolerated)
+	c.Unexplained += unexplained(requests, telemetry.Sum(metricSpans)+leftOut, explained, tolerated)
 	return nil
 }
 
-// unexplained counts requests without span or loss, or spans beyond the requests.
+// unexplained counts requests without span or loss, or spans beyond the requests. Those
+// that were left out on purpose count as spans.
 func unexplained(requests, spans, explained, tolerated float64) float64 {
 	return max(0, requests-explained) + max(0, spans-requests-tolerated)
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -24,22 +25,45 @@ type attached struct {
 
 // The variants that are compared.
 const (
-	bare  = "bare"
-	floor = "floor"
-	full  = "full"
+	bare    = "bare"
+	floor   = "floor"
+	plain   = "plain"
+	full    = "full"
+	thinned = "thinned"
 )
 
-// variants in the order in which they are printed.
-var variants = []string{bare, floor, full}
+// variants are those of a server, in the order in which they are printed.
+func variants(server string) []string {
+	switch server {
+	case "nginx":
+		return []string{bare, floor, full, thinned}
+	case "go", "node":
+		return []string{bare, floor, plain, full}
+	}
+	return []string{bare, floor, full}
+}
+
+// receivers configure the variants that have an agent, beside what it traces.
+var receivers = map[string]string{
+	full:    "",
+	plain:   ", causality: {hooks: false}",
+	thinned: ", budget: {requests: 10%}",
+}
+
+// thinnedAfter is when the kernel side leaves requests out, too.
+const thinnedAfter = 3 * time.Second
 
 // attach attaches what a variant needs to trace the server, and nothing else.
 func (o *options) attach(variant string, s *server) (a *attached, err error) {
 	a = &attached{}
-	switch variant {
-	case floor:
+	if options, ok := receivers[variant]; ok {
+		receiver := fmt.Sprintf("{processes: {pids: %s}%s}", list(s.pids()), options)
+		err = a.startAgent(o.binary, receiver, "debug: {verbosity: basic}")
+		if variant == thinned {
+			time.Sleep(thinnedAfter)
+		}
+	} else if variant == floor {
 		a.floor, err = attachEmpty()
-	case full:
-		err = a.startAgent(o.binary, fmt.Sprintf("{processes: {pids: %s}}", list(s.pids())), "debug: {verbosity: basic}")
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.detach())

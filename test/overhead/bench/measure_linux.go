@@ -36,6 +36,12 @@ type comparison struct {
 	// beyond those without, medians of the rounds' differences.
 	CPUAdded      float64 `json:"cpu_us_per_request_added"`
 	FloorCPUAdded float64 `json:"floor_cpu_us_per_request_added"`
+	// ThinnedRatio is that with one request in ten kept. PlainRatio is that without the
+	// hooks that serve causality alone, HooksRatio what full capture has of the requests
+	// per second of that.
+	ThinnedRatio float64 `json:"thinned_ratio,omitempty"`
+	PlainRatio   float64 `json:"plain_ratio,omitempty"`
+	HooksRatio   float64 `json:"hooks_ratio,omitempty"`
 
 	Medians map[string]figures   `json:"medians"`
 	Rounds  map[string][]figures `json:"rounds"`
@@ -54,7 +60,7 @@ func (o *options) compare(ctx context.Context, name string) (c *comparison, err 
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
 	c = &comparison{Rounds: map[string][]figures{}, Medians: map[string]figures{}, Lost: map[string]float64{}}
-	order := slices.Clone(variants)
+	order := variants(name)
 	for round := range o.rounds {
 		for _, variant := range order {
 			f, err := o.measure(ctx, s, variant, c, nil)
@@ -62,7 +68,7 @@ func (o *options) compare(ctx context.Context, name string) (c *comparison, err 
 				return nil, fmt.Errorf("%s: %w", variant, err)
 			}
 			c.Rounds[variant] = append(c.Rounds[variant], f)
-			progress("%-5s round %d of %d: %-5s %7.0f requests/s, p99 %5.2f ms, %5.2f µs CPU a request, agent %.2f cores",
+			progress("%-5s round %d of %d: %-7s %7.0f requests/s, p99 %5.2f ms, %5.2f µs CPU a request, agent %.2f cores",
 				name, round+1, o.rounds, variant, f.RequestsPerSecond, f.P99Millis, f.CPUMicros, f.AgentCores)
 		}
 		order = append(order[1:], order[0])
@@ -148,9 +154,10 @@ func (a *attached) read(s *server) (r reading, err error) {
 
 // The agent's own metrics.
 const (
-	metricSpans  = "otelcol_receiver_accepted_spans"
-	metricEvents = "otelcol_ebpf_span_events"
-	metricLosses = "otelcol_ebpf_span_losses"
+	metricSpans   = "otelcol_receiver_accepted_spans"
+	metricEvents  = "otelcol_ebpf_span_events"
+	metricLosses  = "otelcol_ebpf_span_losses"
+	metricThinned = "otelcol_ebpf_span_thinned_requests"
 )
 
 func (r reading) since(before reading, a answers) figures {
@@ -171,24 +178,23 @@ func (r reading) since(before reading, a answers) figures {
 
 // conclude computes medians and ratios from the rounds.
 func (c *comparison) conclude() {
-	for _, variant := range variants {
-		c.Medians[variant] = medians(c.Rounds[variant])
+	for variant, rounds := range c.Rounds {
+		c.Medians[variant] = medians(rounds)
 	}
-	ratio := func(variant string) float64 {
-		return c.paired(variant, func(f, bare figures) float64 { return f.RequestsPerSecond / bare.RequestsPerSecond })
-	}
-	added := func(variant string) float64 {
-		return c.paired(variant, func(f, bare figures) float64 { return f.CPUMicros - bare.CPUMicros })
-	}
-	c.RPSRatio, c.FloorRatio = ratio(full), ratio(floor)
-	c.CPUAdded, c.FloorCPUAdded = added(full), added(floor)
+	rate := func(f, other figures) float64 { return f.RequestsPerSecond / other.RequestsPerSecond }
+	added := func(f, other figures) float64 { return f.CPUMicros - other.CPUMicros }
+	c.RPSRatio, c.FloorRatio = c.paired(full, bare, rate), c.paired(floor, bare, rate)
+	c.CPUAdded, c.FloorCPUAdded = c.paired(full, bare, added), c.paired(floor, bare, added)
+	c.ThinnedRatio, c.PlainRatio = c.paired(thinned, bare, rate), c.paired(plain, bare, rate)
+	c.HooksRatio = c.paired(full, plain, rate)
 }
 
-// paired is the median over the rounds of what compare makes of a variant and of bare.
-func (c *comparison) paired(variant string, compare func(f, bare figures) float64) float64 {
+// paired is the median over the rounds of what compare makes of two variants, 0 where
+// one of them was not measured.
+func (c *comparison) paired(variant, other string, compare func(f, other figures) float64) float64 {
 	var all []float64
-	for i, f := range c.Rounds[variant] {
-		all = append(all, compare(f, c.Rounds[bare][i]))
+	for i := range min(len(c.Rounds[variant]), len(c.Rounds[other])) {
+		all = append(all, compare(c.Rounds[variant][i], c.Rounds[other][i]))
 	}
 	return median(all)
 }

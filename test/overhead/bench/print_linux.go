@@ -36,16 +36,22 @@ func (r *report) print(to io.Writer) {
 }
 
 func (c *comparison) print(w io.Writer, name string) {
-	ratios := map[string]float64{bare: 1, floor: c.FloorRatio, full: c.RPSRatio}
-	added := map[string]float64{floor: c.FloorCPUAdded, full: c.CPUAdded}
-	for _, variant := range variants {
+	for _, variant := range variants(name) {
 		f := c.Medians[variant]
-		fmt.Fprintf(w, "%s\t%s\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%+.2f\t", name, variant, f.RequestsPerSecond, ratios[variant],
-			f.P50Millis, f.P99Millis, f.CPUMicros, added[variant])
+		rate := c.paired(variant, bare, func(f, bare figures) float64 { return f.RequestsPerSecond / bare.RequestsPerSecond })
+		added := c.paired(variant, bare, func(f, bare figures) float64 { return f.CPUMicros - bare.CPUMicros })
+		fmt.Fprintf(w, "%s\t%s\t%.0f\t%.3f\t%.2f\t%.2f\t%.2f\t%+.2f\t", name, variant, f.RequestsPerSecond, rate,
+			f.P50Millis, f.P99Millis, f.CPUMicros, added)
+		if f.AgentRSSMiB > 0 {
+			fmt.Fprintf(w, "%.2f\t%.0f\t%.0f\t%.0f", f.AgentCores, f.AgentRSSMiB, f.EventsPerSec, f.SpansPerSec)
+		}
 		if variant == full {
-			fmt.Fprintf(w, "%.2f\t%.0f\t%.0f\t%.0f%s", f.AgentCores, f.AgentRSSMiB, f.EventsPerSec, f.SpansPerSec, printLost(c.Lost))
+			fmt.Fprint(w, printLost(c.Lost))
 		}
 		fmt.Fprintln(w)
+	}
+	if c.HooksRatio > 0 {
+		fmt.Fprintf(w, "%s: %.3f of the requests without the hooks for causality\n", name, c.HooksRatio)
 	}
 }
 

@@ -5,8 +5,8 @@ package budget
 import "math"
 
 const (
-	// minRatio is the smallest part of the requests that is kept.
-	minRatio = 1.0 / 1024
+	// MinRatio is the smallest part of the requests that is kept.
+	MinRatio = 1.0 / 1024
 	// high and low are the bounds of the cost, relative to the budget, between which
 	// nothing is changed; aim is what a change is meant to lead to.
 	high, low, aim = 1.05, 0.85, 0.95
@@ -83,7 +83,7 @@ func correction(cost float64) float64 {
 }
 
 func (c *Controller) change(factor float64, skip int) {
-	ratio := min(1, max(minRatio, c.ratio*factor))
+	ratio := min(1, max(MinRatio, c.ratio*factor))
 	if ratio == c.ratio {
 		return
 	}

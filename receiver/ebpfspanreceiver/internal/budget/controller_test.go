@@ -97,7 +97,7 @@ func TestWithinTheBudgetNothingIsThinned(t *testing.T) {
 func TestABudgetBelowTheFixedCostIsNoReasonToKeepNothing(t *testing.T) {
 	p, c := newPlant(10, 0.5, 0), NewController()
 	p.run(c, 300)
-	assert.InDelta(t, minRatio, c.Ratio(), 0)
+	assert.InDelta(t, MinRatio, c.Ratio(), 0)
 }
 
 func TestMemoryAboveItsBudgetThins(t *testing.T) {

@@ -115,7 +115,7 @@ func (g *Governor) report(before, ratio float64, use Use) {
 		g.logger.Info("Capture costs more than its budget: requests are left out.", fields...)
 	case ratio == 1:
 		g.logger.Info("Capture is within its budget: no requests are left out any more.", fields...)
-	case ratio == minRatio:
+	case ratio == MinRatio:
 		g.logger.Warn("Capture costs more than its budget though hardly any request is kept; "+
 			"raise the budget, or trace fewer processes.", fields...)
 	}

@@ -13,6 +13,9 @@ type KernelOptions struct {
 	// Listens has processes reported that begin to listen, those that are not traced
 	// as well.
 	Listens bool
+	// TransfersOnly leaves out what serves causality alone: goroutines, round trips and the
+	// turns of event loops.
+	TransfersOnly bool
 	// PayloadSize is the number of payload bytes per turn, 0 to 16384.
 	PayloadSize int
 	// Strategy is one of Strategies; empty means StrategyAuto.

@@ -27,7 +27,7 @@ const (
 	// idleInterval is the time between two calls of the handler without an event.
 	idleInterval = 10 * time.Millisecond
 	// lossInterval is the time between two looks at what the programs lost.
-	lossInterval = 100 * time.Millisecond
+	lossInterval = 500 * time.Millisecond
 )
 
 // The flags of struct process in bpf/include/process.h.
@@ -66,6 +66,8 @@ type Kernel struct {
 	// missed is how often programs were left out, as of the time checked.
 	missed  uint64
 	checked time.Time
+	// changes is how often the table of processes was changed here.
+	changes uint64
 	// counted is when the losses were last looked at.
 	counted time.Time
 	// omissions are the last figures of the map of that name.
@@ -221,6 +223,9 @@ func (k *Kernel) Close() error {
 // Trace selects a process. goRuntime is nil for programs that Go did not build.
 func (k *Kernel) Trace(pid uint32, goRuntime *GoRuntime) error {
 	k.release(pid)
+	if k.options.TransfersOnly {
+		goRuntime = nil
+	}
 	p := bpf.TCPProcess{Flags: processTraced}
 	if goRuntime != nil {
 		p.Flags |= processGo
@@ -270,12 +275,26 @@ func (k *Kernel) put(pid uint32, p bpf.TCPProcess) error {
 		k.options.Losses.Add(loss.ProcessTableFull, 1)
 		return fmt.Errorf("select process %d in the kernel: %w", pid, err)
 	}
-	return nil
+	return k.processesChanged()
 }
 
 func (k *Kernel) remove(pid uint32) error {
 	if err := k.programs.processes.Delete(pid); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 		return fmt.Errorf("deselect process %d in the kernel: %w", pid, err)
+	}
+	return k.processesChanged()
+}
+
+// changesByReceiver is a place in the map process_changes: enum changes_by in
+// bpf/include/process.h.
+const changesByReceiver = 1
+
+// processesChanged tells the programs that what they remember of the table of processes is
+// old.
+func (k *Kernel) processesChanged() error {
+	k.changes++
+	if err := k.programs.changes.Put(uint32(changesByReceiver), k.changes); err != nil {
+		return fmt.Errorf("tell the kernel of a process: %w", err)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type programs struct {
 	preempted                        bool
 	shared                           map[string]*ebpf.Map
 	events, losses, processes, calls *ebpf.Map
+	changes                          *ebpf.Map
 	thinnings, marks, omissions      *ebpf.Map
 	roundTrip                        uprobe
 	wakes                            wakePrograms
@@ -93,7 +94,7 @@ func (p *programs) load(options KernelOptions) error {
 		}
 	}
 	p.events, p.losses = p.shared["events"], p.shared["losses"]
-	p.processes, p.calls = p.shared["processes"], p.shared["calls"]
+	p.processes, p.calls, p.changes = p.shared["processes"], p.shared["calls"], p.shared["process_changes"]
 	p.loadWakes(options)
 	return nil
 }
@@ -122,15 +123,15 @@ func configure(spec *ebpf.CollectionSpec, options KernelOptions, types kernelTyp
 	if m := spec.Maps["scratches"]; m != nil {
 		m.MaxEntries = uint32(ebpf.MustPossibleCPU() * rooms)
 	}
+	if m := spec.Maps["callers"]; m != nil {
+		m.MaxEntries = uint32(ebpf.MustPossibleCPU())
+	}
 	if m := spec.Maps["processes"]; m != nil && !types.allocatesInPrograms() {
 		m.Flags &^= unix.BPF_F_NO_PREALLOC
 	}
-	all := uint8(0)
-	if options.All {
-		all = 1
-	}
 	for name, value := range map[string]any{
-		"trace_all":                all,
+		"trace_all":                flag(options.All),
+		"count_waits":              flag(!options.TransfersOnly),
 		"payload_size":             uint32(options.PayloadSize),
 		"wakeup_bytes":             uint64(options.RingBufferSize / 8),
 		"scratch_rooms":            uint32(rooms),
@@ -145,6 +146,13 @@ func configure(spec *ebpf.CollectionSpec, options KernelOptions, types kernelTyp
 		}
 	}
 	return nil
+}
+
+func flag(on bool) uint8 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 // only returns the specification of one program and the maps that it uses, so that

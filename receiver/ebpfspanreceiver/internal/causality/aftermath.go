@@ -36,6 +36,8 @@ type aftermath struct {
 	time  [duties]float64
 	kinds map[kind]*habit
 	alone float64
+	// operations names what calls ask for.
+	operations *operations
 }
 
 // kind is what calls are told apart by: a connect has no operation.
@@ -50,10 +52,10 @@ type habit struct {
 	count [duties]float64
 }
 
-func kindOf(a *act) kind {
+func (m *aftermath) kindOf(a *act) kind {
 	k := kind{peer: a.to.peer, path: a.to.path}
 	if a.call != nil {
-		k.operation = operation(a.call.exchange)
+		k.operation = m.operations.operation(a.call.exchange)
 	}
 	return k
 }
@@ -83,7 +85,7 @@ func (m *aftermath) began(a *act, s *spell) {
 	if !ok {
 		return
 	}
-	k := kindOf(a)
+	k := m.kindOf(a)
 	h := m.kinds[k]
 	if h == nil {
 		if len(m.kinds) >= maxKinds {
@@ -128,7 +130,7 @@ func (m *aftermath) doubt(a *act, s *spell) float64 {
 	if len(m.kinds) == 0 || !ok {
 		return 0
 	}
-	h := m.kinds[kindOf(a)]
+	h := m.kinds[m.kindOf(a)]
 	if h == nil {
 		return 0
 	}
@@ -157,7 +159,7 @@ func (m *aftermath) excess(h *habit) float64 {
 // of returns how probable it is that a call in the background is of the request that was
 // answered at last, and not of the one that was answered at before.
 func (m *aftermath) of(a *act, last, before int64) float64 {
-	h := m.kinds[kindOf(a)]
+	h := m.kinds[m.kindOf(a)]
 	if h == nil || before == 0 {
 		return 1
 	}
@@ -179,7 +181,7 @@ func (m *aftermath) of(a *act, last, before int64) float64 {
 // prompt is how probable it is that a call while nothing is open comes because of the
 // response, and not at any time: few of its kind come later, though there was time to.
 func (m *aftermath) prompt(a *act, s *spell) float64 {
-	h := m.kinds[kindOf(a)]
+	h := m.kinds[m.kindOf(a)]
 	age, ok := m.aged(a, s)
 	if h == nil || !ok {
 		return 0

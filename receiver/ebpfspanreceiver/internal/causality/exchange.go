@@ -22,8 +22,9 @@ type request struct {
 	coroutine uint64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
-	// handed are the calls that hand-offs say are its own.
-	handed []*call
+	// claims are the calls whose results came to who answered it, handed those that hand-offs say
+	// are its own.
+	claims, handed []*call
 	// calls is how many it made, as far as that is known at once.
 	calls int
 	// facts is the request as the statistical rung knows it.

@@ -21,8 +21,20 @@ type habits struct {
 	distance [distances]float64
 	// orphan is the probability that nothing which was seen leads to a deed of a kind.
 	orphan [deedKinds]float64
-	// heads and responses are the expectations for the two sorts of tokens.
+	// expected are the expectations for the two sorts of tokens, outlooks what was made of
+	// them since the last reset.
 	expected [sorts]expectation
+	outlooks [sorts]outlook
+}
+
+// outlook is what an expectation says of one token, made once for many.
+type outlook struct {
+	made bool
+	// once is the probability of a first deed of a kind after so many turns, anything that
+	// of one of any kind, more that of one more deed after so many.
+	once     [deedKinds][lags]float64
+	anything [lags]float64
+	more     [maxBlock + 1]float64
 }
 
 // kindHabits are those for one kind of token.
@@ -31,7 +43,14 @@ type kindHabits struct {
 	acts   []actHabits
 	// blocks counts tokens with at least so many acts, from one on.
 	blocks [maxBlock + 1]float64
+	// firsts is what any returns for each number of turns, where made is true.
+	firsts [lags]firstAct
+	made   bool
 }
+
+// firstAct is how probable it is that the first act comes in a turn, and that it comes no
+// sooner.
+type firstAct struct{ now, notBefore float64 }
 
 // actHabits are those for one class of acts on one kind of token: how many there
 // were after so many turns, and how many more followed on the first.
@@ -88,8 +107,8 @@ func (k *kindHabits) class(c int) *actHabits {
 }
 
 // first is the probability that a token's first act is of class c, so many turns later.
-func (k *kindHabits) first(c, kind, lag int, e *expectation) float64 {
-	n := expectedWeight * e.once(kind, lag)
+func (k *kindHabits) first(c, kind, lag int, o *outlook) float64 {
+	n := expectedWeight * o.once[kind][lag]
 	if kind > 0 {
 		n /= expectedClasses
 	}
@@ -103,26 +122,31 @@ func (k *kindHabits) first(c, kind, lag int, e *expectation) float64 {
 }
 
 // any is the probability that the first act comes so many turns later, and that
-// it comes no sooner.
-func (k *kindHabits) any(lag int, e *expectation) (now, notBefore float64) {
-	notBefore = 1
-	for l := range lags {
-		n := expectedWeight * e.anything(l)
-		for i := range k.acts {
-			n += k.acts[i].lag[l]
-		}
-		n /= k.tokens + expectedWeight
-		if l == lag {
-			return n, max(notBefore, 0.01)
-		}
-		notBefore -= n
+// it comes no sooner. What was learned must not change until the next reset.
+func (k *kindHabits) any(lag int, o *outlook) (now, notBefore float64) {
+	const least = 0.01
+	if lag < 0 || lag >= lags {
+		return 0, least
 	}
-	return 0, 0.01
+	if !k.made {
+		k.made = true
+		left := 1.0
+		for l := range lags {
+			n := expectedWeight * o.anything[l]
+			for i := range k.acts {
+				n += k.acts[i].lag[l]
+			}
+			n /= k.tokens + expectedWeight
+			k.firsts[l] = firstAct{n, max(left, least)}
+			left -= n
+		}
+	}
+	return k.firsts[lag].now, k.firsts[lag].notBefore
 }
 
 // more is the probability that one more act follows after so many on one token.
-func (k *kindHabits) more(count int, e *expectation) float64 {
-	n, total := expectedWeight*e.more(count), float64(expectedWeight)
+func (k *kindHabits) more(count int, o *outlook) float64 {
+	n, total := expectedWeight*o.more[count], float64(expectedWeight)
 	if count < maxBlock {
 		n, total = n+k.blocks[count], total+k.blocks[count-1]
 	}
@@ -150,24 +174,37 @@ func (h *habits) near(tokens int) float64 {
 	return (h.distance[b] + nearby[b]) / (sum + 6) / widths[b]
 }
 
-// expect returns the expectation for a token.
-func (h *habits) expect(t *token) *expectation {
-	if t.request != nil {
-		return &h.expected[0]
+// expect returns what is to be expected of a token. It holds until the next reset.
+func (h *habits) expect(t *token) *outlook {
+	sort := t.sort()
+	o := &h.outlooks[sort]
+	if !o.made {
+		*o = h.expected[sort].outlook()
 	}
-	return &h.expected[1]
+	return o
 }
 
-// once is the probability of a first deed of a kind so many turns later.
-func (e *expectation) once(kind, lag int) float64 {
-	if lag >= rhythmLags {
-		return unexpected
-	}
+// outlook works out the probabilities. Of deeds that are more than one in all, each is as
+// much less probable to be the first.
+func (e *expectation) outlook() outlook {
+	o := outlook{made: true}
 	sum := 0.0
 	for l := range rhythmLags {
 		sum += e.at(l)
 	}
-	return max(min(e[kind][lag], 1)/max(sum, 1), unexpected)
+	for l := range lags {
+		for k := range e {
+			o.once[k][l] = unexpected
+			if l < rhythmLags {
+				o.once[k][l] = max(min(e[k][l], 1)/max(sum, 1), unexpected)
+			}
+			o.anything[l] += o.once[k][l]
+		}
+	}
+	for count := range o.more {
+		o.more[count] = e.more(count)
+	}
+	return o
 }
 
 // at is how many deeds are to be expected so many turns later, at most 1 of a kind.
@@ -193,14 +230,6 @@ func (h *habits) fansOut() bool {
 	return heads.sum(1)+heads.sum(2)+heads.sum(3) > one
 }
 
-// anything is the probability of a first deed of any kind so many turns later.
-func (e *expectation) anything(lag int) (n float64) {
-	for k := range e {
-		n += e.once(k, lag)
-	}
-	return n
-}
-
 // more is the probability that one more deed follows after so many: what is between
 // two whole numbers of deeds for a token is taken for a share of tokens with one more.
 func (e *expectation) more(count int) float64 {
@@ -214,9 +243,12 @@ func (e *expectation) more(count int) float64 {
 func (h *habits) reset() {
 	for i := range h.kinds {
 		k := &h.kinds[i]
-		k.tokens, k.acts, k.blocks = 0, k.acts[:0], [maxBlock + 1]float64{}
+		k.tokens, k.acts, k.blocks, k.made = 0, k.acts[:0], [maxBlock + 1]float64{}, false
 	}
 	h.distance = [distances]float64{}
+	for i := range h.outlooks {
+		h.outlooks[i].made = false
+	}
 }
 
 // add adds what o has seen.

@@ -78,7 +78,7 @@ type worker struct {
 type result struct {
 	call *call
 	// hops is the number of wake-ups by which it came here, late how many others came before
-	// these, each time after it had come to who woke.
+	// these, each time after it had come to who woke, or were for results that came later.
 	hops, late int
 	// passed is how often it went on from here.
 	passed int
@@ -212,12 +212,18 @@ func (w *worker) pass(j *jobs) (copies []result, fresh bool) {
 	if last != nil && alone {
 		j.habit(last.call).alone++
 	}
-	for i := range w.results {
-		if r := &w.results[i]; r.passed < maxPassed {
-			copies = append(copies, result{call: r.call, hops: r.hops + 1, late: r.late + r.passed, older: r.older})
-			r.passed++
+	newer := 0
+	for i := range slices.Backward(w.results) {
+		r := &w.results[i]
+		if r.passed < maxPassed {
+			copies = append(copies, result{call: r.call, hops: r.hops + 1, late: r.late + r.passed + newer, older: r.older})
 		}
+		if r.passed == 0 {
+			newer++
+		}
+		r.passed++
 	}
+	slices.Reverse(copies)
 	return copies, fresh
 }
 
@@ -308,6 +314,7 @@ func (h *handoff) answers(r *request, by capture.Task) {
 			h.took(c)
 		case len(c.claims) < maxClaims:
 			c.claims = append(c.claims, claimed{r, held.hops, held.late, held.older})
+			r.claims = append(r.claims, c)
 		}
 	}
 	w.results = w.results[:0]
@@ -332,7 +339,9 @@ func (h *handoff) conclude(a *act, waited bool) {
 		a.contested = a.call != nil && !h.candidates(a) && !h.placed(a.call, waited)
 		return
 	}
-	a.contested = !waited && slices.ContainsFunc(a.claims, func(c claimed) bool { return c.request != a.claims[0].request })
+	a.contested = !waited && slices.ContainsFunc(a.claims, func(c claimed) bool {
+		return c.request != a.claims[0].request || sameKind(c.request.claims, a.call)
+	})
 	if !a.contested && (waited || !h.candidates(a)) {
 		h.giveUp(a)
 	}
@@ -343,11 +352,10 @@ func (h *handoff) placed(c *call, waited bool) bool {
 	if !h.queue.lose(c) {
 		return true
 	}
-	if waited && h.queue.clock-h.queue.decided >= orderEvery {
-		h.queue.decided = h.queue.clock
+	if waited && !h.queue.assigned(c) {
 		h.queue.assign(h.requests)
 	}
-	return c.queued != nil && waited
+	return waited
 }
 
 // giveUp settles a call by the best of its claims and by who ordered it.
@@ -407,7 +415,27 @@ func (h *handoff) took(c *call) {
 
 // made reports whether a request is known to have made another call of this kind.
 func (r *request) made(c *call) bool {
-	return slices.ContainsFunc(r.handed, func(o *call) bool { return o != c && o.endpoint(false) == c.endpoint(false) })
+	return sameKind(r.handed, c)
+}
+
+// sameKind reports whether there is another call of c's kind among some.
+func sameKind(calls []*call, c *call) bool {
+	return slices.ContainsFunc(calls, func(o *call) bool { return o != c && o.endpoint(false) == c.endpoint(false) })
+}
+
+// prefers reports whether another call of this kind came to the request a nearer way.
+func (r *request) prefers(to *call, by *claimed) bool {
+	for _, o := range r.claims {
+		if o == to || o.endpoint(false) != to.endpoint(false) {
+			continue
+		}
+		for i := range o.claims {
+			if o.claims[i].request == r && o.claims[i].nearer(by) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // best returns the request that the result of a call came to the nearest way, of those alike the
@@ -421,7 +449,7 @@ func (h *handoff) best(a *act) (best, rival *request) {
 	for i := range a.claims {
 		c := &a.claims[i]
 		switch {
-		case once && c.request.made(a.call), c.request == best:
+		case once && (c.request.made(a.call) || c.request.prefers(a.call, c)), c.request == best:
 		case best == nil || c.nearer(nearest):
 			best, rival, nearest = c.request, nil, c
 		case rival == nil && !nearest.nearer(c):

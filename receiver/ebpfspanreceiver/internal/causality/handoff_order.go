@@ -9,17 +9,17 @@ const (
 	// maxDistance is how far apart in the order of beginning a request's calls are looked for.
 	maxDistance = 24
 	// enoughPairs is from how many pairs on the distances are known, maxPairs bounds their memory.
-	enoughPairs, maxPairs = 32, 1024
+	enoughPairs, maxPairs = 24, 1024
 	// sharpness is the power that distances' weights are taken to, as balanced weights are less sure than
 	// the evidence is; measured.
-	sharpness = 1.5
+	sharpness = 1.8
 	// alone is the weight of a request none of whose other calls are known.
 	loneWeight = 1e-4
 	// balanced is how often the weights are balanced.
 	balanced = 24
-	// orderEvery is how often, in nanoseconds, calls are decided by their order, and remembered how
-	// long requests that have ended are.
-	orderEvery, remembered = int64(100e6), int64(6e9)
+	// surrounded is how long, in nanoseconds, after a call has ended those around it are known, and
+	// remembered how long requests that have ended are.
+	surrounded, remembered = int64(400e6), int64(6e9)
 	// maxPast bounds those requests, maxLost the calls.
 	maxPast, maxLost = 8192, 2048
 )
@@ -34,7 +34,7 @@ type jobOrder struct {
 	// past are requests that have ended, lost the calls that nobody claimed, in the order of their ends.
 	past []*request
 	lost []*call
-	// begun counts the calls, clock is the latest time, decided that of the last decision.
+	// begun counts the calls, clock is the latest time, decided that of the last assignment.
 	begun          int
 	clock, decided int64
 }
@@ -108,9 +108,9 @@ type share struct {
 	column  int
 }
 
-// lose takes a call that nobody claimed, and reports whether its order may tell whose it is.
+// lose takes a call that nobody claimed, and reports whether its order may tell whose it is, at least later.
 func (o *jobOrder) lose(c *call) bool {
-	if len(o.lost) >= maxLost || !o.knows(c) {
+	if len(o.lost) >= maxLost || !o.knows(c, 1) {
 		return false
 	}
 	if !c.lost {
@@ -120,19 +120,25 @@ func (o *jobOrder) lose(c *call) bool {
 	return true
 }
 
-// knows reports whether it was learned how far such a call is from another one.
-func (o *jobOrder) knows(c *call) bool {
+// knows reports whether at least so many pairs of such a call and another one were seen.
+func (o *jobOrder) knows(c *call, pairs float64) bool {
 	e := c.endpoint(false)
 	for k, d := range o.distances {
-		if k.to == e && k.from != e && d.total >= enoughPairs {
+		if k.to == e && k.from != e && d.total >= pairs {
 			return true
 		}
 	}
 	return false
 }
 
+// assigned reports whether a call was assigned when those around it were known.
+func (o *jobOrder) assigned(c *call) bool {
+	return o.decided == o.clock || o.decided-c.endedAt >= surrounded
+}
+
 // assign decides all calls that were lost, as far as their order tells.
 func (o *jobOrder) assign(open []*request) {
+	o.decided = o.clock
 	o.lost = slices.DeleteFunc(o.lost, func(c *call) bool { return c.decided })
 	columns := make(map[orderColumn]int)
 	rows := make([][]share, len(o.lost))

@@ -42,8 +42,9 @@ type Ladder struct {
 	wanted map[uint32]bool
 	// tidied is when idle state was dropped last.
 	tidied int64
-	// useStatistics switches the statistical rung on.
+	// useStatistics switches the statistical rung on, operations names what it knows.
 	useStatistics bool
+	operations    *operations
 	// looping is what WantsCoroutines returned last.
 	looping []uint32
 }
@@ -58,6 +59,8 @@ func NewLadder(sink Sink, maxWait time.Duration, losses *loss.Counts) *Ladder {
 		processes: make(map[uint32]*process),
 		connects:  make(map[*conn.Origin]*act),
 		wanted:    make(map[uint32]bool),
+
+		operations: newOperations(),
 	}
 }
 
@@ -81,6 +84,7 @@ func (l *Ladder) process(pid uint32) *process {
 	p := l.processes[pid]
 	if p == nil {
 		p = newProcess()
+		p.aftermath.operations = l.operations
 		p.statistics = l.newStatistics()
 		l.processes[pid] = p
 	}
@@ -172,6 +176,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	c := &call{exchange: e}
 	defer func() { c.act.call = c }()
 	e.State = c
+	p.statistics.began()
 	p.learn(e.Request.First)
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
 		delete(l.connects, e.Connected)

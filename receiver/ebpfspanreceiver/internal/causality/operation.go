@@ -1,8 +1,10 @@
 package causality
 
 import (
+	"net/netip"
 	"strings"
 
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/memo"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
@@ -15,25 +17,67 @@ type pather interface {
 	Path() string
 }
 
-// operation names what an exchange asks for, in such a way that there are few
-// names: the segments of a path that look like ids are left out.
-func operation(e *protocol.Exchange) string {
+// maxCallees bounds the names of callees that are kept.
+const maxCallees = 4096
+
+// operations names what exchanges ask for, in such a way that there are few names: the
+// segments of a path that look like ids are left out. It keeps recent names.
+type operations struct {
+	paths   *memo.Memo[*pathOperation]
+	callees map[calledAt]string
+}
+
+// pathOperation is what is asked of a path, kept for the last name of an exchange.
+type pathOperation struct{ route, name, operation string }
+
+// calledAt is what the name of a callee is made of.
+type calledAt struct {
+	peer      netip.AddrPort
+	operation string
+}
+
+func newOperations() *operations {
+	return &operations{
+		paths:   memo.New(func(path string) *pathOperation { return &pathOperation{route: route(path)} }),
+		callees: make(map[calledAt]string),
+	}
+}
+
+// operation names what an exchange asks for.
+func (o *operations) operation(e *protocol.Exchange) string {
 	p, ok := e.Details.(pather)
 	if !ok {
 		return e.Name
 	}
-	return e.Name + " " + route(p.Path())
+	asked := o.paths.OfString(p.Path())
+	if asked == nil {
+		return e.Name + " /"
+	}
+	if asked.name != e.Name {
+		asked.name, asked.operation = e.Name, e.Name+" "+asked.route
+	}
+	return asked.operation
 }
 
 // callee names what is called: the peer, and what is asked of it.
-func callee(e *protocol.Exchange) string {
+func (o *operations) callee(e *protocol.Exchange) string {
+	operation := o.operation(e)
 	switch {
 	case e.Conn == nil:
-		return operation(e)
+		return operation
 	case e.Conn.Unix:
-		return e.Conn.RemotePath + " " + operation(e)
+		return e.Conn.RemotePath + " " + operation
 	}
-	return e.Conn.Remote.String() + " " + operation(e)
+	at := calledAt{e.Conn.Remote, operation}
+	name, ok := o.callees[at]
+	if !ok {
+		if len(o.callees) >= maxCallees {
+			clear(o.callees)
+		}
+		name = at.peer.String() + " " + operation
+		o.callees[at] = name
+	}
+	return name
 }
 
 // route replaces what looks like an id, and leaves out what is beyond maxSegments.

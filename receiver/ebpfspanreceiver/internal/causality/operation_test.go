@@ -33,12 +33,18 @@ func (path) AppendAttributes(to []protocol.Attribute) []protocol.Attribute { ret
 func (p path) Path() string                                                { return string(p) }
 
 func TestNamesOfOperations(t *testing.T) {
+	o := newOperations()
+	operation, callee := o.operation, o.callee
 	assert.Equal(t, "GET", operation(&protocol.Exchange{Name: "GET"}))
 	get := &protocol.Exchange{Name: "GET", Details: path("/users/1")}
 	assert.Equal(t, "GET /users/*", operation(get))
 	assert.Equal(t, "GET /users/*", callee(get))
 	get.Conn = &conn.Conn{Remote: netip.MustParseAddrPort("127.0.0.1:80")}
 	assert.Equal(t, "127.0.0.1:80 GET /users/*", callee(get))
+	assert.Equal(t, "127.0.0.1:80 GET /users/*", callee(get), "kept")
+	put := &protocol.Exchange{Name: "PUT", Details: path("/users/1"), Conn: get.Conn}
+	assert.Equal(t, "127.0.0.1:80 PUT /users/*", callee(put))
+	assert.Equal(t, "GET /", operation(&protocol.Exchange{Name: "GET", Details: path("")}))
 	get.Conn = &conn.Conn{Unix: true, RemotePath: "/run/db"}
 	assert.Equal(t, "/run/db GET /users/*", callee(get))
 }

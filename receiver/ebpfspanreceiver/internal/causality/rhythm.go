@@ -1,5 +1,7 @@
 package causality
 
+import "math"
+
 const (
 	// rhythmLags is how many turns an act may come after its token to count here.
 	rhythmLags = 6
@@ -191,18 +193,23 @@ func (r *rhythm) poolsWait() bool {
 }
 
 // solve improves the coefficients for one kind, none of which is negative, by
-// coordinate descent.
+// coordinate descent. It begins with those found last, which are close.
 func (r *rhythm) solve(kind int, beta *[regressors]float64) {
-	const sweeps, ridge = 300, 0.5
+	const sweeps, ridge, enough = 300, 0.5, 1e-5
 	for range sweeps {
+		moved := 0.0
 		for i := range beta {
-			left := r.xy[i][kind]
+			row := &r.xx[i]
+			left := r.xy[i][kind] + row[i]*beta[i]
 			for j, b := range beta {
-				if j != i {
-					left -= r.xx[i][j] * b
-				}
+				left -= row[j] * b
 			}
-			beta[i] = max(0, left/(r.xx[i][i]+ridge))
+			b := max(0, left/(row[i]+ridge))
+			moved = max(moved, math.Abs(b-beta[i]))
+			beta[i] = b
+		}
+		if moved < enough {
+			return
 		}
 	}
 }

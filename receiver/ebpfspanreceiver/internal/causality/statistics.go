@@ -1,6 +1,7 @@
 package causality
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality/statistical"
@@ -14,8 +15,13 @@ const statisticsCPU = 0.05
 // statistics is the rung of learned order and delays: it takes the facts of one
 // process, and decides the calls that no other rung did. A nil one does nothing.
 type statistics struct {
-	process *statistical.Process
-	losses  *loss.Counts
+	process    *statistical.Process
+	losses     *loss.Counts
+	operations *operations
+	// calls is true once the process has called anybody: a server that never does needs no
+	// statistics. Until then early are its open requests.
+	calls bool
+	early []*request
 }
 
 // UseStatistics switches the statistical rung on, for processes that are found
@@ -26,23 +32,48 @@ func (l *Ladder) newStatistics() *statistics {
 	if !l.useStatistics {
 		return nil
 	}
-	return &statistics{losses: l.losses, process: statistical.NewProcess(statistical.NewModel(), statistical.Options{
+	return &statistics{losses: l.losses, operations: l.operations, process: statistical.NewProcess(statistical.NewModel(), statistical.Options{
 		MaxWait: time.Duration(l.maxWait),
 		MaxCPU:  statisticsCPU,
 	})}
 }
 
 func (s *statistics) opened(r *request) {
-	if s == nil {
-		return
+	switch {
+	case s == nil:
+	case s.calls:
+		s.open(r)
+	default:
+		s.early = append(s.early, r)
 	}
-	r.facts = s.process.Opened(operation(r.exchange), r.read.Time)
+}
+
+func (s *statistics) open(r *request) {
+	r.facts = s.process.Opened(s.operations.operation(r.exchange), r.read.Time)
 	r.facts.Owner = r
 }
 
+// began takes the begin of a call.
+func (s *statistics) began() {
+	if s == nil || s.calls {
+		return
+	}
+	s.calls = true
+	for _, r := range s.early {
+		s.open(r)
+	}
+	s.early = nil
+}
+
 func (s *statistics) closed(r *request, at int64) {
-	if s != nil && r.facts != nil {
+	switch {
+	case s == nil:
+	case r.facts != nil:
 		s.process.Closed(r.facts, at)
+	default:
+		if i := slices.Index(s.early, r); i >= 0 {
+			s.early = slices.Delete(s.early, i, i+1)
+		}
 	}
 }
 
@@ -56,7 +87,7 @@ func (s *statistics) ended(c *call) bool {
 	if c.deed != nil {
 		return false
 	}
-	c.facts = s.process.Call(callee(c.exchange), c.exchange.Request.First.Time)
+	c.facts = s.process.Call(s.operations.callee(c.exchange), c.exchange.Request.First.Time)
 	c.facts.Owner = c
 	s.decided(c)
 	possible := s.process.Possible(c.facts, c.endedAt)

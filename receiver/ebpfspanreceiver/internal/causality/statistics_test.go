@@ -154,3 +154,22 @@ func TestExitDecidesWhatWaits(t *testing.T) {
 	w.ladder.Tick(w.now)
 	assert.Contains(t, w.links, c)
 }
+
+// A server that calls nobody needs no statistics; requests that are open at the first
+// call are known to them all the same.
+func TestStatisticsBeginWithTheFirstCall(t *testing.T) {
+	w := newWorld(t)
+	w.ladder.UseStatistics()
+	answered := w.reads(onThread(1))
+	open := w.reads(onThread(1))
+	w.responds(answered, onThread(1))
+	s := w.ladder.process(onThread(1).PID).statistics
+	assert.Equal(t, []*request{open.State.(*request)}, s.early)
+	assert.Nil(t, s.early[0].facts)
+	e := &protocol.Exchange{Name: "db"}
+	w.begins(onThread(2), e)
+	assert.Empty(t, s.early)
+	assert.NotNil(t, open.State.(*request).facts)
+	w.responds(open, onThread(1))
+	assert.NotNil(t, w.reads(onThread(1)).State.(*request).facts)
+}

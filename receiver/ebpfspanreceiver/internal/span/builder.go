@@ -2,8 +2,10 @@
 package span
 
 import (
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/xpdata"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality"
@@ -53,8 +55,9 @@ type Builder struct {
 	// scopes holds the scope of each process in traces.
 	scopes map[uint32]ptrace.ScopeSpans
 	count  int
-	// attributes is room for those of one exchange.
+	// attributes is room for those of one exchange, pairs makes pdata's of them.
 	attributes []protocol.Attribute
+	pairs      xpdata.MapBuilder
 	thinned    thinned
 }
 
@@ -173,27 +176,34 @@ func (b *Builder) describe(s ptrace.Span, e *protocol.Exchange) {
 		list = append(list, protocol.Attribute{Key: string(semconv.ErrorTypeKey), String: e.ErrorType})
 	}
 	b.attributes = list
-	put(s.Attributes(), e.Side, list)
+	b.put(s.Attributes(), e, list)
 	if e.Failed {
 		s.Status().SetCode(ptrace.StatusCodeError)
 		s.Status().SetMessage(e.ErrorMessage)
 	}
 }
 
-// put writes list to attributes, with room for those that say how a parent was found.
-func put(attributes pcommon.Map, side protocol.Side, list []protocol.Attribute) {
+// put writes list to attributes, with room for those that say how a parent was found and
+// how many requests it stands for. No key is twice in it, and each Put would look for that.
+func (b *Builder) put(attributes pcommon.Map, e *protocol.Exchange, list []protocol.Attribute) {
 	size := len(list)
-	if side == protocol.Client {
+	if e.Side == protocol.Client {
 		size += linkAttributes
 	}
-	attributes.EnsureCapacity(size)
-	for _, a := range list {
+	if e.Thinning.Threshold != sampling.AlwaysSampleThreshold {
+		size++
+	}
+	b.pairs.EnsureCapacity(size)
+	for i := range list {
+		a := &list[i]
+		value := b.pairs.AppendEmpty(a.Key)
 		if a.IsInt {
-			attributes.PutInt(a.Key, a.Int)
+			value.SetInt(a.Int)
 		} else {
-			attributes.PutStr(a.Key, a.String)
+			value.SetStr(a.String)
 		}
 	}
+	b.pairs.UnsafeIntoMap(attributes)
 }
 
 // contexts attaches what applications said about the trace as span links.

@@ -5,24 +5,25 @@ import (
 	"net/netip"
 	"strconv"
 
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/memo"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
 // vocabulary holds the strings that most exchanges repeat.
 type vocabulary struct {
-	texts *memo[string]
-	hosts *memo[server]
+	texts *memo.Memo[string]
+	hosts *memo.Memo[server]
 	// addresses are keyed by their 16 bytes.
-	addresses *memo[string]
+	addresses *memo.Memo[string]
 }
 
 func newVocabulary() vocabulary {
-	return vocabulary{texts: newMemo(text), hosts: newMemo(serverOf), addresses: newMemo(addressText)}
+	return vocabulary{texts: memo.New(text), hosts: memo.New(serverOf), addresses: memo.New(addressText)}
 }
 
 func (v *vocabulary) address(at netip.AddrPort) string {
 	b := at.Addr().As16()
-	return v.addresses.of(b[:])
+	return v.addresses.Of(b[:])
 }
 
 // addressText writes an address of 16 bytes.
@@ -41,7 +42,7 @@ func (p *parser) describeLine(e *exchange, line requestLine) {
 	e.describeMethod(line.method)
 	t := parseTarget(line)
 	e.scheme, e.version = t.scheme, line.version
-	e.path = p.protocol.vocabulary.texts.of(t.path)
+	e.path = p.protocol.vocabulary.texts.Of(t.path)
 	e.query = p.protocol.options.Query.apply(t.query)
 	if len(t.authority) > 0 {
 		// The target's authority wins over the Host field: RFC 9112, section 3.2.2.
@@ -65,9 +66,9 @@ func (e *exchange) describeMethod(method []byte) {
 // describeRequest notes what a request's fields say.
 func (p *parser) describeRequest(e *exchange, h headers) {
 	if e.server.address == "" {
-		e.server = p.protocol.vocabulary.hosts.of(h.host)
+		e.server = p.protocol.vocabulary.hosts.Of(h.host)
 	}
-	e.agent = p.protocol.vocabulary.texts.of(h.agent)
+	e.agent = p.protocol.vocabulary.texts.Of(h.agent)
 }
 
 // describeEnd notes what is known at the end only, or from the connection.
