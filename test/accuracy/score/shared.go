@@ -28,7 +28,7 @@ func newShared(spans []run.Span) shared {
 	for i := range spans {
 		span := &spans[i]
 		if span.Kind == ptrace.SpanKindServer {
-			s.requests[span.ID] = token(span.Query)
+			s.requests[span.ID] = token(span)
 			continue
 		}
 		for _, id := range relations(span) {
