@@ -56,7 +56,7 @@ func testOptions() *options {
 var measured = sync.OnceValues(func() ([]*cell, error) {
 	o := testOptions()
 	o.workloads = append(slices.Clone(workloads), workload{name: renamed, steps: []step{{program: renamed}}, connections: kept})
-	names := "go-workers|java-handoff|node-after-response"
+	names := "go-workers|java-handoff|(node|go|asyncio)-after-response|haproxy-request-id|go-singleflight|node-batch|(go|node)-websocket|node-longpoll"
 	for name := range exactMethods {
 		names += "|" + name
 	}

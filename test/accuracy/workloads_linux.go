@@ -36,6 +36,9 @@ type step struct {
 	background bool
 	// ownCalls says that the service also calls for no request, by a timer.
 	ownCalls bool
+	// messages says that those are made for messages over upgraded connections, shared that
+	// one call may serve several requests.
+	messages, shared bool
 }
 
 // connections are those that a service calls through.
@@ -81,7 +84,8 @@ var workloads = []workload{
 	{name: "go-streaming", steps: []step{{program: "gohttp", shape: "streaming"}}, connections: kept, wanted: exact},
 	{name: "go-timer", steps: []step{{program: "gohttp", shape: "timer", ownCalls: true}}, connections: kept, wanted: exact},
 	{name: "go-after-response", steps: []step{{program: "gohttp", shape: "after", background: true}}, wanted: exact},
-	{name: "go-websocket", steps: []step{{program: "gohttp", shape: "websocket", ownCalls: true}}, connections: kept, wanted: exact},
+	{name: "go-websocket", steps: []step{{program: "gohttp", shape: "websocket", ownCalls: true, messages: true}}, connections: kept, wanted: exact},
+	{name: "go-singleflight", steps: []step{{program: "gohttp", shape: "singleflight", shared: true}}, connections: kept, wanted: handedOver},
 	{name: "go-workers", steps: []step{{program: "gohttp", shape: "workers", env: []string{"WORKERS=32"}}}, wanted: exact},
 
 	{name: "python-threads", steps: []step{{program: "python", shape: "one"}}, wanted: exact},
@@ -110,8 +114,9 @@ var workloads = []workload{
 	{name: "node-streaming", steps: []step{{program: "node", shape: "streaming"}}, connections: kept, wanted: exact},
 	{name: "node-timer", steps: []step{{program: "node", shape: "timer", ownCalls: true}}, connections: kept, wanted: exact},
 	{name: "node-after-response", steps: []step{{program: "node", shape: "after", background: true}}, wanted: exact},
+	{name: "node-batch", steps: []step{{program: "node", shape: "batch", shared: true}}, connections: kept, wanted: saturated},
 	{name: "node-longpoll", steps: []step{{program: "node", shape: "longpoll", ownCalls: true}}, connections: kept, wanted: exact},
-	{name: "node-websocket", steps: []step{{program: "node", shape: "websocket", ownCalls: true}}, connections: kept, wanted: exact},
+	{name: "node-websocket", steps: []step{{program: "node", shape: "websocket", ownCalls: true, messages: true}}, connections: kept, wanted: exact},
 	{name: "node-pool", steps: []step{{program: "node", shape: "one", env: fewConnections}}, connections: kept, wanted: exact},
 	{name: "node-pool-sequence", steps: []step{{program: "node", shape: "sequence", calls: 3, env: fewConnections}}, callees: 3, requests: 800, connections: kept, wanted: saturated},
 	{name: "node-fetch", steps: []step{{program: "node", shape: "one", env: fetch}}, connections: kept, wanted: exact},
@@ -161,6 +166,7 @@ func (w *workload) plan() score.Plan {
 	for _, s := range w.steps {
 		plan = append(plan, score.Service{
 			Name: s.name(), Calls: max(1, s.calls), Background: s.background, OwnCalls: s.ownCalls,
+			Messages: s.messages, Shared: s.shared,
 		})
 	}
 	if w.databases {

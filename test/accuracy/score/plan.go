@@ -25,6 +25,11 @@ type Service struct {
 	Background bool `json:"background,omitempty"`
 	// OwnCalls says that it also calls by itself, for no request, with NoRequest as the token.
 	OwnCalls bool `json:"own_calls,omitempty"`
+	// Messages says that those calls are made for messages over upgraded connections, so that
+	// they may be said to follow the response to the upgrade.
+	Messages bool `json:"messages,omitempty"`
+	// Shared says that one call may serve several requests, so that others make none.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // NoRequest is the token of calls that no request causes.

@@ -41,8 +41,12 @@ func (s *scorer) request(request string, spans []*run.Span) {
 	background := false
 	for i := range s.plan {
 		whole = s.serversRight(request, f, i) && whole
-		background = background || s.plan[i].Background
-		whole = s.callsRight(request, f, i) && whole
+		background = background || s.plan[i].Background || s.plan[i].Shared
+		if s.plan[i].Shared {
+			whole = s.sharedRight(request, f, i) && whole
+		} else {
+			whole = s.callsRight(request, f, i) && whole
+		}
 		if !background {
 			whole = together(f.servers[i], trace) && together(f.calls[i], trace) && whole
 		}
@@ -77,6 +81,9 @@ func together(spans []*run.Span, trace pcommon.TraceID) bool {
 func (s *scorer) complete(request string, f family) bool {
 	whole := true
 	for i, served := range s.plan.served() {
+		if s.plan[i].Shared || i > 0 && s.plan[i-1].Shared && len(f.servers[i]) == len(f.calls[i-1]) {
+			continue
+		}
 		for kind, balance := range map[string]int{
 			"server": len(f.servers[i]) - served, "client": len(f.calls[i]) - served*s.plan[i].Calls,
 		} {
@@ -177,6 +184,9 @@ func (s *scorer) backgroundRight(request string, span *run.Span, servers []*run.
 	return true
 }
 
+// afterResponse is the method of calls that began after the response.
+const afterResponse = "after_response"
+
 // ownCalls scores the calls of services that no request caused, as far as they began while
 // there were requests.
 func (s *scorer) ownCalls(spans []*run.Span) {
@@ -187,7 +197,9 @@ func (s *scorer) ownCalls(spans []*run.Span) {
 		}
 		s.result.Calls++
 		s.result.Parents++
-		s.claim(span, nil, true)
+		if !s.plan[i].Messages || len(span.Candidates) != 1 || span.Candidates[0].Method != afterResponse {
+			s.claim(span, nil, true)
+		}
 		if span.Parent.IsEmpty() {
 			s.right++
 			s.methods[none]++

@@ -68,6 +68,7 @@ type scorer struct {
 	right, whole int
 	methods      map[string]int
 	claims       claims
+	shared       shared
 }
 
 // Score compares spans with the requests that were answered. Spans of other requests only
@@ -75,7 +76,7 @@ type scorer struct {
 func Score(spans []run.Span, plan Plan, requests []string) *Result {
 	s := &scorer{
 		plan: plan, tokens: make(map[pcommon.TraceID]map[string]int),
-		methods: make(map[string]int), claims: make(claims),
+		methods: make(map[string]int), claims: make(claims), shared: newShared(spans),
 	}
 	byToken := make(map[string][]*run.Span)
 	for i := range spans {

@@ -9,6 +9,8 @@
 //	streaming one call, between the first and the last part of the response
 //	timer     one call; a goroutine of its own calls every 5 ms, for no request
 //	after     a call in the background, after the response was written
+//	singleflight
+//	          one call for up to four requests at a time that ask for the same thing
 //	websocket one call; over an upgraded connection of the service to itself goes a message
 //	          every 5 ms, for each of which it calls, for no request
 //	workers   one call, made by one of WORKERS goroutines that were started before and are
@@ -31,6 +33,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
 )
 
 // service is what the environment says.
@@ -38,6 +41,7 @@ type service struct {
 	next   []string
 	client http.Client
 	jobs   chan job
+	flight singleflight.Group
 }
 
 // job is a call that a worker makes.
@@ -52,7 +56,7 @@ func main() {
 	s.client.Transport = &http.Transport{MaxIdleConnsPerHost: 1024, DisableKeepAlives: os.Getenv("REUSE") == "off"}
 	shapes := map[string]func(context.Context, string) error{
 		"one": s.one, "fanout": s.fanout, "nplus1": s.nplus1, "retry": s.retry, "workers": s.work, "hedged": s.hedged,
-		"timer": s.one, "websocket": s.one,
+		"timer": s.one, "websocket": s.one, "singleflight": s.together,
 	}
 	shape := os.Getenv("SHAPE")
 	switch shape {
@@ -128,6 +132,20 @@ func (s *service) nplus1(ctx context.Context, truth string) error {
 		}
 	}
 	return nil
+}
+
+// together lets the first of four requests call for all that come meanwhile.
+func (s *service) together(_ context.Context, truth string) error {
+	number, err := strconv.Atoi(truth)
+	if err != nil {
+		return err
+	}
+	first := number - number%4
+	_, err, _ = s.flight.Do(strconv.Itoa(first), func() (any, error) {
+		serves := fmt.Sprintf("&serves=%d,%d,%d,%d", first, first+1, first+2, first+3)
+		return nil, s.call(context.Background(), 0, truth, serves)
+	})
+	return err
 }
 
 func (s *service) retry(ctx context.Context, truth string) error {

@@ -9,6 +9,7 @@
 //   streaming  one call, between the first and the last part of the response
 //   timer      one call; a timer calls every 5 ms, for no request
 //   after      one call, after the response was written
+//   batch      one call for all requests that came in 5 ms
 //   longpoll   as timer; all the while a request of the service to itself waits for its answer
 //   websocket  one call; over an upgraded connection of the service to itself goes a message
 //              every 5 ms, for each of which it calls, for no request
@@ -52,9 +53,28 @@ async function call(number, truth, more = '') {
   return body;
 }
 
+// What requests wait for, until it is asked for at once.
+let waiting = [];
+
+async function callForAll() {
+  const batch = waiting;
+  waiting = [];
+  if (batch.length === 0) {
+    return;
+  }
+  try {
+    const serves = batch.map(({ truth }) => truth).join(',');
+    await call(0, batch[0].truth, `&serves=${serves}`);
+    batch.forEach(({ truth, resolve }) => resolve(`answer to ${truth}\n`));
+  } catch (error) {
+    batch.forEach(({ reject }) => reject(error));
+  }
+}
+
 const shapes = {
   one: (truth) => call(0, truth),
   timer: (truth) => call(0, truth),
+  batch: (truth) => new Promise((resolve, reject) => { waiting.push({ truth, resolve, reject }); }),
   longpoll: (truth) => call(0, truth),
   websocket: (truth) => call(0, truth),
   async sequence(truth) {
@@ -135,6 +155,6 @@ function upgrade() {
   socket.end();
 }
 
-const alone = { timer: [callNothing], longpoll: [callNothing, poll], websocket: [upgrade] };
+const alone = { timer: [callNothing], batch: [() => setInterval(callForAll, 5)], longpoll: [callNothing, poll], websocket: [upgrade] };
 
 server.listen({ host, port, backlog: 1024 }, () => (alone[shape] || []).forEach((start) => start()));
