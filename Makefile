@@ -71,6 +71,8 @@ e2e: demo-needs $(BINARY) $(JAEGER) ## Run the end-to-end tests alone; SEQLINK_E
 .PHONY: test-needs
 test-needs: demo-needs generate-needs
 	@scripts/need gcc=gcc /usr/include/stdlib.h=libc6-dev nft=nftables ip=iproute2 gunicorn=gunicorn \
+		redis-server=redis-server redis-cli=redis-tools redis-benchmark=redis-tools \
+		/usr/lib/postgresql=postgresql psql=postgresql-client pgbench=postgresql-client setpriv=util-linux \
 		/usr/bin/python3=python3 javac=openjdk-17-jdk-headless
 
 .PHONY: check

@@ -5,8 +5,26 @@
 #include "event.h"
 #include "process.h"
 #include "thread.h"
+#include "wake.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/*
+ * Who starts a thread makes it ready to run, which is no wake-up for the scheduler. Threads
+ * of Go say nothing.
+ */
+static __always_inline void thread_started(struct process *p, __u32 tid)
+{
+	struct wake *w;
+
+	if (!p || (p->flags & (PROCESS_WAKES | PROCESS_GO)) != PROCESS_WAKES)
+		return;
+	w = wake_reserve();
+	if (!w)
+		return;
+	w->woken_tid = tid;
+	bpf_ringbuf_submit(w, event_wakeup());
+}
 
 /*
  * TP_PROTO(struct task_struct *parent, struct task_struct *child)
@@ -19,11 +37,12 @@ int sched_process_fork(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *child = (void *)ctx->args[1];
 	__u32 pid = BPF_CORE_READ(child, tgid);
 	__u32 parent = bpf_get_current_pid_tgid() >> 32;
-	struct process *p;
+	struct process *p = process_find(parent);
 
-	if (pid == parent) /* a new thread, not a new process */
+	if (pid == parent) { /* a new thread, not a new process */
+		thread_started(p, BPF_CORE_READ(child, pid));
 		return 0;
-	p = process_find(parent);
+	}
 	if (p) {
 		struct process copy = *p;
 

@@ -209,16 +209,24 @@ func (c *Chain) start(ctx context.Context, dir, marker string, hop Hop, listen, 
 	return waitFor(ctx, process, forked(process.PID()))
 }
 
-// PIDs returns the ids of the services' processes and of their children. A program
+// PIDs returns the ids of the services' processes and of all that they started. A program
 // that overwrote its environment to show a title, as nginx does, can only be
 // selected by them once it runs.
 func (c *Chain) PIDs() []int {
 	pids := []int{}
 	for _, p := range c.processes {
 		pids = append(pids, p.PID())
-		pids = append(pids, children(p.PID())...)
+		pids = append(pids, descendants(p.PID())...)
 	}
 	return pids
+}
+
+func descendants(pid int) []int {
+	var all []int
+	for _, child := range children(pid) {
+		all = append(append(all, child), descendants(child)...)
+	}
+	return all
 }
 
 func children(pid int) []int {

@@ -21,8 +21,9 @@ type Span struct {
 	Start, End pcommon.Timestamp
 	// Request is the last segment of url.path: the id that each service passes on.
 	Request string
-	// Query is url.query.
-	Query string
+	// Query is url.query, Statement db.query.text; Database says that it is of a call to a database.
+	Query, Statement string
+	Database         bool
 	// Method is seqlink.link.method, and Confidence seqlink.link.confidence.
 	Method     string
 	Confidence float64
@@ -93,6 +94,9 @@ func newSpan(service string, span ptrace.Span) Span {
 		End:     span.EndTimestamp(),
 		Request: lastSegment(text(span.Attributes(), "url.path")),
 		Query:   text(span.Attributes(), "url.query"),
+
+		Statement: text(span.Attributes(), "db.query.text"),
+		Database:  text(span.Attributes(), "db.system.name") != "",
 
 		Method:     text(span.Attributes(), linkMethod),
 		Confidence: number(span.Attributes(), linkConfidence),

@@ -35,11 +35,12 @@ const (
 	errorModeIgnore = "ignore"
 )
 
-// The values of http.query.
+// The values of http.query and postgresql.query, and with redact_keys those of redis.query.
 const (
-	queryRedact = "redact"
-	queryKeep   = "keep"
-	queryDrop   = "drop"
+	queryRedact     = "redact"
+	queryRedactKeys = "redact_keys"
+	queryKeep       = "keep"
+	queryDrop       = "drop"
 )
 
 // secretParameters are hidden in queries that are kept: those that the semantic
@@ -74,6 +75,10 @@ type Config struct {
 	Causality CausalityConfig `mapstructure:"causality"`
 	// HTTP configures what spans tell of HTTP messages.
 	HTTP HTTPConfig `mapstructure:"http"`
+	// Redis configures what spans tell of Redis commands.
+	Redis RedisConfig `mapstructure:"redis"`
+	// PostgreSQL configures what spans tell of statements.
+	PostgreSQL PostgreSQLConfig `mapstructure:"postgresql"`
 	// Budget bounds what capture may cost.
 	Budget BudgetConfig `mapstructure:"budget"`
 	// FlushInterval is how long a finished span may wait for company.
@@ -115,6 +120,19 @@ type HTTPConfig struct {
 	QueryHide []string `mapstructure:"query_hide"`
 }
 
+// RedisConfig says what of a Redis command may leave.
+type RedisConfig struct {
+	// Query is "redact" (keep the command and its keys, and hide what else it has),
+	// "redact_keys" (hide them, too), "keep" or "drop".
+	Query string `mapstructure:"query"`
+}
+
+// PostgreSQLConfig says what of a statement may leave.
+type PostgreSQLConfig struct {
+	// Query is "redact" (hide literals and comments), "keep" or "drop".
+	Query string `mapstructure:"query"`
+}
+
 func createDefaultConfig() component.Config {
 	return &Config{
 		Capture:        CaptureConfig{Strategy: capture.StrategyAuto},
@@ -125,6 +143,8 @@ func createDefaultConfig() component.Config {
 			MaxWait: 5 * time.Second, MinConfidence: 0.9, Hooks: true, Statistical: StatisticalConfig{Enabled: true},
 		},
 		HTTP:          HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
+		Redis:         RedisConfig{Query: queryRedact},
+		PostgreSQL:    PostgreSQLConfig{Query: queryRedact},
 		FlushInterval: 200 * time.Millisecond,
 	}
 }
@@ -143,6 +163,8 @@ func (c *Config) Validate() error {
 		oneOf("error_mode", c.ErrorMode, errorModePropagate, errorModeIgnore),
 		c.Causality.validate(),
 		c.HTTP.validate(),
+		oneOf("redis::query", c.Redis.Query, queryRedact, queryRedactKeys, queryKeep, queryDrop),
+		oneOf("postgresql::query", c.PostgreSQL.Query, queryRedact, queryKeep, queryDrop),
 		c.Budget.validate(),
 		atLeastMillisecond("flush_interval", c.FlushInterval),
 	)

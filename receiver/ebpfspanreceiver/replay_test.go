@@ -74,14 +74,16 @@ func text(batches []ptrace.Traces) string {
 }
 
 func spanText(service string, s ptrace.Span) string {
-	get := func(key string) string {
-		if v, ok := s.Attributes().Get(key); ok {
-			return v.AsString()
+	get := func(keys ...string) string {
+		for _, key := range keys {
+			if v, ok := s.Attributes().Get(key); ok {
+				return v.AsString()
+			}
 		}
 		return "-"
 	}
 	return fmt.Sprintf("%s %s<-%s %s %s %s %s %s %s %v %s links=%d", s.TraceID(), s.SpanID(), s.ParentSpanID(),
-		service, s.Kind(), s.Name(), get("url.path"), get("http.response.status_code"), get("error.type"),
+		service, s.Kind(), s.Name(), get("url.path", "db.query.text"), get("http.response.status_code", "db.response.status_code"), get("error.type"),
 		s.EndTimestamp().AsTime().Sub(s.StartTimestamp().AsTime()), get("seqlink.link.method"), s.Links().Len())
 }
 

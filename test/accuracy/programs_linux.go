@@ -21,6 +21,9 @@ const renamed = "frontd"
 // leaf is the program and service that answers all calls.
 const leaf = "leaf"
 
+// databases are the Redis and PostgreSQL servers that take its place, at an address each.
+const databases = "databases"
+
 // programs knows how to start the programs that are traced.
 type programs struct {
 	// sources is their folder, built takes what is compiled.
@@ -31,15 +34,19 @@ type programs struct {
 // hops returns the services of a workload, ready to start.
 func (p *programs) hops(w *workload, reuse bool) []run.Hop {
 	var hops []run.Hop
-	for _, s := range slices.Concat(w.steps, []step{{program: leaf, env: []string{"DELAY=10ms"}}}) {
+	last, addresses := step{program: leaf, env: []string{"DELAY=10ms"}}, w.callees
+	if w.databases {
+		last, addresses = step{program: databases}, 2
+	}
+	for _, s := range append(slices.Clone(w.steps), last) {
 		hop := run.Hop{Service: s.name(), Forks: forks[s.program]}
 		hop.Env = append(slices.Clone(s.env), "SHAPE="+s.shape, "REUSE="+onOff(reuse), "PYTHONDONTWRITEBYTECODE=1")
 		hop.Command = func(dir, listen, next string) (string, []string, error) {
-			return p.command(s.program, place{dir, listen, next, reuse})
+			return p.command(s.program, place{dir, listen, next, s.shape, reuse})
 		}
 		hops = append(hops, hop)
 	}
-	hops[len(hops)-1].Addresses = w.callees
+	hops[len(hops)-1].Addresses = addresses
 	return hops
 }
 
@@ -47,11 +54,11 @@ func (p *programs) hops(w *workload, reuse bool) []run.Hop {
 var forks = map[string]bool{"nginx": true, renamed: true, "gunicorn": true, "apache": true}
 
 // place is where a program runs. Those that take it from the environment have it there as
-// well (LISTEN, NEXT, REUSE).
+// well (LISTEN, NEXT, SHAPE, REUSE).
 type place struct {
 	// Dir takes the program's files.
-	Dir, Listen, Next string
-	Reuse             bool
+	Dir, Listen, Next, Shape string
+	Reuse                    bool
 }
 
 // command returns what runs a program.
@@ -62,6 +69,12 @@ func (p *programs) command(program string, at place) (path string, args []string
 		args = []string{p.source("node", "service.js")}
 	case "python", "asyncio":
 		path, args = debianPython, []string{p.source(program, "service.py")}
+	case "nodedb":
+		return p.nodePackages(program)
+	case "asynciodb":
+		path, args = debianPython, []string{p.source(program, "service.py")}
+	case databases:
+		path, args = debianPython, []string{p.source(program, "databases.py")}
 	case "gunicorn":
 		path, err = run.FindTool("gunicorn")
 		args = []string{
@@ -122,6 +135,37 @@ func (p *programs) copyPage(dir string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, name), text, 0o644)
+}
+
+// nodePackages returns what runs a Node.js program that has packages.
+func (p *programs) nodePackages(program string) (path string, args []string, err error) {
+	path, err = run.FindTool("node")
+	script, installed := p.packages(program)
+	return path, []string{script}, errors.Join(err, installed)
+}
+
+// packages returns the script of a Node.js program in a folder that has its packages.
+func (p *programs) packages(program string) (string, error) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	dir := filepath.Join(p.built, program)
+	script := filepath.Join(dir, "service.js")
+	if exists(script) {
+		return script, nil
+	}
+	if err := os.CopyFS(dir, os.DirFS(p.source(program))); err != nil {
+		return "", err
+	}
+	npm, err := run.FindTool("npm")
+	if err != nil {
+		return "", err
+	}
+	install := exec.Command(npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	install.Dir = dir
+	if messages, err := install.CombinedOutput(); err != nil {
+		return "", errors.Join(fmt.Errorf("install the packages of %s: %w\n%s", program, err, messages), os.RemoveAll(dir))
+	}
+	return script, nil
 }
 
 // compiled returns the executable of a Go program.

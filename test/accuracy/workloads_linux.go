@@ -6,10 +6,11 @@ import (
 	"github.com/seqlink/seqlink/test/accuracy/score"
 )
 
-// workload is a chain of services, the last of which is the leaf.
+// workload is a chain of services, the last of which is the leaf, or databases.
 type workload struct {
-	name  string
-	steps []step
+	name      string
+	steps     []step
+	databases bool
 	// callees is at how many addresses the leaf listens.
 	callees int
 	// requests is how many are scored at most, the command's bound where 0.
@@ -80,6 +81,7 @@ var workloads = []workload{
 	{name: "go-streaming", steps: []step{{program: "gohttp", shape: "streaming"}}, connections: kept, wanted: exact},
 	{name: "go-timer", steps: []step{{program: "gohttp", shape: "timer", ownCalls: true}}, connections: kept, wanted: exact},
 	{name: "go-after-response", steps: []step{{program: "gohttp", shape: "after", background: true}}, wanted: exact},
+	{name: "go-websocket", steps: []step{{program: "gohttp", shape: "websocket", ownCalls: true}}, connections: kept, wanted: exact},
 	{name: "go-workers", steps: []step{{program: "gohttp", shape: "workers", env: []string{"WORKERS=32"}}}, wanted: exact},
 
 	{name: "python-threads", steps: []step{{program: "python", shape: "one"}}, wanted: exact},
@@ -108,11 +110,17 @@ var workloads = []workload{
 	{name: "node-streaming", steps: []step{{program: "node", shape: "streaming"}}, connections: kept, wanted: exact},
 	{name: "node-timer", steps: []step{{program: "node", shape: "timer", ownCalls: true}}, connections: kept, wanted: exact},
 	{name: "node-after-response", steps: []step{{program: "node", shape: "after", background: true}}, wanted: exact},
+	{name: "node-longpoll", steps: []step{{program: "node", shape: "longpoll", ownCalls: true}}, connections: kept, wanted: exact},
+	{name: "node-websocket", steps: []step{{program: "node", shape: "websocket", ownCalls: true}}, connections: kept, wanted: exact},
 	{name: "node-pool", steps: []step{{program: "node", shape: "one", env: fewConnections}}, connections: kept, wanted: exact},
 	{name: "node-pool-sequence", steps: []step{{program: "node", shape: "sequence", calls: 3, env: fewConnections}}, callees: 3, requests: 800, connections: kept, wanted: saturated},
 	{name: "node-fetch", steps: []step{{program: "node", shape: "one", env: fetch}}, connections: kept, wanted: exact},
 	{name: "node-fetch-parallel", steps: []step{{program: "node", shape: "parallel", calls: 2, env: fetch}}, callees: 2, connections: kept, wanted: exact},
 	{name: "node-chain-4", steps: inARow("node", 3), requests: 800, wanted: chained},
+
+	{name: "node-databases", databases: true, steps: []step{{program: "nodedb", shape: "sequence", calls: 3}}, connections: kept, wanted: exact},
+	{name: "node-databases-parallel", databases: true, steps: []step{{program: "nodedb", shape: "parallel", calls: 2}}, connections: kept, wanted: exact},
+	{name: "asyncio-databases", databases: true, steps: []step{{program: "asynciodb", calls: 4}}, connections: kept, wanted: exact},
 
 	{name: "java-executor", steps: []step{{program: "java", shape: "executor"}}, wanted: exact},
 	{name: "java-handoff", steps: []step{{program: "java", shape: "handoff"}}, wanted: handedOver},
@@ -124,11 +132,16 @@ var workloads = []workload{
 	{name: "ruby-puma", steps: []step{{program: "puma"}}, wanted: handedOver},
 	{name: "nginx", steps: []step{{program: "nginx"}}, wanted: exact},
 	{name: "haproxy", steps: []step{{program: "haproxy"}}, wanted: exact},
+	{name: "haproxy-request-id", steps: []step{{program: "nginx", shape: requestID}, {program: "haproxy"}}, wanted: exact},
+	{name: "nginx-request-id", steps: []step{{program: "haproxy", shape: requestID}, {program: "nginx"}}, connections: kept, wanted: exact},
 	{name: "mixed-chain-4", steps: []step{{program: "nginx"}, {program: "asyncio", shape: "one"}, {program: "node", shape: "one"}}, requests: 800, wanted: chained},
 }
 
 // fewConnections is a pool that has calls wait with 16 requests in flight.
 var fewConnections = []string{"POOL=8"}
+
+// requestID has a proxy give each request an id, which the one behind it passes on.
+const requestID = "request-id"
 
 // fetch has Node use undici, whose connections cannot be closed after each call.
 var fetch = []string{"CLIENT=fetch"}
@@ -149,6 +162,10 @@ func (w *workload) plan() score.Plan {
 		plan = append(plan, score.Service{
 			Name: s.name(), Calls: max(1, s.calls), Background: s.background, OwnCalls: s.ownCalls,
 		})
+	}
+	if w.databases {
+		// They overwrite their environment, so they are named by their executables.
+		return append(plan, score.Service{Name: databases, Others: []string{"postgres", "redis-server", "redis-check-rdb"}})
 	}
 	return append(plan, score.Service{Name: leaf})
 }

@@ -1,10 +1,11 @@
 // Package score compares the traces that Seqlink made with what programs did. Programs
-// hand a token on with each call, in the query; the token is the truth, and nothing that
+// hand a token on with each call, in the query, a key or a comment; the token is the truth, and nothing that
 // links calls to requests looks at it.
 package score
 
 import (
 	"net/url"
+	"regexp"
 
 	"github.com/seqlink/seqlink/examples/run"
 )
@@ -15,6 +16,8 @@ const Token = "truth"
 // Service is a service of a chain, and what it does with a request.
 type Service struct {
 	Name string `json:"name"`
+	// Others are further names of it, where it is several programs.
+	Others []string `json:"others,omitempty"`
 	// Calls is how many calls to the next service one request makes.
 	Calls int `json:"calls"`
 	// Background says that they begin after the response was written, so that no request
@@ -28,7 +31,11 @@ type Service struct {
 const NoRequest = "none"
 
 // OfRequest reports whether a span was made for a request.
-func OfRequest(span *run.Span) bool { return token(span.Query) != NoRequest }
+func OfRequest(span *run.Span) bool { return token(span) != NoRequest && !ofConnection(span) }
+
+// ofConnection reports whether a span is a database client's own: it logs in, asks for the
+// server's version, or makes a connection ready for its next user.
+func ofConnection(span *run.Span) bool { return span.Database && token(span) == "" }
 
 // Plan is a chain of services, from the front to the last.
 type Plan []Service
@@ -51,8 +58,17 @@ func (p Plan) Spans() (n int) {
 	return n
 }
 
-func token(query string) string {
-	values, err := url.ParseQuery(query)
+// inStatement is the token in a key or in a statement's comment.
+var inStatement = regexp.MustCompile(`\b` + Token + `=(\w+)`)
+
+func token(span *run.Span) string {
+	if span.Database {
+		if found := inStatement.FindStringSubmatch(span.Statement); found != nil {
+			return found[1]
+		}
+		return ""
+	}
+	values, err := url.ParseQuery(span.Query)
 	if err != nil {
 		return ""
 	}

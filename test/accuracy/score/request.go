@@ -1,6 +1,8 @@
 package score
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -55,7 +57,7 @@ func (s *scorer) request(request string, spans []*run.Span) {
 
 func (s *scorer) index(service string) int {
 	for i := range s.plan {
-		if s.plan[i].Name == service {
+		if s.plan[i].Name == service || slices.Contains(s.plan[i].Others, service) {
 			return i
 		}
 	}

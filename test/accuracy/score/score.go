@@ -80,7 +80,10 @@ func Score(spans []run.Span, plan Plan, requests []string) *Result {
 	byToken := make(map[string][]*run.Span)
 	for i := range spans {
 		span := &spans[i]
-		t := token(span.Query)
+		if ofConnection(span) {
+			continue
+		}
+		t := token(span)
 		byToken[t] = append(byToken[t], span)
 		if s.tokens[span.Trace] == nil {
 			s.tokens[span.Trace] = make(map[string]int)

@@ -248,3 +248,51 @@ func TestWakesAreInherited(t *testing.T) {
 	require.NoError(t, in.Close())
 	require.NoError(t, cmd.Wait())
 }
+
+// startsThread is a program that starts a thread when it is told to, and says which.
+const startsThread = `
+import threading
+print("ready", flush=True)
+input()
+started = []
+thread = threading.Thread(target=lambda: started.append(threading.get_native_id()))
+thread.start()
+thread.join()
+print(*started, flush=True)
+input()
+`
+
+func TestKernelSeesThreadsStart(t *testing.T) {
+	cmd := exec.Command("python3", "-c", startsThread)
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	said := bufio.NewScanner(out)
+	require.True(t, said.Scan(), "its exec is over")
+	k, _ := testKernel(t)
+	pid := uint32(cmd.Process.Pid)
+	defer func() {
+		_ = in.Close()
+		_ = cmd.Wait()
+		k.Forget(pid)
+	}()
+	require.NoError(t, k.Trace(pid, nil))
+	require.NoError(t, k.WatchWakes(pid, true))
+	var started uint32
+	events := ofKind(collect(t, k, pid, func() {
+		_, err := io.WriteString(in, "\n")
+		require.NoError(t, err)
+		require.True(t, said.Scan())
+		started = uint32(number(said.Text()))
+	}), Wake)
+	var starts []Event
+	for _, e := range events {
+		if e.Woken.TID == started && e.Futex == 0 {
+			starts = append(starts, e)
+		}
+	}
+	require.Len(t, starts, 1)
+	assert.Equal(t, Task{PID: pid, TID: pid}, starts[0].Task)
+}

@@ -13,6 +13,8 @@ type Method string
 
 // The methods, the strongest first.
 const (
+	// MethodPayload: the call carries an id that one open request carried.
+	MethodPayload Method = "payload"
 	// MethodGoroutine: the goroutine that serves the request, or one that it
 	// started, made the call.
 	MethodGoroutine Method = "goroutine"
@@ -30,6 +32,9 @@ const (
 	MethodLoop Method = "loop"
 	// MethodStatistical: the learned order and delays of calls.
 	MethodStatistical Method = "statistical"
+	// MethodAfterResponse: the call began after the response to the request that it
+	// follows. It makes no parent.
+	MethodAfterResponse Method = "after_response"
 )
 
 // Link is an exchange whose place in its process is decided.
@@ -44,6 +49,16 @@ type Link struct {
 	// RunnerUp is the next likely parent by the same method, nil where none is.
 	RunnerUp           *protocol.Exchange
 	RunnerUpConfidence float64
+	// Related are requests that it has to do with, though none of them is its parent.
+	Related []Relation
+}
+
+// Relation is a request that a call is related to without being its child.
+type Relation struct {
+	Exchange *protocol.Exchange
+	// Method and Confidence (0 to 1) say how it was found and how sure it is.
+	Method     Method
+	Confidence float64
 }
 
 // Sink takes each exchange once, when it has ended and its parent is decided.

@@ -53,6 +53,7 @@ type candidate struct {
 type decoder struct {
 	habits      habits
 	candidates  []candidate
+	part        []*deed
 	emit        [][]float64
 	same        [][]float64
 	after       []belief
@@ -121,6 +122,7 @@ func (d *decoder) decode(l *loop) {
 		return
 	}
 	l.habits.expected, l.habits.orphan, l.waits = l.rhythm.expectations()
+	l.apart = l.rhythm.parts()
 	l.disorderly = !l.rhythm.answers() && (l.waits || l.habits.fansOut())
 	n := 1
 	if l.habits.size() < 4*young {
@@ -137,7 +139,7 @@ func (d *decoder) pass(l *loop) {
 	claim(l.deeds, -1)
 	for i := 0; i < len(l.deeds); {
 		j := turnEnd(l.deeds, i)
-		d.turn(l, i, j, false)
+		d.turn(l, l.deeds[i:j], false)
 		claim(l.deeds[i:j], 1)
 		i = j
 	}
@@ -147,7 +149,7 @@ func (d *decoder) pass(l *loop) {
 	for j := len(l.deeds); j > 0; {
 		i := turnBegin(l.deeds, j)
 		claim(l.deeds[i:j], -1)
-		d.turn(l, i, j, true)
+		d.turn(l, l.deeds[i:j], true)
 		j = i
 	}
 	claim(l.deeds, 1)
@@ -215,10 +217,11 @@ func (x *deed) teach(h *habits) {
 	}
 }
 
-// gather lists the tokens that may be acted on in the turn of the deeds from i to j.
-func (d *decoder) gather(l *loop, i, j int) {
+// gather lists the tokens that may be acted on in the turn of these deeds, of one sort only
+// where that is told.
+func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 	d.candidates = d.candidates[:0]
-	turn, last := l.deeds[i].turn, l.deeds[j-1]
+	turn, last := deeds[0].turn, deeds[len(deeds)-1]
 	end := int(last.tokens - l.dropped)
 	begin := end
 	for begin > 0 && turn-l.tokens[begin-1].turn <= maxLagTurns {
@@ -226,6 +229,9 @@ func (d *decoder) gather(l *loop, i, j int) {
 	}
 	for n := begin; n < end; n++ {
 		t := l.tokens[n]
+		if only >= 0 && t.sort() != only {
+			continue
+		}
 		lag := lagBin(turn - t.turn)
 		now, notBefore := d.habits.kind(t.kind).any(lag, d.habits.expect(t))
 		left := max(1-t.acted, 0.01)
@@ -285,14 +291,33 @@ func (d *decoder) weigh(x *deed, row int) {
 	}
 }
 
-// turn decodes the deeds from i to j, which are those of one turn.
-func (d *decoder) turn(l *loop, i, j int, back bool) {
-	d.gather(l, i, j)
-	n, m := len(d.candidates), j-i
+// turn decodes the deeds of one turn.
+func (d *decoder) turn(l *loop, deeds []*deed, back bool) {
+	if !l.apart {
+		d.rows(l, deeds, -1, back)
+		return
+	}
+	for sort := range sorts {
+		d.part = d.part[:0]
+		for _, x := range deeds {
+			if (x.kind == 0) == (sort == 1) {
+				d.part = append(d.part, x)
+			}
+		}
+		if len(d.part) > 0 {
+			d.rows(l, d.part, sort, back)
+		}
+	}
+}
+
+// rows decodes deeds of one turn, in their order, which rest on tokens in theirs.
+func (d *decoder) rows(l *loop, deeds []*deed, only int, back bool) {
+	d.gather(l, deeds, only)
+	n, m := len(d.candidates), len(deeds)
 	d.emit, d.again, d.same = matrix(d.emit, m, n), matrix(d.again, m, n), matrix(d.same, m, n)
 	d.after, d.orphan = d.after[:0], d.orphan[:0]
 	d.alpha, d.beta = matrix(d.alpha, m+1, (n+1)*states), matrix(d.beta, m+1, (n+1)*states)
-	for row, x := range l.deeds[i:j] {
+	for row, x := range deeds {
 		if l.hadToWait(x) {
 			d.after, d.orphan = append(d.after, x.after(&d.scratch)), append(d.orphan, 1)
 			continue
@@ -301,7 +326,7 @@ func (d *decoder) turn(l *loop, i, j int, back bool) {
 	}
 	d.forth(m, n)
 	d.backward(m, n)
-	for row, x := range l.deeds[i:j] {
+	for row, x := range deeds {
 		d.conclude(l, x, row, back)
 	}
 }

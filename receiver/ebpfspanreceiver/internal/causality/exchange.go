@@ -16,10 +16,17 @@ type request struct {
 	// opened, responded and ended are the thread's steps at which its head was
 	// complete, its response began and it ended; 0 while that is still to come.
 	opened, responded, ended uint64
+	// stirred is when and by whom it was read, or the response to a call that it made at once.
+	stirred conn.Origin
 	// coroutine is the task that began its response, 0 where none is known.
 	coroutine uint64
 	// answered is true once it has ended; nothing is caused by it any more.
 	answered bool
+	// claims are the calls whose results came to who answered it, handed those that hand-offs say
+	// are its own.
+	claims, handed []*call
+	// calls is how many it made, as far as that is known at once.
+	calls int
 	// facts is the request as the statistical rung knows it.
 	facts *statistical.Request
 }
@@ -29,16 +36,26 @@ type call struct {
 	exchange *protocol.Exchange
 	// act is the deed that its parent is found by.
 	act
-	// heard is true once its response began.
-	heard bool
-	// endedAt is the time of its end.
-	endedAt int64
+	// among are the requests whose ids it carries, where there are several.
+	among []*request
+	// served are the requests that it served, where there may be several.
+	served []service
+	// heldUntil is until when it waits for them, 0 where it does not.
+	heldUntil int64
+	// endedAt is the time of its end, closedAt when it was found that all requests that may have
+	// caused it have ended, 0 before.
+	endedAt, closedAt int64
 	// facts is the call as the statistical rung knows it, which is its process'
 	// statistics. It was asked for the parent where asked is true, and guess is its answer.
 	facts      *statistical.Call
 	statistics *statistics
 	asked      bool
 	guess      *statistical.Decision
+	// lost says that no request has claimed it, queued is whose it is by the order of the
+	// calls then, nil where that does not tell, with so much probability.
+	lost        bool
+	queued      *request
+	queuedShare float64
 	// runnerUp is the next likely parent, nil where none is.
 	runnerUp           *request
 	runnerUpConfidence float64
@@ -69,13 +86,29 @@ type act struct {
 	claimed bool
 	// learned says that it has told what there was to learn from it.
 	learned bool
-	// handoff is set where the decision is left to that rung; orderedBy is who woke the task last.
-	handoff   *handoff
-	orderedBy actor
+	// handoff is set where the decision is left to that rung; order is the request whose task
+	// ordered it, nil where that is not known, claims are the requests that had its result.
+	handoff *handoff
+	order   *request
+	// place counts the acts that are left to that rung.
+	place  int
+	claims []claimed
+	// contested says that there are several, and that one may turn out to be none.
+	contested bool
 	// call is the exchange that came of it.
 	call *call
 	// response is the token of its response, nil while there is none.
 	response *token
+
+	// nobodys says that no request that was open is its parent; after is the answered one
+	// that it followed then.
+	nobodys bool
+	after   afterwards
+	// suspect says that calls of its kind come without a request, too; prompt that it
+	// followed at once on what its parent read.
+	suspect, prompt bool
+	// doubt is how probable it is that it would have come without a request.
+	doubt float64
 
 	decided    bool
 	parent     *request

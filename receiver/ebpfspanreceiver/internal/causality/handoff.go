@@ -8,13 +8,20 @@ import (
 )
 
 const (
-	// handoffBoth is the confidence where the worker was woken by who answered, and woke it.
+	// handoffSelf is the confidence where who has the answer to the call writes the response.
+	handoffSelf = 0.99
+	// handoffBoth is that where the request's task woke the worker, or the worker took the job from
+	// it, and was woken by it afterwards.
 	handoffBoth = 0.99
-	// handoffBack is that of the backward view alone, handoffForth that of the forward one,
-	// which is not enough for a parent.
-	handoffBack, handoffForth = 0.97, 0.85
-	// maxHandedOver bounds the calls that are remembered for one task.
-	maxHandedOver = 256
+	// handoffBack is that of the backward view alone, handoffDoubt that where several requests
+	// claim a call alike, or where the views differ.
+	handoffBack, handoffDoubt = 0.98, 0.5
+	// reliable is the share of confirmed guesses from which on the forward view has a say.
+	reliable = 0.9
+	// maxHeld bounds the results that one task holds, maxClaims the requests that claim a call.
+	maxHeld, maxClaims = 64, 8
+	// maxPassed is how many wake-ups a result goes on by from one task.
+	maxPassed = 4
 	// maxActors bounds the tasks of one process that are remembered.
 	maxActors = 16384
 	// watchFor is how long wake-ups are asked for after a call that needs them, in
@@ -36,27 +43,59 @@ func actorOf(task capture.Task) actor {
 }
 
 // handoff is the rung of calls that one task makes for a request that another one
-// answers: a worker of a pool. Backward, who answers was woken by the worker that had
-// the answer to the call; or the worker answers itself. Forward, the worker was woken
-// by who has the request. Wake-ups that only hand over a lock say nothing.
+// answers: a worker of a pool.
+//
+// Who read the answer to a call holds its result. By a wake-up the result goes on to who is woken,
+// from there to whom that one wakes, and so to who answers a request: that request claims the
+// call. Of several that claim it the one is taken that the result came to by the fewest
+// wake-ups. Forward, the worker was woken by who has the request, or woke it when it took its job.
+// Wake-ups that only hand over a lock say nothing.
 type handoff struct {
 	// requests are the open ones of the process, in the order of reading.
 	requests []*request
 	workers  map[actor]*worker
 	locks    locks
+	jobs     jobs
+	queue    jobOrder
+	// forth tells how often the forward view was confirmed by the backward one.
+	forth agreement
 	// wanted is until when wake-ups are wanted.
 	wanted int64
 }
 
 // worker is what is known of one task.
 type worker struct {
-	// made are the calls that it made and that nobody has claimed, done those of them
-	// that are complete, since it last woke somebody.
-	made []*call
-	// brought are completed calls of others that woke this task after them.
-	brought []*call
-	// wokenBy is who woke it last.
-	wokenBy actor
+	// reading are the open requests that it read.
+	reading []*request
+	// results are those that it may act on next.
+	results []result
+	// order is the request whose task woke this one last, or was woken by it last for another
+	// reason than a result.
+	order *request
+}
+
+// result is the answer to a call in the hands of a task.
+type result struct {
+	call *call
+	// hops is the number of wake-ups by which it came here, late how many others came before
+	// these, each time after it had come to who woke, or were for results that came later.
+	hops, late int
+	// passed is how often it went on from here.
+	passed int
+	// older says that the task which read it had read another one when it woke somebody.
+	older bool
+}
+
+// claimed is a request that was answered by who held a call's result.
+type claimed struct {
+	request    *request
+	hops, late int
+	older      bool
+}
+
+// nearer reports whether a result came a shorter way, or a more direct one.
+func (c *claimed) nearer(o *claimed) bool {
+	return c.hops < o.hops || c.hops == o.hops && c.late < o.late
 }
 
 func (h *handoff) worker(a actor) *worker {
@@ -71,12 +110,30 @@ func (h *handoff) worker(a actor) *worker {
 	return w
 }
 
-func (h *handoff) opened(r *request) { h.requests = append(h.requests, r) }
+func (h *handoff) opened(r *request) {
+	h.requests = append(h.requests, r)
+	h.queue.clock = max(h.queue.clock, r.read.Time)
+	w := h.worker(actorOf(r.read.Task))
+	w.reading = append(w.reading, r)
+}
 
+// closed takes a request that has ended: what came to its task while it was answered is its, too.
 func (h *handoff) closed(r *request) {
-	if i := slices.Index(h.requests, r); i >= 0 {
-		h.requests = slices.Delete(h.requests, i, i+1)
+	h.answers(r, r.exchange.Response.Last.Task)
+	h.requests = without(h.requests, r)
+	if h.wanted > 0 {
+		h.queue.ended(r)
 	}
+	if w := h.workers[actorOf(r.read.Task)]; w != nil {
+		w.reading = without(w.reading, r)
+	}
+}
+
+func without(all []*request, r *request) []*request {
+	if i := slices.Index(all, r); i >= 0 {
+		return slices.Delete(all, i, i+1)
+	}
+	return all
 }
 
 // putOff leaves an act of a task without a request to this rung, where there is one
@@ -87,133 +144,323 @@ func (h *handoff) putOff(a *act) {
 		return
 	}
 	a.handoff = h
+	h.queue.begun++
+	a.place = h.queue.begun
 	h.wanted = a.origin.Time + watchFor
 }
 
-// began takes a call whose act was put off.
+// began takes a call whose act was put off: its task has done with the results of others.
 func (h *handoff) began(c *call) {
 	w := h.worker(actorOf(c.origin.Task))
-	c.orderedBy = w.wokenBy
-	if len(w.made) >= maxHandedOver {
-		w.made = w.made[1:]
+	if r := w.order; r != nil && !r.answered && r.read.Time <= c.origin.Time {
+		c.order = r
 	}
-	w.made = append(w.made, c)
+	w.order = nil
+	w.results = slices.DeleteFunc(w.results, func(r result) bool { return r.passed > 0 || r.hops > 0 })
 }
 
-// open reports whether a request that the act may belong to can still tell.
-func (h *handoff) open(a *act) bool {
-	return len(h.requests) > 0 && h.requests[0].read.Time <= a.origin.Time
+// heard takes the first byte of the answer to a call, and the last one.
+func (h *handoff) heard(c *call, by capture.Task) {
+	if c.handoff == h && !c.decided {
+		h.worker(actorOf(by)).receive([]result{{call: c}})
+	}
 }
 
-// woke takes a wake-up: what the waker has completed since it last woke somebody is
-// for who is woken, or for whom that one works.
+// woke takes a wake-up: what the waker holds goes on to who is woken.
 func (h *handoff) woke(w conn.Wake) {
 	if h.locks.isLock(w) {
 		return
 	}
-	from, to := actorOf(w.Waker.Task), actorOf(w.Woken)
-	waker, woken := h.worker(from), h.worker(to)
-	woken.wokenBy = from
-	carried := waker.brought
-	waker.brought = nil
-	waker.made = slices.DeleteFunc(waker.made, func(c *call) bool {
-		if !c.heard {
-			return false
+	waker, woken := h.worker(actorOf(w.Waker.Task)), h.worker(actorOf(w.Woken))
+	if len(waker.reading) == 1 {
+		// Who works on a request waits for its results, and for nobody else. A goroutine that
+		// waits to hand a result over is woken by who takes it.
+		if w.Woken.Goroutine != 0 && len(woken.reading) == 0 && woken.unpassed() {
+			taken, _ := woken.pass(&h.jobs)
+			waker.receive(taken)
+			return
 		}
-		carried = append(carried, c)
-		return true
-	})
-	if n := len(woken.brought) + len(carried) - maxHandedOver; n > 0 {
-		woken.brought = woken.brought[min(n, len(woken.brought)):]
+		woken.order = waker.reading[0]
+		return
 	}
-	woken.brought = append(woken.brought, carried...)
+	carried, fresh := waker.pass(&h.jobs)
+	if !fresh && len(woken.reading) == 1 {
+		waker.order = woken.reading[0]
+	}
+	woken.receive(carried)
 }
 
-// answers takes the first byte of a response: what its writer made or was brought
-// since the request was read is the request's.
+// pass hands on what the task holds, and reports whether something of it was not passed on before.
+func (w *worker) pass(j *jobs) (copies []result, fresh bool) {
+	var last *result
+	alone := true
+	for i := range w.results {
+		r := &w.results[i]
+		if r.passed > 0 {
+			continue
+		}
+		fresh = true
+		if r.hops > 0 {
+			continue
+		}
+		if last != nil {
+			last.older, alone = true, false
+			j.habit(last.call).older++
+		}
+		last = r
+	}
+	if last != nil && alone {
+		j.habit(last.call).alone++
+	}
+	newer := 0
+	for i := range slices.Backward(w.results) {
+		r := &w.results[i]
+		if r.passed < maxPassed {
+			copies = append(copies, result{call: r.call, hops: r.hops + 1, late: r.late + r.passed + newer, older: r.older})
+		}
+		if r.passed == 0 {
+			newer++
+		}
+		r.passed++
+	}
+	slices.Reverse(copies)
+	return copies, fresh
+}
+
+// jobs tells what results one job brings.
+type jobs map[endpoint]*jobHabit
+
+// jobHabit is how often the result of a kind of call was passed on alone, and how often
+// together with a later one; how often it was a request's first call of the kind, and how often another one.
+type jobHabit struct{ alone, older, first, more int }
+
+func (j *jobs) habit(c *call) *jobHabit {
+	if *j == nil || len(*j) >= maxClasses {
+		*j = make(jobs)
+	}
+	e := c.endpoint(false)
+	k := (*j)[e]
+	if k == nil {
+		k = &jobHabit{}
+		(*j)[e] = k
+	}
+	return k
+}
+
+// serial reports whether a job goes on after such a call.
+func (k *jobHabit) serial() bool { return k.alone*10 <= k.alone+k.older }
+
+// once reports whether a request makes such a call once.
+func (k *jobHabit) once() bool { return k.more*20 < k.first }
+
+// unpassed reports whether the task holds a result that it has not passed on.
+func (w *worker) unpassed() bool {
+	return slices.ContainsFunc(w.results, func(r result) bool { return r.passed == 0 })
+}
+
+// receive takes results. With a new one a task has done with what it passed on; but what it
+// read itself may be for who it has not woken yet.
+func (w *worker) receive(results []result) {
+	own, brought := false, false
+	for _, r := range results {
+		fresh := w.held(r.call) < 0
+		own, brought = own || fresh && r.hops == 0, brought || fresh && r.hops > 0
+	}
+	w.results = slices.DeleteFunc(w.results, func(r result) bool {
+		return r.call.decided || r.passed > 0 && (own || brought && r.hops > 0)
+	})
+	for _, r := range results {
+		i := w.held(r.call)
+		switch {
+		case i < 0 && len(w.results) < maxHeld:
+			w.results = append(w.results, r)
+		case i >= 0:
+			w.results[i].again(r)
+		}
+	}
+}
+
+// again takes a result that the task has: it is to be passed on anew, but for one that others
+// bring back to who read it.
+func (r *result) again(o result) {
+	if r.hops > 0 || o.hops == 0 {
+		r.passed = 0
+	}
+	if o.hops < r.hops || o.hops == r.hops && o.late < r.late {
+		r.hops, r.late = o.hops, o.late
+	}
+}
+
+func (w *worker) held(c *call) int {
+	return slices.IndexFunc(w.results, func(r result) bool { return r.call == c })
+}
+
+// answers takes the first byte of a response, or the last: the results that its writer
+// holds are the request's.
 func (h *handoff) answers(r *request, by capture.Task) {
 	self := actorOf(by)
 	w := h.workers[self]
 	if w == nil {
 		return
 	}
-	for _, c := range w.brought {
-		confidence := handoffBack
-		if c.orderedBy == self {
-			confidence = handoffBoth
+	for _, held := range w.results {
+		c := held.call
+		if c.decided || c.origin.Time < r.read.Time {
+			continue
 		}
-		c.handOver(r, confidence)
+		switch {
+		case held.hops == 0 && actorOf(c.origin.Task) == self:
+			c.settle(r, MethodHandoff, handoffSelf)
+			h.took(c)
+		case len(c.claims) < maxClaims:
+			c.claims = append(c.claims, claimed{r, held.hops, held.late, held.older})
+			r.claims = append(r.claims, c)
+		}
 	}
-	w.brought = w.brought[:0]
-	if actorOf(r.read.Task) == self {
+	w.results = w.results[:0]
+}
+
+// open reports whether a request that the act may belong to can still tell.
+func (h *handoff) open(a *act) bool { return a.contested || h.candidates(a) }
+
+// candidates reports whether a request is open that was when the act happened.
+func (h *handoff) candidates(a *act) bool {
+	return len(h.requests) > 0 && h.requests[0].read.Time <= a.origin.Time
+}
+
+// conclude settles a call that was claimed, once no other request can claim it. Where several
+// have, those that come to a call of their own meanwhile are none of them. A call that nobody
+// claimed waits as long, so that the calls around it are known.
+func (h *handoff) conclude(a *act, waited bool) {
+	if a.call != nil && !h.jobs.habit(a.call).serial() {
+		a.claims = slices.DeleteFunc(a.claims, func(c claimed) bool { return c.older })
+	}
+	if len(a.claims) == 0 {
+		a.contested = a.call != nil && !h.candidates(a) && !h.placed(a.call, waited)
 		return
 	}
-	for _, c := range w.made {
-		c.handOver(r, handoffBoth)
-	}
-	w.made = w.made[:0]
-}
-
-// handOver settles a call as r's if it was made while r was open.
-func (c *call) handOver(r *request, confidence float64) {
-	if !c.decided && c.handoff != nil && c.origin.Time >= r.read.Time {
-		c.settle(r, MethodHandoff, confidence)
+	a.contested = !waited && slices.ContainsFunc(a.claims, func(c claimed) bool {
+		return c.request != a.claims[0].request || sameKind(c.request.claims, a.call)
+	})
+	if !a.contested && (waited || !h.candidates(a)) {
+		h.giveUp(a)
 	}
 }
 
-// giveUp settles a call that nobody claimed: by who ordered it, if that task has one
-// request only.
+// placed reports whether there is no more to learn of a call from its place among the others.
+func (h *handoff) placed(c *call, waited bool) bool {
+	if !h.queue.lose(c) {
+		return true
+	}
+	if waited && !h.queue.assigned(c) {
+		h.queue.assign(h.requests)
+	}
+	return waited
+}
+
+// giveUp settles a call by the best of its claims and by who ordered it.
 func (h *handoff) giveUp(a *act) {
-	var found *request
-	for _, r := range h.requests {
-		if actorOf(r.read.Task) == a.orderedBy && r.read.Time <= a.origin.Time {
-			if found != nil {
-				found = nil
-				break
-			}
-			found = r
-		}
+	best, rival := h.best(a)
+	forth := h.forth.share()
+	if best != nil && rival == nil && a.order != nil {
+		h.forth.add(a.order == best)
 	}
-	if found == nil {
+	switch {
+	case best == nil && a.call != nil && a.call.queued != nil:
+		a.settle(a.call.queued, MethodHandoff, a.call.queuedShare)
+	case best == nil && a.order == nil:
 		a.settle(nil, "", 0)
+	case best == nil:
+		a.settle(a.order, MethodHandoff, forth)
+	case a.order == best:
+		a.settle(best, MethodHandoff, handoffBoth)
+	case a.order != nil && forth > reliable:
+		a.settle(best, MethodHandoff, handoffDoubt)
+		if a.claimedBy(a.order) {
+			a.settle(a.order, MethodHandoff, forth)
+		}
+	case rival != nil:
+		a.settle(best, MethodHandoff, handoffDoubt)
+	default:
+		a.settle(best, MethodHandoff, handoffBack)
+	}
+	if a.call != nil {
+		h.took(a.call)
+		a.call.statistics.decided(a.call)
+	}
+}
+
+func (a *act) claimedBy(r *request) bool {
+	return slices.ContainsFunc(a.claims, func(c claimed) bool { return c.request == r })
+}
+
+// took takes a call that was settled.
+func (h *handoff) took(c *call) {
+	if c.parent == nil || c.confidence <= reliable {
 		return
 	}
-	a.settle(found, MethodHandoff, handoffForth)
+	habit := h.jobs.habit(c)
+	if c.parent.made(c) {
+		habit.more++
+	} else {
+		habit.first++
+	}
+	for _, o := range c.parent.handed {
+		if !c.lost && !o.lost {
+			h.queue.learn(o, c)
+		}
+	}
+	c.parent.handed = append(c.parent.handed, c)
 }
 
-// locks tells the futexes of locks from those of hand-offs: a lock wakes now this
-// task and now that one, again and again; who waits for an answer has a futex of
-// its own, or one of many.
-type locks struct {
-	wakes float64
-	seen  map[uint64]*futex
+// made reports whether a request is known to have made another call of this kind.
+func (r *request) made(c *call) bool {
+	return sameKind(r.handed, c)
 }
 
-type futex struct {
-	wakes float64
-	woken [4]actor
-	kinds int
+// sameKind reports whether there is another call of c's kind among some.
+func sameKind(calls []*call, c *call) bool {
+	return slices.ContainsFunc(calls, func(o *call) bool { return o != c && o.endpoint(false) == c.endpoint(false) })
 }
 
-func (l *locks) isLock(w conn.Wake) bool {
-	const share, tasks, enough, maxFutexes = 0.15, 4, 32, 4096
-	if w.Futex == 0 {
-		return false
+// prefers reports whether another call of this kind came to the request a nearer way.
+func (r *request) prefers(to *call, by *claimed) bool {
+	for _, o := range r.claims {
+		if o == to || o.endpoint(false) != to.endpoint(false) {
+			continue
+		}
+		for i := range o.claims {
+			if o.claims[i].request == r && o.claims[i].nearer(by) {
+				return true
+			}
+		}
 	}
-	if l.seen == nil || len(l.seen) >= maxFutexes {
-		l.seen, l.wakes = make(map[uint64]*futex), 0
+	return false
+}
+
+// best returns the request that the result of a call came to the nearest way, of those alike the
+// first, and the next of them.
+func (h *handoff) best(a *act) (best, rival *request) {
+	if a.call == nil {
+		return nil, nil
 	}
-	f := l.seen[w.Futex]
-	if f == nil {
-		f = &futex{}
-		l.seen[w.Futex] = f
+	var nearest *claimed
+	once := h.jobs.habit(a.call).once()
+	for i := range a.claims {
+		c := &a.claims[i]
+		switch {
+		case once && (c.request.made(a.call) || c.request.prefers(a.call, c)), c.request == best:
+		case best == nil || c.nearer(nearest):
+			best, rival, nearest = c.request, nil, c
+		case rival == nil && !nearest.nearer(c):
+			rival = c.request
+		}
 	}
-	l.wakes++
-	f.wakes++
-	woken := actorOf(w.Woken)
-	if f.kinds < tasks && !slices.Contains(f.woken[:f.kinds], woken) {
-		f.woken[f.kinds] = woken
-		f.kinds++
-	}
-	return l.wakes >= enough && f.kinds >= tasks && f.wakes > share*l.wakes
+	return best, rival
+}
+
+// refuses reports whether a weaker rung's guess is against what hand-offs tell: the order
+// has told, or the request is known to have made its one call of this kind.
+func (h *handoff) refuses(c *call, r *request) bool {
+	return c.queued != nil || h.jobs.habit(c).once() && r.made(c)
 }

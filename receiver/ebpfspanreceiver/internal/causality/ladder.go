@@ -17,6 +17,9 @@ const (
 	maxConnects = 65_536
 	// tidyInterval is how often idle state is dropped.
 	tidyInterval = int64(time.Second)
+	// connectFor is how long a connection that nobody's request opened may take to be
+	// used by who opened it.
+	connectFor = int64(time.Second)
 	// connectTimeout is how long a connect may wait for its connection's first request.
 	connectTimeout = int64(time.Minute)
 )
@@ -81,6 +84,7 @@ func (l *Ladder) process(pid uint32) *process {
 	p := l.processes[pid]
 	if p == nil {
 		p = newProcess()
+		p.aftermath.operations = l.operations
 		p.statistics = l.newStatistics()
 		l.processes[pid] = p
 	}
@@ -93,9 +97,9 @@ func (l *Ladder) Connect(c *conn.Conn) {
 	a := &act{origin: *c.Connected, to: remote(c)}
 	a.to.connects = true
 	p := l.process(a.origin.Task.PID)
-	p.learn(a.origin.Task)
+	p.learn(a.origin)
 	p.decide(a)
-	if a.decided && a.parent == nil {
+	if a.decided && a.parent == nil && !a.nobodys {
 		return
 	}
 	if len(l.connects) >= maxConnects {
@@ -119,9 +123,9 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 	r, _ := e.State.(*request)
 	switch phase {
 	case protocol.RequestRead:
-		r = &request{exchange: e, read: e.Request.Last}
+		r = &request{exchange: e, read: e.Request.Last, stirred: e.Request.Last}
 		e.State = r
-		p.learn(r.read.Task)
+		p.learn(r.read)
 		p.opened(r)
 		p.statistics.opened(r)
 	case protocol.ResponseBegan:
@@ -145,6 +149,8 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		c = l.began(p, e)
 	}
 	switch phase {
+	case protocol.RequestRead:
+		p.payload.decide(c)
 	case protocol.ResponseBegan:
 		p.reading(c, e.Response.First.Task)
 	case protocol.Ended:
@@ -152,9 +158,12 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		if e.Response.Complete {
 			p.completed(c, e.Response.Last.Task)
 		}
+		if c.outlived() {
+			c.alone()
+		}
 		c.statistics = p.statistics
 		c.asked = p.statistics.ended(c)
-		if c.decided && (c.parent != nil || !c.asked) {
+		if c.decided && (c.parent != nil || !c.asked) && !p.holds(c) {
 			l.emit(c)
 			return
 		}
@@ -168,17 +177,17 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	defer func() { c.act.call = c }()
 	e.State = c
 	p.statistics.began()
-	p.learn(e.Request.First.Task)
+	p.learn(e.Request.First)
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
 		delete(l.connects, e.Connected)
 		c.takeConnect(a)
 		p.coroutines.took(a, &c.act)
 	}
 	if e.Asked != nil {
-		p.learn(e.Asked.Task)
-		c.act = act{origin: *e.Asked, to: remote(e.Conn), conn: e.Conn}
+		p.learn(*e.Asked)
+		c.act = act{origin: *e.Asked, to: remote(e.Conn), conn: e.Conn, call: c}
 	} else if c.origin == (conn.Origin{}) {
-		c.act = act{origin: e.Request.First, to: remote(e.Conn), conn: e.Conn}
+		c.act = act{origin: e.Request.First, to: remote(e.Conn), conn: e.Conn, call: c}
 	}
 	if !c.decided && c.thread == nil && c.handoff == nil {
 		p.decide(&c.act)
@@ -186,13 +195,14 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	if !c.decided && c.handoff != nil {
 		p.handoff.began(c)
 	}
+	p.sharing.began(c)
 	return c
 }
 
 // takeConnect makes the connect the call's deed, unless who connected was answered
 // meanwhile: then a pool kept the connection, and somebody else uses it first.
 func (c *call) takeConnect(a *act) {
-	if a.expired() {
+	if a.expired() || a.nobodys && c.exchange.Request.First.Time-a.origin.Time > connectFor {
 		return
 	}
 	c.act = *a
@@ -226,7 +236,7 @@ func (l *Ladder) release(now int64) {
 		if !c.decided {
 			c.conclude(now-c.endedAt > l.maxWait/10)
 		}
-		if !c.ready(now-c.endedAt > l.maxWait) {
+		if !c.ready(now, now-c.endedAt > l.maxWait) {
 			kept = append(kept, c)
 			continue
 		}
@@ -237,12 +247,15 @@ func (l *Ladder) release(now int64) {
 }
 
 // ready decides a waiting call as far as can be now, and reports whether no more is to come.
-func (c *call) ready(overdue bool) bool {
+func (c *call) ready(now int64, overdue bool) bool {
+	if now < c.heldUntil && !overdue {
+		return false
+	}
 	if c.decided && c.parent != nil && (c.confidence >= sure || c.method != MethodLoop) {
 		c.statistics.decided(c)
 		return true
 	}
-	if !overdue && (!c.decided && c.open() || c.asked && c.guess == nil) {
+	if !overdue && (!c.decided && (c.open() || !c.decoded(now)) || c.asked && c.guess == nil) {
 		return false
 	}
 	if !c.decided {
@@ -253,10 +266,15 @@ func (c *call) ready(overdue bool) bool {
 }
 
 func (l *Ladder) emit(c *call) {
+	if c.outlived() || c.strays() {
+		c.alone()
+	}
+	c.fansIn()
 	link := Link{Exchange: c.exchange}
 	if c.parent != nil {
 		link.Parent, link.Method, link.Confidence = c.parent.exchange, c.method, c.confidence
 	}
+	link.Related = c.related()
 	if c.runnerUp == nil && c.method == MethodLoop {
 		c.nextBest()
 	}
@@ -296,7 +314,7 @@ func (l *Ladder) Flush() {
 		p.statistics.flush()
 	}
 	for _, c := range l.waiting {
-		c.ready(true)
+		c.ready(l.now, true)
 		l.emit(c)
 	}
 	l.waiting = nil

@@ -101,8 +101,11 @@ type loop struct {
 	waits bool
 	// disorderly says that it is not the rule that one act follows on each token.
 	disorderly bool
-	rhythm     rhythm
-	kinds      map[endpoint]int
+	// apart says that requests lead to calls only, and responses to responses: the loop may
+	// put one before the other.
+	apart  bool
+	rhythm rhythm
+	kinds  map[endpoint]int
 }
 
 // number returns a small number for an endpoint; 0 is that of responses, the last

@@ -77,6 +77,15 @@ func (o *order) take(r *request) {
 	}
 }
 
+// giveBack returns a token that was taken for an act which, as is known now, is another's.
+func (o *order) giveBack(r *ready) {
+	i := slices.IndexFunc(o.queue, func(t *ready) bool { return t.turn >= r.turn })
+	if i < 0 {
+		i = len(o.queue)
+	}
+	o.queue = slices.Insert(o.queue, i, r)
+}
+
 // mayCause reports whether the act may be this token's: a token whose request is
 // known must be one of the open ones.
 func (r *ready) mayCause(a *act) bool {

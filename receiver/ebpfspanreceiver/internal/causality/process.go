@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 )
 
 // process is what is known of one process.
@@ -11,6 +12,9 @@ type process struct {
 	// goRuntime says that goroutines, not threads, do the work.
 	goRuntime  bool
 	goroutines goroutines
+	aftermath  aftermath
+	payload    payload
+	sharing    sharing
 	threads    map[uint32]*thread
 	coroutines coroutines
 	// python says that it runs Python, loops that one of its threads had several requests.
@@ -41,44 +45,53 @@ func (p *process) byGoroutine(task capture.Task) bool {
 }
 
 // learn remembers what a task tells of its goroutine's origin.
-func (p *process) learn(task capture.Task) { p.goroutines.learn(task) }
+func (p *process) learn(by conn.Origin) { p.goroutines.learn(by) }
 
 // opened takes a request whose head was read.
 func (p *process) opened(r *request) {
+	p.payload.opened(r)
 	p.handoff.opened(r)
 	p.withoutGoroutines = p.goRuntime && r.read.Task.Goroutine == 0
 	if p.byGoroutine(r.read.Task) {
-		p.goroutines.opened(r)
+		p.goroutines.opened(r, &p.aftermath)
 		return
 	}
 	t := p.thread(r.read.Task.TID)
-	t.opened(r)
+	t.opened(r, &p.aftermath)
 	p.loops = p.loops || len(t.requests) > 1
 }
 
 // decide climbs the ladder for an act.
 func (p *process) decide(a *act) {
 	if p.byGoroutine(a.origin.Task) {
-		if r := p.goroutines.cause(a.origin.Task); r != nil {
-			a.settle(r, MethodGoroutine, 1)
-		} else if a.origin.Task.Goroutine == 0 {
+		if a.origin.Task.Goroutine == 0 {
 			a.settle(nil, "", 0)
-		} else {
-			p.handoff.putOff(a)
+		} else if !p.goroutines.decide(a, &p.aftermath) {
+			p.putOff(a)
 		}
 		return
 	}
 	t := p.threads[a.origin.Task.TID]
 	if t == nil || len(t.requests) == 0 {
-		p.handoff.putOff(a)
+		if t != nil {
+			t.idle(a, &p.aftermath, len(p.handoff.requests) > 0)
+		}
+		p.putOff(a)
 		return
 	}
-	t.decide(a)
+	t.decide(a, &p.aftermath)
 	p.coroutines.decide(a)
+}
+
+// putOff leaves an act of a task without a request to the rung of hand-offs.
+func (p *process) putOff(a *act) {
+	p.handoff.putOff(a)
+	a.nobodys = len(p.handoff.requests) == 0
 }
 
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
+	p.sharing.responds(r, by)
 	p.handoff.answers(r, by)
 	p.coroutines.responds(r, by)
 	if r.thread != nil {
@@ -88,32 +101,45 @@ func (p *process) responds(r *request, by capture.Task) {
 
 // reading takes the first byte of a call's response.
 func (p *process) reading(c *call, by capture.Task) {
-	c.heard = true
+	p.handoff.heard(c, by)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
+		t.batch.reads(c, false, by.Waits)
 		t.read(c, false, by)
 	}
 }
 
 // completed takes the last byte of a call's response.
 func (p *process) completed(c *call, by capture.Task) {
+	p.sharing.completed(c)
+	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
+		t.batch.reads(c, true, by.Waits)
+	}
 	if c.decided && c.parent == nil {
 		return
 	}
+	if c.parent != nil && c.prompt {
+		c.parent.stirred = c.exchange.Response.Last
+	}
+	p.handoff.heard(c, by)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.read(c, true, by)
+		if len(t.requests) > 0 {
+			t.spell.turns(due, c.exchange.Response.Last.Time, &p.aftermath)
+		}
 	}
 }
 
 // closed takes a request that has ended.
 func (p *process) closed(r *request) {
+	p.payload.closed(r)
 	p.handoff.closed(r)
 	p.coroutines.closed(r)
 	if p.byGoroutine(r.read.Task) {
-		p.goroutines.closed(r)
+		p.goroutines.closed(r, &p.aftermath)
 		return
 	}
 	if t := p.threads[r.read.Task.TID]; t != nil {
-		t.closed(r)
+		t.closed(r, &p.aftermath)
 	}
 }
 
@@ -122,8 +148,13 @@ const idleThread = int64(time.Minute)
 
 // tidy forgets threads that have done nothing for long.
 func (p *process) tidy(now int64) {
+	p.goroutines.tidy(now)
+	p.payload.tidy(now)
 	p.coroutines.tidy(now)
 	for tid, t := range p.threads {
+		if t.last != nil && now-t.last.exchange.End.Time > afterFor {
+			t.last, t.earlier = nil, nil
+		}
 		if len(t.requests) == 0 && now-t.active > idleThread {
 			delete(p.threads, tid)
 		}

@@ -152,6 +152,12 @@ func (r *rhythm) answers() bool {
 	return r.sum(0, 1, false) > one && r.variation(0, &r.beta[0]) < exact
 }
 
+// parts reports whether, beside that, requests are never answered without a call.
+func (r *rhythm) parts() bool {
+	const few = 0.05
+	return r.answers() && r.sum(0, 0, false) < few
+}
+
 // apart expects of responses nothing but responses, and so calls of requests only;
 // timers may be what leads to them.
 func (r *rhythm) apart(e *[sorts]expectation, unexplained *[deedKinds]float64, waits bool) {

@@ -92,7 +92,7 @@ func (s *statistics) ended(c *call) bool {
 	s.decided(c)
 	possible := s.process.Possible(c.facts, c.endedAt)
 	s.process.Ended(c.facts, c.endedAt)
-	return possible
+	return possible && !c.nobodys && c.after.request == nil
 }
 
 // decided tells the rung what a stronger one found.
@@ -132,7 +132,10 @@ func (s *statistics) take(decisions []statistical.Decision) {
 // where those are surer.
 func (c *call) guessed() {
 	g := c.guess
-	if g == nil || g.Parent == nil || c.parent != nil && c.confidence >= g.Confidence {
+	if g == nil || !c.asked || g.Parent == nil || c.parent != nil && c.confidence >= min(g.Confidence, sure) {
+		return
+	}
+	if c.handoff != nil && c.handoff.refuses(c, g.Parent.Owner.(*request)) {
 		return
 	}
 	c.settle(g.Parent.Owner.(*request), MethodStatistical, g.Confidence)

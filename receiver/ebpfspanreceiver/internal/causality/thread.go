@@ -21,28 +21,43 @@ type thread struct {
 	step uint64
 	// active is when it read a request last.
 	active int64
+	// last is the request that it read and answered last, earlier the one before, nil where
+	// that was long ago; several says that it had several open at a time.
+	last, earlier *request
+	several       bool
+	spell         spell
+	batch         batch
 }
 
-func (t *thread) opened(r *request) {
+func (t *thread) opened(r *request, m *aftermath) {
 	t.step++
 	t.active = r.read.Time
 	r.thread, r.opened = t, t.step
 	t.requests = append(t.requests, r)
+	t.several = t.several || len(t.requests) > 1
+	t.batch.reads(nil, false, r.read.Task.Waits)
+	t.spell.turns(due, r.read.Time, m)
 	t.loop.turns(r.read.Task.Waits, true)
 	t.order.push(&ready{request: r})
 	t.loop.readRequest(r, t.step)
 }
 
-func (t *thread) closed(r *request) {
+func (t *thread) closed(r *request, m *aftermath) {
 	t.step++
 	r.ended = t.step
 	t.order.forget(r)
 	t.requests = slices.DeleteFunc(t.requests, func(o *request) bool { return o == r })
+	end := r.exchange.End
+	t.spell.closes(t.awake(end.Time), end.Time, m)
+	if end.Task.TID == r.read.Task.TID {
+		t.last, t.earlier = r, t.last
+	}
 }
 
 // decide settles the act where only one request can have caused it, and asks the
 // loop otherwise.
-func (t *thread) decide(a *act) {
+func (t *thread) decide(a *act, m *aftermath) {
+	t.batch.acts()
 	open, streaming := t.working()
 	t.loop.turns(a.origin.Task.Waits, false)
 	if by := a.origin.Task; by.Hidden > 0 || by.Thinned && (streaming || len(open) > 1) {
@@ -50,13 +65,27 @@ func (t *thread) decide(a *act) {
 		a.settle(nil, "", 0)
 		return
 	}
+	coroutine := a.origin.Task.Coroutine != 0
+	if t.evented(a) {
+		open = t.withoutDormant(a, open)
+	}
+	if len(open) == 1 && !coroutine && t.evented(a) && open[0].dormant(a.origin.Time) {
+		t.acts(a, open[0])
+		a.settle(open[0], MethodThread, dormantConfidence)
+		if t.spell.duty == idle {
+			m.began(a, &t.spell)
+		}
+		return
+	}
+	a.doubt = t.doubt(a, m)
 	switch {
 	case len(open) == 0:
 		a.settle(nil, "", 0)
-	case len(open) == 1 && a.origin.Task.Coroutine == 0:
-		t.order.take(open[0])
-		t.loop.acts(a, 1, t.step)
-		a.settle(open[0], MethodThread, threadConfidence)
+	case len(open) == 1 && !coroutine && a.doubt > doubtful:
+		a.alone()
+	case len(open) == 1 && !coroutine:
+		t.acts(a, open[0])
+		a.settle(open[0], MethodThread, (1-a.doubt)*threadConfidence)
 	default:
 		a.putOff(t, streaming)
 		if len(open) == 1 {
@@ -65,6 +94,13 @@ func (t *thread) decide(a *act) {
 		t.order.acts(a)
 		t.loop.acts(a, len(t.requests), t.step)
 	}
+}
+
+// acts has the loop know of an act that is r's.
+func (t *thread) acts(a *act, r *request) {
+	a.prompt = a.promptly(r)
+	t.order.take(r)
+	t.loop.acts(a, 1, t.step)
 }
 
 // working returns at most two of the requests whose response was not begun; where
@@ -91,6 +127,7 @@ func (t *thread) responds(r *request, by capture.Task) {
 	r.responded = t.step
 	if by.TID == r.read.Task.TID && !by.Thinned {
 		t.loop.turns(by.Waits, false)
+		t.batch.responds(r, by.Waits)
 		t.order.responds(r)
 		t.loop.responded(r, len(t.requests), t.step)
 	}

@@ -8,6 +8,10 @@ func (a *act) final() bool {
 
 // conclude settles an act whose belief is final, once the loop's habits are known.
 func (a *act) conclude(waited bool) {
+	if a.handoff != nil {
+		a.handoff.conclude(a, waited)
+		return
+	}
 	if a.origin.Task.Coroutine != 0 && a.open() {
 		return // the response of its request will tell
 	}
@@ -70,6 +74,19 @@ func (a *act) learn(l *loop, o *order, scratch *mixture) {
 	}
 }
 
+// decoded reports whether the loop's window was decoded since all that may have caused the
+// call has ended.
+func (c *call) decoded(now int64) bool {
+	if c.closedAt == 0 {
+		c.closedAt = now
+	}
+	if c.deed == nil || c.thread == nil {
+		return true
+	}
+	l := &c.thread.loop
+	return l.waited == 0 || l.seen() < young || l.fresh == 0 || l.decoded > c.closedAt
+}
+
 func (a *act) giveUp() {
 	if a.handoff != nil {
 		a.handoff.giveUp(a)
@@ -79,9 +96,12 @@ func (a *act) giveUp() {
 		a.settle(nil, "", 0)
 		return
 	}
-	if a.sole != nil {
-		a.settle(a.sole, MethodThread, threadConfidence)
-	} else {
+	switch {
+	case a.sole != nil && a.doubt > doubtful:
+		a.alone()
+	case a.sole != nil:
+		a.settle(a.sole, MethodThread, (1-a.doubt)*threadConfidence)
+	default:
 		a.decideLoop()
 	}
 	if a.origin.Task.Coroutine != 0 && !a.waitedFor(a.parent) {

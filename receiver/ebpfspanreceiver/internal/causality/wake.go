@@ -8,7 +8,7 @@ import "github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 func (l *Ladder) WantsWakes() map[uint32]bool {
 	clear(l.wanted)
 	for pid, p := range l.processes {
-		if p.handoff.wanted > l.now && !p.withoutGoroutines {
+		if max(p.handoff.wanted, p.sharing.wanted) > l.now && !p.withoutGoroutines {
 			l.wanted[pid] = true
 		}
 	}
@@ -16,4 +16,8 @@ func (l *Ladder) WantsWakes() map[uint32]bool {
 }
 
 // Wake implements protocol.Sink.
-func (l *Ladder) Wake(w conn.Wake) { l.process(w.Waker.Task.PID).handoff.woke(w) }
+func (l *Ladder) Wake(w conn.Wake) {
+	p := l.process(w.Waker.Task.PID)
+	p.handoff.woke(w)
+	p.sharing.woke(w)
+}

@@ -47,6 +47,8 @@ const (
 	MalformedMessage
 	// ProtocolUnknown counts connections that no protocol recognised.
 	ProtocolUnknown
+	// Encrypted counts connections that turned to encryption, where nothing can be read.
+	Encrypted
 	// PipelineFull counts requests dropped because too many were waiting for an
 	// answer on one connection.
 	PipelineFull
@@ -80,6 +82,7 @@ var names = [reasons]string{
 	HeadTooLong:         "head_too_long",
 	MalformedMessage:    "malformed_message",
 	ProtocolUnknown:     "protocol_unknown",
+	Encrypted:           "encrypted",
 	PipelineFull:        "pipeline_full",
 	ExchangeTableFull:   "exchange_table_full",
 	CausalityCrowded:    "causality_crowded",

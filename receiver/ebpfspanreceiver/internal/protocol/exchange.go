@@ -118,6 +118,10 @@ type Exchange struct {
 	Details Details
 	// Contexts are the trace contexts in the request's head; complete at RequestRead.
 	Contexts []TraceContext
+	// Marks are hashes of the ids in the request's head, of its contexts and others, the one
+	// that names the fewest requests first; complete at RequestRead. Exchanges with the
+	// same mark carry the same id.
+	Marks []uint64
 	// ErrorType is the value of error.type, empty for success. Failed says whether
 	// the span's status is an error (a 404 is one for a client only).
 	ErrorType string

@@ -100,6 +100,7 @@ func (b *Builder) Link(l causality.Link) {
 	b.describe(s, e)
 	b.identify(s, l)
 	b.thinned.describe(s, e)
+	related(s, l)
 	contexts(s, e)
 }
 
@@ -120,18 +121,14 @@ func (b *Builder) identify(s ptrace.Span, l causality.Link) {
 		return
 	}
 	parent := ID(l.Parent.Key(), protocol.Server)
-	attributes := s.Attributes()
 	if l.Confidence < b.options.MinConfidence {
-		doubtful := s.Links().AppendEmpty()
-		doubtful.SetTraceID(TraceID(parent))
-		doubtful.SetSpanID(parent)
-		attributes = doubtful.Attributes()
+		linkTo(s, causality.Relation{Exchange: l.Parent, Method: l.Method, Confidence: l.Confidence})
 	} else {
 		s.SetTraceID(TraceID(parent))
 		s.SetParentSpanID(parent)
+		s.Attributes().PutStr(AttributeLinkMethod, string(l.Method))
+		s.Attributes().PutDouble(AttributeLinkConfidence, l.Confidence)
 	}
-	attributes.PutStr(AttributeLinkMethod, string(l.Method))
-	attributes.PutDouble(AttributeLinkConfidence, l.Confidence)
 	runnerUp(s, l)
 }
 
@@ -140,12 +137,27 @@ func runnerUp(s ptrace.Span, l causality.Link) {
 	if l.RunnerUp == nil || l.RunnerUpConfidence < minRunnerUp {
 		return
 	}
-	id := ID(l.RunnerUp.Key(), protocol.Server)
+	linkTo(s, causality.Relation{Exchange: l.RunnerUp, Method: l.Method, Confidence: l.RunnerUpConfidence})
+}
+
+// related adds span links to the requests that the exchange has to do with, but for those
+// that have no span.
+func related(s ptrace.Span, l causality.Link) {
+	for _, r := range l.Related {
+		if !r.Exchange.Thinning.Out {
+			linkTo(s, r)
+		}
+	}
+}
+
+// linkTo adds a span link to a request.
+func linkTo(s ptrace.Span, r causality.Relation) {
+	id := ID(r.Exchange.Key(), protocol.Server)
 	link := s.Links().AppendEmpty()
 	link.SetTraceID(TraceID(id))
 	link.SetSpanID(id)
-	link.Attributes().PutStr(AttributeLinkMethod, string(l.Method))
-	link.Attributes().PutDouble(AttributeLinkConfidence, l.RunnerUpConfidence)
+	link.Attributes().PutStr(AttributeLinkMethod, string(r.Method))
+	link.Attributes().PutDouble(AttributeLinkConfidence, r.Confidence)
 }
 
 // end returns the time of the exchange's end, never before its start.

@@ -144,6 +144,29 @@ func TestRunnerUpIsASpanLink(t *testing.T) {
 	}
 }
 
+// What a call follows or serves is linked, and not its parent; what was left out has no span.
+func TestRelatedRequestsAreSpanLinks(t *testing.T) {
+	call, _ := ends(1)
+	_, request := ends(2)
+	_, out := ends(3)
+	out.Thinning.Out = true
+	b := NewBuilder(Options{})
+	b.Link(causality.Link{Exchange: call, Related: []causality.Relation{
+		{Exchange: out, Method: causality.MethodAfterResponse, Confidence: 1},
+		{Exchange: request, Method: causality.MethodAfterResponse, Confidence: 0.99},
+	}})
+	c := spans(b)[ptrace.SpanKindClient]
+	assert.True(t, c.ParentSpanID().IsEmpty())
+	require.Equal(t, 1, c.Links().Len())
+	link, id := c.Links().At(0), ID(request.Key(), protocol.Server)
+	assert.Equal(t, id, link.SpanID())
+	assert.Equal(t, TraceID(id), link.TraceID())
+	assert.NotEqual(t, link.TraceID(), c.TraceID(), "it begins a trace of its own")
+	assert.Equal(t, map[string]any{AttributeLinkMethod: "after_response", AttributeLinkConfidence: 0.99}, link.Attributes().AsRaw())
+	_, linked := c.Attributes().Get(AttributeLinkMethod)
+	assert.False(t, linked)
+}
+
 // details are what a protocol tells.
 type details []protocol.Attribute
 

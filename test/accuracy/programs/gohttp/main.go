@@ -9,6 +9,8 @@
 //	streaming one call, between the first and the last part of the response
 //	timer     one call; a goroutine of its own calls every 5 ms, for no request
 //	after     a call in the background, after the response was written
+//	websocket one call; over an upgraded connection of the service to itself goes a message
+//	          every 5 ms, for each of which it calls, for no request
 //	workers   one call, made by one of WORKERS goroutines that were started before and are
 //	          fed by a channel
 //
@@ -50,7 +52,7 @@ func main() {
 	s.client.Transport = &http.Transport{MaxIdleConnsPerHost: 1024, DisableKeepAlives: os.Getenv("REUSE") == "off"}
 	shapes := map[string]func(context.Context, string) error{
 		"one": s.one, "fanout": s.fanout, "nplus1": s.nplus1, "retry": s.retry, "workers": s.work, "hedged": s.hedged,
-		"timer": s.one,
+		"timer": s.one, "websocket": s.one,
 	}
 	shape := os.Getenv("SHAPE")
 	switch shape {
@@ -58,8 +60,11 @@ func main() {
 		s.startWorkers()
 	case "timer":
 		go s.callByTimer()
+	case "websocket":
+		http.HandleFunc("/messages", s.messages)
+		go sendMessages(os.Getenv("LISTEN"))
 	}
-	log.Fatal(http.ListenAndServe(os.Getenv("LISTEN"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		truth := r.URL.Query().Get("truth")
 		switch shape {
 		case "after":
@@ -75,7 +80,8 @@ func main() {
 			return
 		}
 		fmt.Fprintf(w, "answer to %s\n", truth)
-	})))
+	})
+	log.Fatal(http.ListenAndServe(os.Getenv("LISTEN"), nil))
 }
 
 var errUnavailable = errors.New("unavailable")

@@ -9,6 +9,9 @@
 //   streaming  one call, between the first and the last part of the response
 //   timer      one call; a timer calls every 5 ms, for no request
 //   after      one call, after the response was written
+//   longpoll   as timer; all the while a request of the service to itself waits for its answer
+//   websocket  one call; over an upgraded connection of the service to itself goes a message
+//              every 5 ms, for each of which it calls, for no request
 //
 // CLIENT is http (an agent) or fetch (undici). REUSE=off makes a connection for each call,
 // POOL=n bounds them. The token goes along in the query.
@@ -52,6 +55,8 @@ async function call(number, truth, more = '') {
 const shapes = {
   one: (truth) => call(0, truth),
   timer: (truth) => call(0, truth),
+  longpoll: (truth) => call(0, truth),
+  websocket: (truth) => call(0, truth),
   async sequence(truth) {
     let body = '';
     for (let number = 0; number < next.length; number++) {
@@ -70,6 +75,10 @@ const shapes = {
 };
 
 const server = http.createServer(async (request, response) => {
+  if (request.url.startsWith('/poll')) {
+    setTimeout(() => response.end('none'), 3000);
+    return;
+  }
   const truth = new URL(request.url, 'http://localhost').searchParams.get('truth');
   let status = 200;
   let body = `answer to ${truth}\n`;
@@ -94,11 +103,38 @@ const server = http.createServer(async (request, response) => {
   response.end(body);
 });
 
-if (shape === 'timer') {
-  setInterval(() => call(0, 'none').catch(console.error), 5);
-}
 
 // Longer than a run, so that no idle connection is closed under a request.
 server.keepAliveTimeout = 600_000;
 const [host, port] = process.env.LISTEN.split(':');
-server.listen({ host, port, backlog: 1024 });
+server.on('upgrade', (request, socket) => {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: messages\r\nConnection: Upgrade\r\n\r\n');
+  socket.on('data', () => call(0, 'none').catch(console.error));
+  socket.on('error', () => {});
+});
+
+const callNothing = () => setInterval(() => call(0, 'none').catch(console.error), 5);
+
+async function poll() {
+  for (;;) {
+    await byAgent(process.env.LISTEN, '/poll?truth=none');
+  }
+}
+
+function upgrade() {
+  const headers = { Connection: 'Upgrade', Upgrade: 'messages' };
+  const socket = http.request({ host, port, path: '/messages?truth=none', headers });
+  socket.on('upgrade', (_, connection) => {
+    const messages = setInterval(() => connection.write('message'), 5);
+    setTimeout(() => {
+      clearInterval(messages);
+      connection.destroy();
+      upgrade();
+    }, 1000);
+  });
+  socket.end();
+}
+
+const alone = { timer: [callNothing], longpoll: [callNothing, poll], websocket: [upgrade] };
+
+server.listen({ host, port, backlog: 1024 }, () => (alone[shape] || []).forEach((start) => start()));

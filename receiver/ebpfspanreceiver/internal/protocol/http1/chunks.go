@@ -1,6 +1,10 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+)
 
 // chunks reads the framing of a chunked body: RFC 9112, section 7.1.
 type chunks struct {
@@ -109,7 +113,7 @@ func (c *chunks) begin() chunkPart {
 // pass counts n bytes of the chunk's data.
 func (c *chunks) pass(n uint64) {
 	c.left -= n
-	c.data = saturate(c.data, n)
+	c.data = protocol.Saturate(c.data, n)
 	if c.left == 0 {
 		c.part = chunkDataEnd
 	}

@@ -41,3 +41,18 @@ func TestContextsInAnyCase(t *testing.T) {
 		assert.Empty(t, f.lost())
 	}
 }
+
+// An id that is no trace context makes no context, but a mark that both sides of a proxy have.
+func TestMarksOfRequests(t *testing.T) {
+	f := newFixture(t, everything)
+	f.received("GET / HTTP/1.1\r\nHost: a\r\nX-REQUEST-ID: 5d2f5b52e1\r\n\r\n")
+	f.sent(ok)
+	received := f.ended()
+	f = newFixture(t, everything)
+	f.sent("GET /other HTTP/1.1\r\nhost: b\r\nx-request-id:5d2f5b52e1 \r\n\r\n")
+	f.received(ok)
+	sent := f.ended()
+	assert.Len(t, received.Marks, 1)
+	assert.Equal(t, received.Marks, sent.Marks)
+	assert.Empty(t, received.Contexts)
+}

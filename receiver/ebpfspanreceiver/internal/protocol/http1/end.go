@@ -10,20 +10,10 @@ import (
 // taken for complete, in nanoseconds.
 const pause = 1e9
 
-// The values of error.type for exchanges that were broken off.
-const (
-	connectionClosed   = "connection_closed"
-	connectionReset    = "connection_reset"
-	clientDisconnected = "client_disconnected"
-	truncatedResponse  = "truncated_response"
-	processExited      = "process_exited"
-	captureEnded       = "capture_ended"
-)
-
 // finish ends e, which is the first in the queue, at the given moment.
 func (p *parser) finish(e *exchange, end conn.Origin) {
 	p.queue.pop()
-	e.End = notBefore(end, max(e.Request.First.Time, e.Response.Last.Time))
+	e.End = protocol.NotBefore(end, max(e.Request.First.Time, e.Response.Last.Time))
 	if !e.Thinning.Out {
 		p.describeEnd(e)
 	}
@@ -152,28 +142,6 @@ func (p *parser) isOrderly(cause conn.Cause) bool {
 
 // breakOff finishes e as one that will not be answered, or not wholly.
 func (p *parser) breakOff(e *exchange, cause conn.Cause, at conn.Origin) {
-	e.ErrorType, e.ErrorMessage = p.failure(e, cause)
-	// That the agent stops watching is no failure of the exchange.
-	e.Failed = e.ErrorType != captureEnded
-	p.finish(e, notBefore(at, e.Request.Last.Time))
-}
-
-// failure returns the error.type of e, and a description of it.
-func (p *parser) failure(e *exchange, cause conn.Cause) (errorType, message string) {
-	server := p.side == protocol.Server
-	switch {
-	case cause == conn.Forgotten:
-		return captureEnded, "the agent stopped watching before the response was complete"
-	case cause == conn.Exited:
-		return processExited, "the process ended before the response was complete"
-	case server && (cause == conn.Reset || p.peerLeft):
-		return clientDisconnected, "the client went away before the response was complete"
-	case cause == conn.Reset:
-		return connectionReset, "the connection was reset before the response was complete"
-	case e.responded && (server || cause == conn.EOF):
-		return truncatedResponse, "the connection was closed before the response was complete"
-	case !server && cause == conn.Closed:
-		return connectionClosed, "the client closed the connection before the response was complete"
-	}
-	return connectionClosed, "the server closed the connection without a response"
+	e.BreakOff(cause, p.peerLeft, e.responded)
+	p.finish(e, protocol.NotBefore(at, e.Request.Last.Time))
 }

@@ -1,10 +1,8 @@
 package http1
 
 import (
-	"math"
 	"slices"
 
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
@@ -33,27 +31,6 @@ type exchange struct {
 	// dropped counts the requests after this one, up to the next in the queue,
 	// that found the queue full.
 	dropped int
-}
-
-// move notes that n bytes of m's body, or none but some of its head, were moved.
-func move(m *protocol.Message, n uint64, at conn.Origin) {
-	m.Size = saturate(m.Size, n)
-	m.Last = notBefore(at, m.Last.Time)
-}
-
-// notBefore returns o with its time put right where it is before least. The
-// clocks of two processors may differ a little.
-func notBefore(o conn.Origin, least int64) conn.Origin {
-	o.Time = max(o.Time, least)
-	return o
-}
-
-// saturate returns n+more, or the largest number where that is too much.
-func saturate(n int64, more uint64) int64 {
-	if more > uint64(math.MaxInt64-n) {
-		return math.MaxInt64
-	}
-	return n + int64(more)
 }
 
 // maxOpen is how many requests may wait for their responses on one connection.

@@ -242,31 +242,31 @@ func TestEnds(t *testing.T) {
 		ends     []end
 		want     string
 	}{
-		"server: no answer":                 {protocol.Server, "", closed, connectionClosed},
-		"server: client left":               {protocol.Server, "", left, clientDisconnected},
-		"server: reset":                     {protocol.Server, "", all(conn.Reset), clientDisconnected},
-		"server: process ended":             {protocol.Server, "", all(conn.Exited), processExited},
-		"server: agent ends":                {protocol.Server, "", all(conn.Forgotten), captureEnded},
-		"server: stops in a body":           {protocol.Server, part, closed, truncatedResponse},
-		"server: stops in a head":           {protocol.Server, inHead, closed, truncatedResponse},
-		"server: client leaves in a body":   {protocol.Server, part, left, clientDisconnected},
-		"server: shuts down without answer": {protocol.Server, "", []end{{conn.Sent, conn.EOF}, {conn.Received, conn.Closed}}, connectionClosed},
+		"server: no answer":                 {protocol.Server, "", closed, protocol.ConnectionClosed},
+		"server: client left":               {protocol.Server, "", left, protocol.ClientDisconnected},
+		"server: reset":                     {protocol.Server, "", all(conn.Reset), protocol.ClientDisconnected},
+		"server: process ended":             {protocol.Server, "", all(conn.Exited), protocol.ProcessExited},
+		"server: agent ends":                {protocol.Server, "", all(conn.Forgotten), protocol.CaptureEnded},
+		"server: stops in a body":           {protocol.Server, part, closed, protocol.TruncatedResponse},
+		"server: stops in a head":           {protocol.Server, inHead, closed, protocol.TruncatedResponse},
+		"server: client leaves in a body":   {protocol.Server, part, left, protocol.ClientDisconnected},
+		"server: shuts down without answer": {protocol.Server, "", []end{{conn.Sent, conn.EOF}, {conn.Received, conn.Closed}}, protocol.ConnectionClosed},
 		"server: until close":               {protocol.Server, open, closed, ""},
 		"server: until shutdown":            {protocol.Server, open, []end{{conn.Sent, conn.EOF}, {conn.Received, conn.EOF}}, ""},
 		"server: until close, half-closed":  {protocol.Server, open, left, ""},
-		"server: until close, then exit":    {protocol.Server, open, all(conn.Exited), processExited},
-		"server: stops in chunks":           {protocol.Server, chunk, closed, truncatedResponse},
-		"client: no answer":                 {protocol.Client, "", left, connectionClosed},
-		"client: gives up":                  {protocol.Client, "", closed, connectionClosed},
-		"client: gives up in a body":        {protocol.Client, part, closed, connectionClosed},
-		"client: reset":                     {protocol.Client, "", all(conn.Reset), connectionReset},
-		"client: reset in a body":           {protocol.Client, part, all(conn.Reset), connectionReset},
-		"client: process ended":             {protocol.Client, "", all(conn.Exited), processExited},
-		"client: agent ends":                {protocol.Client, part, all(conn.Forgotten), captureEnded},
-		"client: truncated":                 {protocol.Client, part, left, truncatedResponse},
-		"client: truncated chunks":          {protocol.Client, chunk, left, truncatedResponse},
+		"server: until close, then exit":    {protocol.Server, open, all(conn.Exited), protocol.ProcessExited},
+		"server: stops in chunks":           {protocol.Server, chunk, closed, protocol.TruncatedResponse},
+		"client: no answer":                 {protocol.Client, "", left, protocol.ConnectionClosed},
+		"client: gives up":                  {protocol.Client, "", closed, protocol.ConnectionClosed},
+		"client: gives up in a body":        {protocol.Client, part, closed, protocol.ConnectionClosed},
+		"client: reset":                     {protocol.Client, "", all(conn.Reset), protocol.ConnectionReset},
+		"client: reset in a body":           {protocol.Client, part, all(conn.Reset), protocol.ConnectionReset},
+		"client: process ended":             {protocol.Client, "", all(conn.Exited), protocol.ProcessExited},
+		"client: agent ends":                {protocol.Client, part, all(conn.Forgotten), protocol.CaptureEnded},
+		"client: truncated":                 {protocol.Client, part, left, protocol.TruncatedResponse},
+		"client: truncated chunks":          {protocol.Client, chunk, left, protocol.TruncatedResponse},
 		"client: until close":               {protocol.Client, open, left, ""},
-		"client: until close, reset":        {protocol.Client, open, all(conn.Reset), connectionReset},
+		"client: until close, reset":        {protocol.Client, open, all(conn.Reset), protocol.ConnectionReset},
 	}
 	for name, tt := range tests {
 		f := newFixture(t, everything)
@@ -279,7 +279,7 @@ func TestEnds(t *testing.T) {
 		}
 		e := f.ended()
 		assert.Equal(t, tt.want, e.ErrorType, name)
-		assert.Equal(t, tt.want != "" && tt.want != captureEnded, e.Failed, name)
+		assert.Equal(t, tt.want != "" && tt.want != protocol.CaptureEnded, e.Failed, name)
 		assert.Equal(t, tt.want != "", e.ErrorMessage != "", name)
 		assert.Greater(t, e.End.Time, e.Request.First.Time, name)
 	}

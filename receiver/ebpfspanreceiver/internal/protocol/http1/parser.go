@@ -72,7 +72,7 @@ func (p *parser) requestBegins(st *stream, line requestLine) {
 	e.Conn, e.Side, e.Place = p.conn, p.side, st.head.place
 	e.Asked, e.Connected = asked, connected
 	e.Request.First = st.head.first
-	move(&e.Request, 0, notBefore(st.at, st.head.first.Time))
+	e.Request.Move(0, protocol.NotBefore(st.at, st.head.first.Time))
 	e.Thin(p.protocol.options.Thinner, p.regular(st))
 	if e.Thinning.Out {
 		e.describeMethod(line.method) // framing needs it
@@ -150,6 +150,7 @@ func (p *parser) readRequest(st *stream, f fields) headers {
 	p.describeRequest(st.exchange, h)
 	if len(p.contexts) > 0 {
 		st.exchange.Contexts = propagation.Extract(p.contexts)
+		st.exchange.Marks = propagation.Marks(st.exchange.Contexts, p.contexts)
 	}
 	return h
 }
@@ -190,8 +191,8 @@ func (p *parser) responseBegins(st *stream, status int) {
 func (p *parser) respond(st *stream, e *exchange) {
 	st.exchange = e
 	e.responded = true
-	e.Response.First = notBefore(st.head.first, e.Request.First.Time)
-	move(&e.Response, 0, notBefore(st.at, e.Response.First.Time))
+	e.Response.First = protocol.NotBefore(st.head.first, e.Request.First.Time)
+	e.Response.Move(0, protocol.NotBefore(st.at, e.Response.First.Time))
 	if r := p.requests(); r.exchange == e && (r.state == opaque || r.state == lostChunks) {
 		r.resync()
 	}

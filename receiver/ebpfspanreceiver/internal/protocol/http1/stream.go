@@ -63,7 +63,7 @@ func (st *stream) segment(s *conn.Segment) {
 	if !st.started {
 		st.started, st.offset = true, s.Offset
 	}
-	r := runsOf(s)
+	r := protocol.RunsOf(s)
 	if s.Offset > st.offset && s.Skipped {
 		st.offset = s.Offset
 		st.parser.leftOut(st)
@@ -72,16 +72,16 @@ func (st *stream) segment(s *conn.Segment) {
 		// the gap, that is all that is known of its end.
 		st.unseen(s.Offset-st.offset, loss.StreamGap)
 	} else {
-		r.drop(st.offset - s.Offset)
+		r.Drop(st.offset - s.Offset)
 	}
 	if s.Turn {
 		st.turned = s.Offset
-		st.turn(r.data)
+		st.turn(r.Data)
 	}
 	st.at = s.Origin
-	st.read(r.data)
-	st.unseen(r.unseen, loss.HeadTooLong)
-	st.read(r.tail)
+	st.read(r.Data)
+	st.unseen(r.Unseen, loss.HeadTooLong)
+	st.read(r.Tail)
 	if st.state == lostChunks && st.window.endsBody() {
 		st.messageEnds()
 	}
@@ -183,7 +183,7 @@ func (st *stream) move(n uint64) {
 	if m == nil {
 		return
 	}
-	move(m, n, st.at)
+	m.Move(n, st.at)
 	if st.state == inBody || st.state == untilClose {
 		st.setSize(m.Size)
 	}

@@ -158,7 +158,7 @@ func (s *sink) checkEnded(e *protocol.Exchange) {
 	s.check(e.Response.Last.Time >= e.Response.First.Time, "response ends before it begins")
 	s.check(e.Request.Size >= 0 && e.Response.Size >= 0, "negative size")
 	s.check(e.Name != "", "no name")
-	s.check(e.Failed == (e.ErrorType != "") || e.ErrorType == captureEnded, "failed without error.type")
+	s.check(e.Failed == (e.ErrorType != "") || e.ErrorType == protocol.CaptureEnded, "failed without error.type")
 	s.check(e.Thinning.Out == (e.Details == nil), "details of what is left out")
 	if e.Details == nil {
 		return

@@ -4,6 +4,7 @@
 package propagation
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
@@ -36,20 +37,23 @@ var propagators = []Propagator{
 	XRay{},
 }
 
-// names holds the fields of all propagators by the lengths of their names.
+// names holds the fields of all propagators, and those with other ids, by the lengths of
+// their names.
 var names = func() (byLength [][]string) {
+	all := slices.Clone(requestIDs)
 	for _, p := range propagators {
-		for _, name := range p.Fields() {
-			for len(byLength) <= len(name) {
-				byLength = append(byLength, nil)
-			}
-			byLength[len(name)] = append(byLength[len(name)], name)
+		all = append(all, p.Fields()...)
+	}
+	for _, name := range all {
+		for len(byLength) <= len(name) {
+			byLength = append(byLength, nil)
 		}
+		byLength[len(name)] = append(byLength[len(name)], name)
 	}
 	return byLength
 }()
 
-// Relevant tells whether some propagator asks for the field called name. Matching
+// Relevant tells whether Extract or Marks asks for the field called name. Matching
 // ignores case. Most fields are not, and most requests have none that is.
 func Relevant(name []byte) bool {
 	if len(name) >= len(names) {

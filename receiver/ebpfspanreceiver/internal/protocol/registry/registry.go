@@ -6,11 +6,15 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/postgresql"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/redis"
 )
 
 // Options configures the protocols.
 type Options struct {
-	HTTP1 http1.Options
+	HTTP1      http1.Options
+	Redis      redis.Options
+	PostgreSQL postgresql.Options
 }
 
 // All returns every protocol, in the order in which they are asked about a
@@ -18,5 +22,7 @@ type Options struct {
 func All(o Options, losses *loss.Counts) []protocol.Protocol {
 	return []protocol.Protocol{
 		http1.New(o.HTTP1, losses),
+		redis.New(o.Redis, losses),
+		postgresql.New(o.PostgreSQL, losses),
 	}
 }

@@ -1,0 +1,206 @@
+package ebpfspanreceiver
+
+import (
+	"crypto/rand"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/metadata"
+)
+
+// bench are real programs at both ends of a database's connections, and a receiver that
+// traces them. They are orphans, because a receiver never sees its own children.
+type bench struct {
+	t *testing.T
+	// servers are their ids, because some overwrite their environment. Clients and what they
+	// start have the variable marker.
+	servers []int64
+	marker  string
+	sink    consumertest.TracesSink
+	// dir takes the client's output; the client runs once its input has a line.
+	dir   string
+	input io.Writer
+}
+
+func newBench(t *testing.T) *bench {
+	return &bench{t: t, marker: "SEQLINK_TEST_" + rand.Text(), dir: t.TempDir()}
+}
+
+// start starts a server, which ends with the test. What is not installed fails the test.
+func (b *bench) start(service, program string, args ...string) {
+	b.t.Helper()
+	path, err := exec.LookPath(program)
+	require.NoError(b.t, err, "install what has %s: make test-needs does", program)
+	pid, _ := orphan(b.t, "SEQLINK_SERVICE="+service, append([]string{path}, args...)...)
+	b.servers = append(b.servers, pid)
+	b.t.Cleanup(func() { _ = syscall.Kill(int(pid), syscall.SIGINT) })
+}
+
+// prepare has a program wait, so that nothing of it is missed.
+func (b *bench) prepare(service, program string, args ...string) {
+	b.t.Helper()
+	_, b.input = orphan(b.t, "SEQLINK_SERVICE="+service, append([]string{
+		"env", b.marker + "=1", "sh", "-c", `cd "$1"; shift; read _; "$@" >output 2>&1; echo $? >status.part; mv status.part status`, "sh", b.dir, program,
+	}, args...)...)
+}
+
+// run lets the prepared program run to its end.
+func (b *bench) run() {
+	b.t.Helper()
+	_, err := io.WriteString(b.input, "\n")
+	require.NoError(b.t, err)
+	var status []byte
+	assert.Eventually(b.t, func() bool {
+		status, err = os.ReadFile(filepath.Join(b.dir, "status"))
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+	output, err := os.ReadFile(filepath.Join(b.dir, "output"))
+	assert.NoError(b.t, err)
+	assert.Equal(b.t, "0\n", string(status), string(output))
+}
+
+// trace lets the program run to its end under a receiver.
+func (b *bench) trace(mutate func(*Config)) *spanReceiver {
+	b.t.Helper()
+	config := createDefaultConfig().(*Config)
+	config.Processes.PIDs, config.Processes.Env = b.servers, []string{b.marker}
+	if mutate != nil {
+		mutate(config)
+	}
+	require.NoError(b.t, config.Validate())
+	r, err := newSpanReceiver(config, receivertest.NewNopSettings(metadata.Type), &b.sink)
+	require.NoError(b.t, err)
+	require.NoError(b.t, r.Start(b.t.Context(), componenttest.NewNopHost()))
+	b.run()
+	time.Sleep(100 * time.Millisecond) // what the kernel saw is read within a poll of its buffer
+	require.NoError(b.t, r.Shutdown(b.t.Context()))
+	return r
+}
+
+// redisServer starts a real one, and returns its port.
+func (b *bench) redisServer(args ...string) (port string) {
+	b.t.Helper()
+	port = freePort(b.t)
+	b.start("redis", "redis-server", append([]string{
+		"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--loglevel", "warning",
+	}, args...)...)
+	awaitListening(b.t, port)
+	return port
+}
+
+// pairs are the spans of both ends.
+type pairs struct {
+	clients, servers map[pcommon.SpanID]ptrace.Span
+}
+
+func (b *bench) pairs() pairs {
+	p := pairs{make(map[pcommon.SpanID]ptrace.Span), make(map[pcommon.SpanID]ptrace.Span)}
+	for _, batch := range b.sink.AllTraces() {
+		for _, r := range batch.ResourceSpans().All() {
+			for _, s := range r.ScopeSpans().At(0).Spans().All() {
+				if s.Kind() == ptrace.SpanKindClient {
+					p.clients[s.SpanID()] = s
+				} else {
+					p.servers[s.ParentSpanID()] = s
+				}
+			}
+		}
+	}
+	return p
+}
+
+func valueOf(s ptrace.Span, key string) string {
+	if v, ok := s.Attributes().Get(key); ok {
+		return v.AsString()
+	}
+	return ""
+}
+
+// assertLinked checks that each end's spans are the other's, and tell the same.
+func (p pairs) assertLinked(t *testing.T) {
+	t.Helper()
+	assert.Equal(t, len(p.clients), len(p.servers))
+	assert.NotEmpty(t, p.clients)
+	for id, client := range p.clients {
+		server, ok := p.servers[id]
+		if !assert.True(t, ok, "%s %s has no other end", client.Name(), valueOf(client, "db.query.text")) {
+			continue
+		}
+		for _, key := range []string{"db.system.name", "db.query.text", "db.namespace", "db.response.status_code", "server.address", "server.port"} {
+			assert.Equal(t, valueOf(client, key), valueOf(server, key), key)
+		}
+		assert.Equal(t, client.Name(), server.Name())
+	}
+}
+
+// Real clients and a real server, one command after another and many at once: each command
+// is one span at both ends, linked by where it was written alone.
+func TestRedisBothEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		pipeline string
+		mutate   func(*Config)
+	}{
+		{"one at a time", "1", nil},
+		{"pipelined", "8", nil},
+		{"a small payload", "4", func(c *Config) { c.PayloadSize = 512 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := newBench(t)
+			port := b.redisServer()
+			b.prepare("bench", "redis-benchmark", "-h", "127.0.0.1", "-p", port, "-q",
+				"-c", "8", "-n", "800", "-P", tt.pipeline, "-r", "100000", "-d", "20", "-t", "set,get,lpush,lrange_100")
+			r := b.trace(tt.mutate)
+			p := b.pairs()
+			assert.GreaterOrEqual(t, len(p.clients), 3*800)
+			p.assertLinked(t)
+			if tt.pipeline == "1" && tt.mutate == nil {
+				assert.Zero(t, r.stats.losses.Get(loss.StreamGap))
+			}
+		})
+	}
+}
+
+// What a session does and says, at both ends; its recording gives the same again.
+func TestRedisSession(t *testing.T) {
+	b := newBench(t)
+	recording := filepath.Join(t.TempDir(), "redis.jsonl.gz")
+	port := b.redisServer("--requirepass", "swordfish")
+	b.prepare("shell", "bash", "-c", `set -e
+		cli() { redis-cli -p "$1" --no-auth-warning -a swordfish "${@:2}"; }
+		cli $0 set user:1 alice
+		cli $0 -3 hset user:2 name bob
+		cli $0 incr user:1 || true
+		printf 'MULTI\nSET a 1\nGET a\nEXEC\nSELECT 3\nGET a\nBLPOP nothing 1\n' | cli $0
+		(echo 'SUBSCRIBE news'; sleep 1) | timeout 3 redis-cli -p $0 --no-auth-warning -a swordfish & sleep 0.5
+		cli $0 publish news hello
+		wait
+		exec 3<>/dev/tcp/127.0.0.1/$0; printf 'PING\r\n' >&3; read -r _ <&3; printf 'AUTH wrong\r\nAUTH swordfish\r\nget a\r\nQUIT\r\n' >&3; cat <&3`, port)
+	r := b.trace(func(c *Config) { c.Record, c.RecordPayload = recording, true })
+	assert.Zero(t, r.stats.losses.Get(loss.StreamGap))
+	assert.Zero(t, r.stats.losses.Get(loss.MalformedMessage))
+	b.pairs().assertLinked(t)
+	live := text(b.sink.AllTraces())
+	assert.NotContains(t, dump(t, &b.sink), "swordfish")
+	assert.NotContains(t, dump(t, &b.sink), "alice")
+	for _, want := range []string{"set user:1 ?", "SUBSCRIBE ?", "EXEC", "BLPOP nothing ?", "WRONGPASS"} {
+		assert.Contains(t, live, want)
+	}
+	var again consumertest.TracesSink
+	replay(t, recording, &again)
+	assert.Equal(t, live, text(again.AllTraces()))
+}

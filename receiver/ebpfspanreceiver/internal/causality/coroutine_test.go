@@ -1,0 +1,107 @@
+package causality
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+)
+
+// inTask is the loop's one thread, while it runs a task of asyncio.
+func inTask(id uint64) capture.Task { return capture.Task{PID: 1, TID: 1, Coroutine: id} }
+
+func TestTaskThatAnswersMadeTheCalls(t *testing.T) {
+	w := newWorld(t)
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(1))
+	k2, k1 := w.calls(inTask(20)), w.calls(inTask(10))
+	w.completes(k2, onThread(1))
+	again := w.calls(inTask(20))
+	w.completes(k1, onThread(1))
+	w.completes(again, onThread(1))
+	w.waits(k1)
+	w.responds(r2, inTask(20))
+	w.responds(r1, inTask(10))
+	w.linked(k1, r1, MethodTask)
+	w.linked(k2, r2, MethodTask)
+	w.linked(again, r2, MethodTask)
+}
+
+func TestConnectInATask(t *testing.T) {
+	w := newWorld(t)
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(1))
+	c2, c1 := w.connects(inTask(20)), w.connects(inTask(10))
+	k1 := w.begins(onThread(1), &protocol.Exchange{Connected: c1})
+	k2 := w.begins(onThread(1), &protocol.Exchange{Connected: c2})
+	w.completes(k1, onThread(1))
+	w.completes(k2, onThread(1))
+	w.responds(r1, inTask(10))
+	w.responds(r2, inTask(20))
+	w.linked(k1, r1, MethodTask)
+	w.linked(k2, r2, MethodTask)
+}
+
+// While a response is streamed, its task is known already.
+func TestTaskThatStreamsMakesTheCall(t *testing.T) {
+	w := newWorld(t)
+	r1, r2 := w.reads(onThread(1)), w.reads(onThread(1))
+	r1.Response.First = w.at(inTask(10))
+	w.ladder.Exchange(r1, protocol.ResponseBegan)
+	k := w.calls(inTask(10))
+	w.completes(k, onThread(1))
+	w.linked(k, r1, MethodTask)
+	w.responds(r2, inTask(20))
+}
+
+// A task's address may be that of a task that ended before the request came.
+func TestWhatATaskDidBeforeTheRequestIsNotForIt(t *testing.T) {
+	w := newWorld(t)
+	r1 := w.reads(onThread(1))
+	k := w.calls(inTask(10))
+	w.completes(k, onThread(1))
+	r2 := w.reads(onThread(1))
+	w.responds(r2, inTask(10))
+	w.responds(r1, inTask(20))
+	w.linked(k, r1, MethodThread)
+}
+
+// A task that nobody waits for may work for nobody: it counts only where the response
+// waited for its call.
+func TestDetachedTask(t *testing.T) {
+	w := newWorld(t)
+	r := w.reads(onThread(1))
+	waited, not := w.calls(inTask(20)), w.calls(inTask(30))
+	w.completes(waited, onThread(1))
+	w.responds(r, inTask(10))
+	w.completes(not, onThread(1))
+	w.linked(waited, r, MethodThread)
+	w.linked(not, nil, "")
+}
+
+func TestWantsCoroutinesOfPythonLoops(t *testing.T) {
+	w := newWorld(t)
+	w.ladder.Found(&capture.Process{PID: 1, Runtime: capture.RuntimePython})
+	r := w.reads(onThread(1))
+	assert.Empty(t, w.ladder.WantsCoroutines())
+	w.reads(onThread(1))
+	w.responds(r, onThread(1))
+	assert.Equal(t, []uint32{1}, w.ladder.WantsCoroutines())
+	w.ladder.Found(&capture.Process{PID: 1, Runtime: "nodejs"})
+	assert.Empty(t, w.ladder.WantsCoroutines())
+}
+
+func TestCoroutinesAreForgotten(t *testing.T) {
+	w := newWorld(t)
+	r := w.reads(onThread(1))
+	w.reads(onThread(1))
+	for id := range uint64(100) {
+		w.calls(inTask(100 + id))
+	}
+	p := w.ladder.processes[1]
+	assert.Len(t, p.coroutines.waiting, 100)
+	p.tidy(w.now + connectTimeout + 1)
+	assert.Empty(t, p.coroutines.waiting)
+	w.responds(r, inTask(10))
+	assert.Empty(t, p.coroutines.answering)
+}

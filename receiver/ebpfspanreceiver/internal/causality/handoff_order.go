@@ -1,0 +1,219 @@
+package causality
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	// maxDistance is how far apart in the order of beginning a request's calls are looked for.
+	maxDistance = 24
+	// enoughPairs is from how many pairs on the distances are known, maxPairs bounds their memory.
+	enoughPairs, maxPairs = 24, 1024
+	// sharpness is the power that distances' weights are taken to, as balanced weights are less sure than
+	// the evidence is; measured.
+	sharpness = 1.8
+	// alone is the weight of a request none of whose other calls are known.
+	loneWeight = 1e-4
+	// balanced is how often the weights are balanced.
+	balanced = 24
+	// surrounded is how long, in nanoseconds, after a call has ended those around it are known, and
+	// remembered how long requests that have ended are.
+	surrounded, remembered = int64(400e6), int64(6e9)
+	// maxPast bounds those requests, maxLost the calls.
+	maxPast, maxLost = 8192, 2048
+)
+
+// jobOrder finds the calls of a request whose results nobody waited for, because they were there
+// already. A request's jobs stand one behind the other in a pool's queue, so its calls begin one
+// after the other, but for workers that overtake each other: how far apart two kinds of calls of one request
+// begin, counted in calls, is learned where both are known. Which call is whose is then an
+// assignment: each call has one request, and each request one call of a kind.
+type jobOrder struct {
+	distances map[pairKind]*distance
+	// past are requests that have ended, lost the calls that nobody claimed, in the order of their ends.
+	past []*request
+	lost []*call
+	// begun counts the calls, clock is the latest time, decided that of the last assignment.
+	begun          int
+	clock, decided int64
+}
+
+// pairKind is two kinds of calls of one request.
+type pairKind struct{ from, to endpoint }
+
+// distance is how often the one began so many calls after the other.
+type distance struct {
+	total float64
+	count [2*maxDistance + 1]float64
+}
+
+// learn takes two calls of one request.
+func (o *jobOrder) learn(a, b *call) {
+	d := b.place - a.place
+	if d < -maxDistance || d > maxDistance {
+		return
+	}
+	o.distance(a, b).add(d)
+	o.distance(b, a).add(-d)
+}
+
+func (o *jobOrder) distance(a, b *call) *distance {
+	k := pairKind{a.endpoint(false), b.endpoint(false)}
+	d := o.distances[k]
+	if d == nil {
+		if o.distances == nil || len(o.distances) >= maxClasses*maxClasses {
+			o.distances = make(map[pairKind]*distance)
+		}
+		d = &distance{}
+		o.distances[k] = d
+	}
+	return d
+}
+
+func (d *distance) add(n int) {
+	if d.total >= maxPairs {
+		d.total /= 2
+		for i := range d.count {
+			d.count[i] /= 2
+		}
+	}
+	d.total++
+	d.count[n+maxDistance]++
+}
+
+// weight is that of a call so many calls after the other.
+func (d *distance) weight(n int) float64 {
+	const prior, decay, priorTotal = 0.1, 0.8, 3
+	seen := 0.0
+	if n >= -maxDistance && n <= maxDistance {
+		seen = d.count[n+maxDistance]
+	}
+	return math.Pow((seen+prior*math.Pow(decay, math.Abs(float64(n))))/(d.total+priorTotal), sharpness)
+}
+
+// ended takes a request that may have caused a call that nobody claims.
+func (o *jobOrder) ended(r *request) {
+	old := 0
+	for old < len(o.past) && (len(o.past)-old >= maxPast || o.clock-o.past[old].exchange.End.Time > remembered) {
+		old++
+	}
+	o.past = append(slices.Delete(o.past, 0, old), r)
+}
+
+// share is how probable it is that a call is a request's.
+type share struct {
+	request *request
+	weight  float64
+	column  int
+}
+
+// lose takes a call that nobody claimed, and reports whether its order may tell whose it is, at least later.
+func (o *jobOrder) lose(c *call) bool {
+	if len(o.lost) >= maxLost || !o.knows(c, 1) {
+		return false
+	}
+	if !c.lost {
+		c.lost = true
+		o.lost = append(o.lost, c)
+	}
+	return true
+}
+
+// knows reports whether at least so many pairs of such a call and another one were seen.
+func (o *jobOrder) knows(c *call, pairs float64) bool {
+	e := c.endpoint(false)
+	for k, d := range o.distances {
+		if k.to == e && k.from != e && d.total >= pairs {
+			return true
+		}
+	}
+	return false
+}
+
+// assigned reports whether a call was assigned when those around it were known.
+func (o *jobOrder) assigned(c *call) bool {
+	return o.decided == o.clock || o.decided-c.endedAt >= surrounded
+}
+
+// assign decides all calls that were lost, as far as their order tells.
+func (o *jobOrder) assign(open []*request) {
+	o.decided = o.clock
+	o.lost = slices.DeleteFunc(o.lost, func(c *call) bool { return c.decided })
+	columns := make(map[orderColumn]int)
+	rows := make([][]share, len(o.lost))
+	for i, c := range o.lost {
+		for _, requests := range [][]*request{o.past, open} {
+			for _, r := range requests {
+				if w := o.weight(c, r); w > 0 {
+					rows[i] = append(rows[i], share{r, w, column(columns, r, c)})
+				}
+			}
+		}
+	}
+	balance(rows, len(columns))
+	for i, c := range o.lost {
+		c.queued = nil
+		for _, s := range rows[i] {
+			if c.queued == nil || s.weight > c.queuedShare {
+				c.queued, c.queuedShare = s.request, s.weight
+			}
+		}
+	}
+}
+
+// orderColumn is a request's call of a kind, which it makes once.
+type orderColumn struct {
+	request *request
+	kind    endpoint
+}
+
+func column(columns map[orderColumn]int, r *request, c *call) int {
+	k := orderColumn{r, c.endpoint(false)}
+	n, ok := columns[k]
+	if !ok {
+		n = len(columns)
+		columns[k] = n
+	}
+	return n
+}
+
+// weight is that of a call as one of a request's: 0 where it cannot be.
+func (o *jobOrder) weight(c *call, r *request) float64 {
+	if r.read.Time > c.origin.Time || r.answered && r.exchange.Response.First.Time < c.endedAt || r.made(c) {
+		return 0
+	}
+	nearest, weight := math.MaxInt, loneWeight
+	for _, other := range r.handed {
+		n := c.place - other.place
+		d := o.distance(other, c)
+		if far := max(n, -n); far < nearest && d.total >= enoughPairs && !other.lost {
+			nearest, weight = far, d.weight(n)
+		}
+	}
+	return weight
+}
+
+// balance makes the weights of each row sum up to 1, and those of each column to no more.
+func balance(rows [][]share, columns int) {
+	const least = 1e-9
+	sums := make([]float64, columns)
+	for range balanced {
+		clear(sums)
+		for _, row := range rows {
+			sum := least
+			for _, s := range row {
+				sum += s.weight
+			}
+			for i := range row {
+				row[i].weight /= sum
+				sums[row[i].column] += row[i].weight
+			}
+		}
+		for _, row := range rows {
+			for i := range row {
+				row[i].weight /= max(1, sums[row[i].column])
+			}
+		}
+	}
+}
