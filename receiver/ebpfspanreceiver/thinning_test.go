@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/budget"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
@@ -77,4 +78,18 @@ func TestThinnedRecordings(t *testing.T) {
 		assert.Positive(t, linked, path)
 		assert.Positive(t, pairs, path)
 	}
+}
+
+func TestPartOfTheRequestsIsBounded(t *testing.T) {
+	part, err := (&BudgetConfig{}).requests()
+	require.NoError(t, err)
+	require.InDelta(t, 1, part, 0)
+	part, err = (&BudgetConfig{Requests: "12.5%"}).requests()
+	require.NoError(t, err)
+	require.InDelta(t, 0.125, part, 0)
+	g := governing{most: part}
+	require.InDelta(t, part, g.ratio(), 0)
+	g.governor = budget.NewGovernor(budget.Limits{}, nil, nil, zap.NewNop())
+	require.InDelta(t, part, g.ratio(), 0, "the smaller part counts")
+	require.Zero(t, g.cores())
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -14,16 +15,16 @@ import (
 )
 
 // ring reads a BPF ring buffer (kernel/bpf/ringbuf.c, Linux 5.8) in place: records
-// are neither copied nor given back one by one, which matters at a few hundred
-// nanoseconds an event. It waits in a system call of its own: a pause by way of Go's
-// poller costs more, as it wakes other threads. The data are mapped once, not
+// are neither copied nor given back one by one, and waiting occupies no thread,
+// which matters at a few hundred nanoseconds an event. The data are mapped once, not
 // twice in a row as usual, because all of a mapping counts as resident memory; the
 // rare record that goes round the end is put together in a buffer of its own.
 //
 // It has one reader, and nothing may be done with it after close.
 type ring struct {
-	// poll is an epoll instance that has the map alone, -1 while it is not open.
-	poll int
+	// file is the map's descriptor in the hands of Go's poller, and poll its access.
+	file *os.File
+	poll syscall.RawConn
 
 	positions, memory  []byte // mappings
 	consumed, produced *uint64
@@ -43,7 +44,7 @@ const (
 var errRecordTooLong = errors.New("a record of the ring buffer is longer than what was written")
 
 func openRing(events *ebpf.Map) (r *ring, err error) {
-	r = &ring{poll: -1}
+	r = &ring{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.close())
@@ -58,13 +59,20 @@ func openRing(events *ebpf.Map) (r *ring, err error) {
 	return r, nil
 }
 
-// openPoll asks to hear of each time that the kernel side wakes the reader, but not of data
-// that are there already.
-func (r *ring) openPoll(fd int) (err error) {
-	if r.poll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+// openPoll gives a descriptor of the map to Go's poller.
+func (r *ring) openPoll(fd int) error {
+	own, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
 		return err
 	}
-	return unix.EpollCtl(r.poll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET})
+	if err := unix.SetNonblock(own, true); err != nil {
+		return errors.Join(err, unix.Close(own))
+	}
+	r.file = os.NewFile(uintptr(own), "BPF ring buffer")
+	if r.poll, err = r.file.SyscallConn(); err != nil {
+		return err
+	}
+	return r.file.SetReadDeadline(time.Time{}) // an error where it cannot be polled
 }
 
 // mapMemory maps the page with the reader's position, which is written, and the one
@@ -126,12 +134,17 @@ func (r *ring) bytes(from, length uint64) []byte {
 // release gives back what was returned so far.
 func (r *ring) release() { atomic.StoreUint64(r.consumed, r.position) }
 
-// wait returns after the pause, in whole milliseconds, or earlier: when the kernel side
-// wakes the reader, or a signal comes.
+// wait returns after the pause, or earlier when the kernel side wakes the reader.
 func (r *ring) wait(pause time.Duration) error {
-	var events [1]unix.EpollEvent
-	_, err := unix.EpollWait(r.poll, events[:], int(pause.Round(time.Millisecond)/time.Millisecond))
-	if errors.Is(err, unix.EINTR) {
+	if err := r.file.SetReadDeadline(time.Now().Add(pause)); err != nil {
+		return err
+	}
+	asked := false
+	err := r.poll.Read(func(uintptr) (done bool) {
+		done, asked = asked, true
+		return done
+	})
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil
 	}
 	return err
@@ -144,8 +157,8 @@ func (r *ring) close() error {
 			errs = append(errs, unix.Munmap(mapping))
 		}
 	}
-	if r.poll >= 0 {
-		errs = append(errs, unix.Close(r.poll))
+	if r.file != nil {
+		errs = append(errs, r.file.Close())
 	}
 	return errors.Join(errs...)
 }
