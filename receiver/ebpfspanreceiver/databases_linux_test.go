@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -173,6 +174,26 @@ func TestRedisBothEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Pipelines of more bytes than are captured of a turn: the kernel side is asked for all of
+// them, and most commands are seen at both ends.
+func TestRedisLongPipelines(t *testing.T) {
+	const n = 12_800
+	b := newBench(t)
+	port := b.redisServer()
+	b.prepare("bench", "redis-benchmark", "-h", "127.0.0.1", "-p", port, "-q",
+		"-c", "4", "-n", strconv.Itoa(n), "-P", "64", "-r", "100000", "-d", "20", "-t", "set")
+	r := b.trace(func(c *Config) { c.RingBufferSize = 64 << 20 })
+	assert.Positive(t, r.stats.losses.Get(loss.HeadTooLong), "at first a part is lost")
+	p := b.pairs()
+	both := 0
+	for id := range p.clients {
+		if _, ok := p.servers[id]; ok {
+			both++
+		}
+	}
+	assert.Greater(t, both, n*3/4)
 }
 
 // What a session does and says, at both ends; its recording gives the same again.

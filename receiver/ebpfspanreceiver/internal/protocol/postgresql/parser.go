@@ -208,6 +208,9 @@ func (p *parser) lost(st *stream, why loss.Reason) {
 	p.aligned, p.answered = false, false
 	st.part, st.header = adrift, st.header[:0]
 	if st.isRequests() {
+		if why == loss.HeadTooLong {
+			p.session.Whole()
+		}
 		if u := p.group; u != nil {
 			p.group = nil
 			if u.begun {
