@@ -2,6 +2,7 @@ package ebpfspanreceiver
 
 import (
 	"crypto/rand"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -199,7 +200,7 @@ func TestRedisLongPipelines(t *testing.T) {
 // What a session does and says, at both ends; its recording gives the same again.
 func TestRedisSession(t *testing.T) {
 	b := newBench(t)
-	recording := filepath.Join(t.TempDir(), "redis.jsonl.gz")
+	recording := recordingOf(t, "redis")
 	port := b.redisServer("--requirepass", "swordfish")
 	b.prepare("shell", "bash", "-c", `set -e
 		cli() { redis-cli -p "$1" --no-auth-warning -a swordfish "${@:2}"; }
@@ -224,4 +225,19 @@ func TestRedisSession(t *testing.T) {
 	var again consumertest.TracesSink
 	replay(t, recording, &again)
 	assert.Equal(t, live, text(again.AllTraces()))
+}
+
+// recordingOf is where a session is recorded: with -update it is one of those that are replayed
+// where the kernel cannot be watched.
+func recordingOf(t *testing.T, name string) string {
+	t.Helper()
+	name += ".jsonl.gz"
+	if !*update {
+		return filepath.Join(t.TempDir(), name)
+	}
+	path := filepath.Join("testdata", name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return path
 }

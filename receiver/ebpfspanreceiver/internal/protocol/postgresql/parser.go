@@ -177,6 +177,9 @@ func (p *parser) begin(st *stream, u *unit) {
 	if p.queue.Len() == 0 && p.answered && st.place == st.turned {
 		p.aligned = true
 	}
+	if p.queue.Len() >= database.Crowded {
+		p.session.Whole()
+	}
 	u.System = semconv.DBSystemNamePostgreSQL
 	if !p.queue.Push(u) {
 		p.session.Lose(loss.PipelineFull)

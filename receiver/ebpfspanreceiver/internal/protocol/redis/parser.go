@@ -71,6 +71,8 @@ func (p *parser) begin(st *stream, name []byte) {
 	}
 	if last, waits := p.queue.Last(); waits && last.Request.First.Time != st.first.Time {
 		p.session.Conn.Shared = true // a pipeline of one task is written at once
+	}
+	if p.queue.Len() >= database.Crowded {
 		p.session.Whole()
 	}
 	if p.queue.Full() {
