@@ -16,6 +16,15 @@ enum direction {
  * What is remembered of a connection. Nothing here is indispensable: an evicted
  * entry is made again at the next call, at the price of one more payload.
  */
+/* In the order of thin.Role. */
+enum role {
+	ROLE_UNKNOWN,
+	ROLE_CLIENT,
+	ROLE_SERVER,
+	ROLE_NONE,  /* nobody recognised what is spoken */
+	ROLE_WHOLE, /* a turn holds many requests, so that its beginning does not do */
+};
+
 struct connection {
 	__u64 socket; /* inode number: tells a reused struct sock from the old one */
 	__u32 first_sent;
@@ -26,7 +35,7 @@ struct connection {
 	__u8 closed; /* a close was reported */
 	__u8 is_unix; /* else TCP */
 	__u64 reader; /* who read the request that is left out, until it is answered */
-	__u8 role;    /* enum role in thin.h */
+	__u8 role;    /* enum role */
 	__u8 hidden;  /* the request of now and its response are left out */
 	__u8 skipped; /* the directions in which bytes were left out, until that was told */
 	__u8 turns;   /* counts them while the role is not known */

@@ -12,14 +12,6 @@
 #include "thread.h"
 #include "xxhash.h"
 
-/* In the order of thin.Role. */
-enum role {
-	ROLE_UNKNOWN,
-	ROLE_CLIENT,
-	ROLE_SERVER,
-	ROLE_NONE, /* nobody recognised what is spoken */
-};
-
 struct thinning {
 	__u64 threshold; /* requests are left out whose key's first 56 bits are below */
 	__u64 active;    /* 0: no request was left out for a while */

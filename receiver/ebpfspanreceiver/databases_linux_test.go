@@ -2,10 +2,12 @@ package ebpfspanreceiver
 
 import (
 	"crypto/rand"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -175,10 +177,30 @@ func TestRedisBothEnds(t *testing.T) {
 	}
 }
 
+// Pipelines of more bytes than are captured of a turn: the kernel side is asked for all of
+// them, and most commands are seen at both ends.
+func TestRedisLongPipelines(t *testing.T) {
+	const n = 12_800
+	b := newBench(t)
+	port := b.redisServer()
+	b.prepare("bench", "redis-benchmark", "-h", "127.0.0.1", "-p", port, "-q",
+		"-c", "4", "-n", strconv.Itoa(n), "-P", "64", "-r", "100000", "-d", "20", "-t", "set")
+	r := b.trace(func(c *Config) { c.RingBufferSize = 64 << 20 })
+	assert.Positive(t, r.stats.losses.Get(loss.HeadTooLong), "at first a part is lost")
+	p := b.pairs()
+	both := 0
+	for id := range p.clients {
+		if _, ok := p.servers[id]; ok {
+			both++
+		}
+	}
+	assert.Greater(t, both, n*3/4)
+}
+
 // What a session does and says, at both ends; its recording gives the same again.
 func TestRedisSession(t *testing.T) {
 	b := newBench(t)
-	recording := filepath.Join(t.TempDir(), "redis.jsonl.gz")
+	recording := recordingOf(t, "redis")
 	port := b.redisServer("--requirepass", "swordfish")
 	b.prepare("shell", "bash", "-c", `set -e
 		cli() { redis-cli -p "$1" --no-auth-warning -a swordfish "${@:2}"; }
@@ -203,4 +225,19 @@ func TestRedisSession(t *testing.T) {
 	var again consumertest.TracesSink
 	replay(t, recording, &again)
 	assert.Equal(t, live, text(again.AllTraces()))
+}
+
+// recordingOf is where a session is recorded: with -update it is one of those that are replayed
+// where the kernel cannot be watched.
+func recordingOf(t *testing.T, name string) string {
+	t.Helper()
+	name += ".jsonl.gz"
+	if !*update {
+		return filepath.Join(t.TempDir(), name)
+	}
+	path := filepath.Join("testdata", name)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return path
 }

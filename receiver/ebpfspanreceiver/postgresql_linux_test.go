@@ -128,7 +128,7 @@ func TestPostgreSQLSession(t *testing.T) {
 	t.Setenv("PGPASSWORD", "swordfish")
 	port, _ := b.postgresServer()
 	t.Setenv("PGPORT", port)
-	recording := filepath.Join(t.TempDir(), "postgresql.jsonl.gz")
+	recording := recordingOf(t, "postgresql")
 	b.prepare("shell", "bash", "-c", `
 		sql() { psql -h 127.0.0.1 -U shop -X -q postgres "$@"; }
 		sql -c 'CREATE TABLE users (id int PRIMARY KEY, name text)' -c "INSERT INTO users VALUES (1, 'alice')"
@@ -145,7 +145,7 @@ func TestPostgreSQLSession(t *testing.T) {
 	b.pairs().assertLinked(t)
 	live := text(b.sink.AllTraces())
 	for _, want := range []string{
-		"startup postgres", "INSERT users INSERT INTO users VALUES (?, ?)", "COPY users", "42703", "28P01", "cancel", "57014",
+		"startup - ", "INSERT users INSERT INTO users VALUES (?, ?)", "COPY users", "42703", "28P01", "cancel", "57014",
 		"SELECT users SELECT users SELECT * FROM users WHERE name = ?; SELECT nope FROM users",
 	} {
 		assert.Contains(t, live, want)

@@ -104,7 +104,11 @@ func TestReplayedRecordings(t *testing.T) {
 			want, err := os.ReadFile(golden)
 			require.NoError(t, err)
 			assert.Equal(t, string(want), got)
-			r.stats.losses.Each(func(reason loss.Reason, n int64) { assert.Zero(t, n, reason) })
+			r.stats.losses.Each(func(reason loss.Reason, n int64) {
+				if reason != loss.HeadTooLong { // answers of databases may be long
+					assert.Zero(t, n, reason)
+				}
+			})
 			assertTruth(t, sink.AllTraces())
 		})
 	}
@@ -119,8 +123,11 @@ func assertTruth(t *testing.T, batches []ptrace.Traces) {
 	for _, batch := range batches {
 		for _, r := range batch.ResourceSpans().All() {
 			for _, s := range r.ScopeSpans().At(0).Spans().All() {
-				path, _ := s.Attributes().Get("url.path")
-				numbers[s.SpanID()] = filepath.Base(path.Str())
+				if path, ok := s.Attributes().Get("url.path"); ok {
+					numbers[s.SpanID()] = filepath.Base(path.Str())
+				} else {
+					numbers[s.SpanID()] = s.Name() // both ends of a call to a database
+				}
 				parents[s.SpanID()] = s.ParentSpanID()
 			}
 		}

@@ -205,9 +205,12 @@ func (l *loop) acts(a *act, open int, step uint64) {
 }
 
 // givenBack returns the token of the call on c that was completed in one of the
-// last turns, nil where there is none.
+// last turns, nil where there is none, or where c is shared and need not be given back.
 func (l *loop) givenBack(c *conn.Conn) *token {
 	const recent, far = 3, 64
+	if c != nil && c.Shared {
+		return nil
+	}
 	for i := len(l.tokens) - 1; i >= max(0, len(l.tokens)-far) && c != nil; i-- {
 		t := l.tokens[i]
 		if l.turn-t.turn > recent {

@@ -60,6 +60,9 @@ type Conn struct {
 	// Asked is who asked for the next request on this connection where another
 	// task writes it (Go's net/http client), nil otherwise. The next request takes it.
 	Asked *Origin
+	// Shared says that requests are written on it while others are unanswered, by whoever has
+	// one: nobody waits for it or gives it back. The protocol finds out.
+	Shared bool
 	// State is the handler's own: what it knows of the connection, nil at first.
 	State any
 

@@ -38,12 +38,15 @@ const (
 // Role is the end of its requests that a connection is.
 type Role uint8
 
-// The roles, in the order of enum role in bpf/include/thin.h.
+// The roles, in the order of enum role in bpf/include/socket.h.
 const (
 	Client Role = iota + 1
 	Server
 	// None: nobody recognised what is spoken; nothing of it is of use.
 	None
+	// Whole: a turn holds many requests. All of each system call's bytes are wanted, up to
+	// 16 KiB, and the kernel side leaves no request out.
+	Whole
 )
 
 // Kernel is the side that can leave requests out before they cost much.
@@ -144,6 +147,14 @@ func (t *Thinner) Request(r Request) Verdict {
 func (t *Thinner) Unknown(socket uint64) {
 	if t != nil {
 		t.mark(socket, None)
+	}
+}
+
+// Whole asks for all of the bytes on a connection, not only for those at the beginning of
+// each turn.
+func (t *Thinner) Whole(socket uint64) {
+	if t != nil {
+		t.mark(socket, Whole)
 	}
 }
 

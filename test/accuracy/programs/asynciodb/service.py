@@ -12,7 +12,7 @@ import redis.asyncio
 from aiohttp import web
 
 REDIS, POSTGRES = (address.rsplit(":", 1) for address in os.environ["NEXT"].split(","))
-POOL = int(os.environ.get("POOL") or 32)
+POOL = int(os.environ.get("POOL") or 64)
 
 
 def check(truth, answer):

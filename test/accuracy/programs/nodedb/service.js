@@ -18,7 +18,7 @@ const [redisAddress, postgresAddress] = process.env.NEXT.split(',').map((address
 });
 const redis = new Redis({ ...redisAddress });
 const pool = new Pool({
-  ...postgresAddress, user: 'shop', password: 'swordfish', database: 'postgres', max: Number(process.env.POOL) || 32, idleTimeoutMillis: 0,
+  ...postgresAddress, user: 'shop', password: 'swordfish', database: 'postgres', max: Number(process.env.POOL) || 64, idleTimeoutMillis: 0,
 });
 
 function check(truth, answer) {

@@ -34,18 +34,10 @@ type end struct {
 	port    uint16
 }
 
-// Title sets the span's name by the semantic conventions for database spans: the
-// summary, or else what is done and where; or else, the given one.
-func (e *Exchange) Title(otherwise string) {
-	switch {
-	case e.Summary != "":
-		e.Name = e.Summary
-	case e.Namespace != "":
-		e.Name = cmp.Or(e.Operation, otherwise) + " " + e.Namespace
-	default:
-		e.Name = cmp.Or(e.Operation, otherwise)
-	}
-}
+// Title sets the span's name: the summary, else the operation, else the given one. The
+// semantic conventions would add the namespace to an operation; it is not known on connections
+// that are older than the agent, and the same request is to have the same name on all.
+func (e *Exchange) Title(otherwise string) { e.Name = cmp.Or(e.Summary, e.Operation, otherwise) }
 
 // Fail notes an error that the database answered with.
 func (e *Exchange) Fail(status string) {

@@ -4,6 +4,10 @@ package database
 // may share it.
 const MaxOpen = 1024
 
+// Crowded is how many unanswered requests show that a turn may hold more than is
+// captured of one.
+const Crowded = 4
+
 // Queue holds what waits for an answer, in the order of asking. Where there is no room
 // the rest is only counted, until it was answered.
 type Queue[T any] struct {

@@ -17,12 +17,22 @@ type Session struct {
 	Thinner *thin.Thinner
 
 	ends ends
+	// whole says that all of the connection's bytes were asked for.
+	whole bool
 	// peerLeft says that the peer ended its stream in good order.
 	peerLeft bool
 }
 
 // Lose counts a loss.
 func (s *Session) Lose(r loss.Reason) { s.Losses.Add(r, 1) }
+
+// Whole asks the kernel side for all bytes, where many requests come in one turn.
+func (s *Session) Whole() {
+	if !s.whole {
+		s.whole = true
+		s.Thinner.Whole(s.Conn.Socket)
+	}
+}
 
 // Begin begins e at the place of its request's first byte, which first moved. Its
 // name and what it tells must be set. What it tells may be added to up to its end.

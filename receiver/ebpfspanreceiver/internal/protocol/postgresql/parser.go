@@ -177,6 +177,9 @@ func (p *parser) begin(st *stream, u *unit) {
 	if p.queue.Len() == 0 && p.answered && st.place == st.turned {
 		p.aligned = true
 	}
+	if p.queue.Len() >= database.Crowded {
+		p.session.Whole()
+	}
 	u.System = semconv.DBSystemNamePostgreSQL
 	if !p.queue.Push(u) {
 		p.session.Lose(loss.PipelineFull)
@@ -208,6 +211,9 @@ func (p *parser) lost(st *stream, why loss.Reason) {
 	p.aligned, p.answered = false, false
 	st.part, st.header = adrift, st.header[:0]
 	if st.isRequests() {
+		if why == loss.HeadTooLong {
+			p.session.Whole()
+		}
 		if u := p.group; u != nil {
 			p.group = nil
 			if u.begun {

@@ -67,16 +67,16 @@ var dialogs = map[string]struct {
 	dialog []string
 	want   []string
 }{
-	"startup": {[]string{login, msg('R', u32(5), "salt"), msg('p', "md5secret", z), welcome}, []string{"startup shop||||true"}},
+	"startup": {[]string{login, msg('R', u32(5), "salt"), msg('p', "md5secret", z), welcome}, []string{"startup||||true"}},
 	"no encryption": {
 		[]string{msg(0, u32(codeGSS)), "N", ssl, "N", login, welcome, query("SELECT 1"), selected + ready0},
-		[]string{"startup shop||||true", "SELECT|SELECT ?||SELECT|true"},
+		[]string{"startup||||true", "SELECT|SELECT ?||SELECT|true"},
 	},
-	"wrong password": {[]string{login, failure("28P01")}, []string{"startup shop||28P01||true"}},
+	"wrong password": {[]string{login, failure("28P01")}, []string{"startup||28P01||true"}},
 	"simple": {
 		[]string{login, welcome, query("SELECT * FROM users WHERE name = 'x'"), selected + ready0, query("UPDATE users SET a = 1"), done("UPDATE 3") + ready0},
 		[]string{
-			"startup shop||||true", "SELECT users|SELECT * FROM users WHERE name = ?||SELECT|true",
+			"startup||||true", "SELECT users|SELECT * FROM users WHERE name = ?||SELECT|true",
 			"UPDATE users|UPDATE users SET a = ?||UPDATE|true",
 		},
 	},
@@ -122,7 +122,7 @@ var dialogs = map[string]struct {
 			parse("", "SELECT a FROM t") + bind("", "") + execute("") + parse("", "DELETE FROM t") + bind("", "") + execute("") + sync,
 			parsed + bound + row + done("SELECT 1") + parsed + bound + done("DELETE 1") + ready0,
 		},
-		[]string{"startup shop||||true", "SELECT t|SELECT a FROM t||SELECT|true", "DELETE t|DELETE FROM t||DELETE|true"},
+		[]string{"startup||||true", "SELECT t|SELECT a FROM t||SELECT|true", "DELETE t|DELETE FROM t||DELETE|true"},
 	},
 	"pipeline aborted": {
 		[]string{
@@ -131,7 +131,7 @@ var dialogs = map[string]struct {
 				parse("", "SELECT b FROM t") + bind("", "") + execute("") + sync,
 			failure("42P01") + ready0 + parsed + bound + done("SELECT 0") + ready0,
 		},
-		[]string{"startup shop||||true", "SELECT t|SELECT a FROM t|42P01||true", "SELECT t|SELECT a FROM t|||true", "SELECT t|SELECT b FROM t||SELECT|true"},
+		[]string{"startup||||true", "SELECT t|SELECT a FROM t|42P01||true", "SELECT t|SELECT a FROM t|||true", "SELECT t|SELECT b FROM t||SELECT|true"},
 	},
 	"portal in parts": {
 		[]string{

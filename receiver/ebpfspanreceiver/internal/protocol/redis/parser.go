@@ -69,6 +69,12 @@ func (p *parser) begin(st *stream, name []byte) {
 	if p.queue.Len() == 0 && p.answered && st.place == st.turned {
 		p.aligned = true
 	}
+	if last, waits := p.queue.Last(); waits && last.Request.First.Time != st.first.Time {
+		p.session.Conn.Shared = true // a pipeline of one task is written at once
+	}
+	if p.queue.Len() >= database.Crowded {
+		p.session.Whole()
+	}
 	if p.queue.Full() {
 		p.session.Lose(loss.PipelineFull)
 		p.queue.Push(nil)
@@ -91,6 +97,8 @@ func (p *parser) argument(st *stream, b []byte, whole bool) {
 	case st.bulks > 1:
 	case whole && isName(b):
 		p.begin(st, b)
+	case !whole && isName(b):
+		p.lost(st, loss.HeadTooLong)
 	default:
 		p.malformed(st)
 	}
@@ -264,6 +272,9 @@ func (p *parser) lost(st *stream, why loss.Reason) {
 	p.session.Lose(why)
 	p.aligned, p.answered = false, false
 	r, requests := st.request, st.isRequests()
+	if why == loss.HeadTooLong && (requests || p.queue.Len() > 1) {
+		p.session.Whole()
+	}
 	st.part, st.line, st.request = adrift, st.line[:0], nil
 	switch {
 	case requests && r != nil:

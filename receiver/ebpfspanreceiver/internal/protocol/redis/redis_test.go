@@ -41,36 +41,36 @@ var dialogs = map[string]struct {
 	dialog dialog
 	want   []string
 }{
-	"one": {dialog{encodeLine("GET user:7"), bulk("x")}, []string{"GET 0|GET user:7||true"}},
+	"one": {dialog{encodeLine("GET user:7"), bulk("x")}, []string{"GET|GET user:7||true"}},
 	"case is kept": {
 		dialog{encodeLine("get user:7"), "$-1\r\n"},
-		[]string{"get 0|get user:7||true"},
+		[]string{"get|get user:7||true"},
 	},
 	"values are hidden": {
 		dialog{
 			encode("SET", "a key", "secret", "EX", "10") + encodeLine("MSET a 1 b 2") + encodeLine("HSET h f v"),
 			"+OK\r\n+OK\r\n:1\r\n",
 		},
-		[]string{`SET 0|SET "a key" ? ? ?||true`, "MSET 0|MSET a ? b ?||true", "HSET 0|HSET h ? ?||true"},
+		[]string{`SET|SET "a key" ? ? ?||true`, "MSET|MSET a ? b ?||true", "HSET|HSET h ? ?||true"},
 	},
-	"keys before a timeout": {dialog{encodeLine("BLPOP a b 5"), "*2\r\n" + bulk("a") + bulk("v")}, []string{"BLPOP 0|BLPOP a b ?||true"}},
+	"keys before a timeout": {dialog{encodeLine("BLPOP a b 5"), "*2\r\n" + bulk("a") + bulk("v")}, []string{"BLPOP|BLPOP a b ?||true"}},
 	"pipelined": {
 		dialog{encodeLine("INCR a") + encodeLine("INCR b") + encodeLine("INCR c"), ":1\r\n:2\r\n:3\r\n"},
-		[]string{"INCR 0|INCR a||true", "INCR 0|INCR b||true", "INCR 0|INCR c||true"},
+		[]string{"INCR|INCR a||true", "INCR|INCR b||true", "INCR|INCR c||true"},
 	},
 	"transaction": {
 		dialog{
 			encodeLine("MULTI") + encodeLine("SET k v") + encodeLine("GET k") + encodeLine("EXEC"),
 			"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n" + bulk("v"),
 		},
-		[]string{"MULTI 0|MULTI||true", "SET 0|SET k ?||true", "GET 0|GET k||true", "EXEC 0|EXEC||true"},
+		[]string{"MULTI|MULTI||true", "SET|SET k ?||true", "GET|GET k||true", "EXEC|EXEC||true"},
 	},
 	"nested answers": {
 		dialog{
 			encodeLine("XRANGE s - +") + encodeLine("GET a"),
 			"*2\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n*-1\r\n" + bulk("\r\n+OK\r\n"),
 		},
-		[]string{"XRANGE 0|XRANGE s ? ?||true", "GET 0|GET a||true"},
+		[]string{"XRANGE|XRANGE s ? ?||true", "GET|GET a||true"},
 	},
 	"RESP3": {
 		dialog{
@@ -79,8 +79,8 @@ var dialogs = map[string]struct {
 			"|1\r\n+ttl\r\n:10\r\n%1\r\n$1\r\nf\r\n$1\r\nv\r\n_\r\n,1.5\r\n=7\r\ntxt:abc\r\n",
 		},
 		[]string{
-			"HELLO 0|HELLO ? ? ? ?||true", "HGETALL 0|HGETALL h||true", "GET 0|GET n||true", "ZSCORE 0|ZSCORE z ?||true",
-			"GET 0|GET big||true",
+			"HELLO|HELLO ? ? ? ?||true", "HGETALL|HGETALL h||true", "GET|GET n||true", "ZSCORE|ZSCORE z ?||true",
+			"GET|GET big||true",
 		},
 	},
 	"errors": {
@@ -89,16 +89,16 @@ var dialogs = map[string]struct {
 			"-WRONGTYPE not a number\r\n-MOVED 3999 127.0.0.1:6381\r\n!9\r\nLOADING x\r\n-ERR unknown command\r\n",
 		},
 		[]string{
-			"INCR 0|INCR a|WRONGTYPE|true", "GET 0|GET b|MOVED|true", "GET 0|GET c|LOADING|true", "FOO 0|FOO ?|ERR|true",
+			"INCR|INCR a|WRONGTYPE|true", "GET|GET b|MOVED|true", "GET|GET c|LOADING|true", "FOO|FOO ?|ERR|true",
 		},
 	},
 	"credentials": {
 		dialog{encodeLine("AUTH secret") + encodeLine("CONFIG SET requirepass secret") + encodeLine("ACL SETUSER u >secret"), "+OK\r\n+OK\r\n+OK\r\n"},
-		[]string{"AUTH 0|AUTH ?||true", "CONFIG SET 0|CONFIG SET ? ?||true", "ACL SETUSER 0|ACL SETUSER ? ?||true"},
+		[]string{"AUTH|AUTH ?||true", "CONFIG SET|CONFIG SET ? ?||true", "ACL SETUSER|ACL SETUSER ? ?||true"},
 	},
 	"another database": {
 		dialog{encodeLine("SELECT 3"), "+OK\r\n", encodeLine("GET a"), "$-1\r\n", encodeLine("SELECT 99"), "-ERR out of range\r\n", encodeLine("RESET"), "+RESET\r\n", encodeLine("PING"), "+PONG\r\n"},
-		[]string{"SELECT 0|SELECT ?||true", "GET 3|GET a||true", "SELECT 3|SELECT ?|ERR|true", "RESET 3|RESET||true", "PING 0|PING||true"},
+		[]string{"SELECT|SELECT ?||true", "GET|GET a||true", "SELECT|SELECT ?|ERR|true", "RESET|RESET||true", "PING|PING||true"},
 	},
 	"subscribed": {
 		dialog{
@@ -108,18 +108,18 @@ var dialogs = map[string]struct {
 			encodeLine("PING"),
 			"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$5\r\nhello\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n",
 		},
-		[]string{"SUBSCRIBE 0|SUBSCRIBE ? ?||true", "PING 0|PING||true"},
+		[]string{"SUBSCRIBE|SUBSCRIBE ? ?||true", "PING|PING||true"},
 	},
 	"pushes": {
 		dialog{
 			encodeLine("GET a") + encodeLine("SUBSCRIBE c"),
 			">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n$1\r\n1\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
 		},
-		[]string{"GET 0|GET a||true", "SUBSCRIBE 0|SUBSCRIBE ?||true"},
+		[]string{"GET|GET a||true", "SUBSCRIBE|SUBSCRIBE ?||true"},
 	},
 	"monitor": {
 		dialog{encodeLine("MONITOR"), "+OK\r\n", "", "+1339518083.107412 [0 127.0.0.1:60866] \"keys\" \"*\"\r\n"},
-		[]string{"MONITOR 0|MONITOR||true"},
+		[]string{"MONITOR|MONITOR||true"},
 	},
 	"no answers": {
 		dialog{
@@ -127,13 +127,13 @@ var dialogs = map[string]struct {
 			encodeLine("CLIENT REPLY OFF") + encodeLine("SET a 2") + encodeLine("CLIENT REPLY ON") + encodeLine("GET a"), "+OK\r\n" + bulk("2"),
 		},
 		[]string{
-			"CLIENT REPLY 0|CLIENT REPLY ?||false", "SET 0|SET a ?||false", "GET 0|GET a||true",
-			"CLIENT REPLY 0|CLIENT REPLY ?||false", "SET 0|SET a ?||false", "CLIENT REPLY 0|CLIENT REPLY ?||true", "GET 0|GET a||true",
+			"CLIENT REPLY|CLIENT REPLY ?||false", "SET|SET a ?||false", "GET|GET a||true",
+			"CLIENT REPLY|CLIENT REPLY ?||false", "SET|SET a ?||false", "CLIENT REPLY|CLIENT REPLY ?||true", "GET|GET a||true",
 		},
 	},
 	"inline": {
 		dialog{encodeLine("PING"), "+PONG\r\n", "get a\r\n\r\nset a 1\r\n", "$-1\r\n+OK\r\n"},
-		[]string{"PING 0|PING||true", "get 0|get a||true", "set 0|set a ?||true"},
+		[]string{"PING|PING||true", "get|get a||true", "set|set a ?||true"},
 	},
 }
 
@@ -209,6 +209,19 @@ func TestPhases(t *testing.T) {
 	assert.EqualValues(t, 2*protocoltest.Step, e.Request.Last.Time)
 	assert.EqualValues(t, 3*protocoltest.Step, e.Response.First.Time)
 	assert.EqualValues(t, 5*protocoltest.Step, e.End.Time)
+}
+
+func TestDatabasesAreSelected(t *testing.T) {
+	w := newWire(t, Options{}, protocoltest.Everything, 0)
+	for _, d := range []string{"GET a", "SELECT 3", "GET a", "SELECT 99", "GET a", "RESET", "GET a"} {
+		w.Sent(encodeLine(d))
+		w.Received(map[bool]string{true: "-ERR out of range\r\n", false: "+OK\r\n"}[d == "SELECT 99"])
+	}
+	var got []string
+	for _, e := range w.Exchanges() {
+		got = append(got, protocoltest.Value(e, "db.namespace"))
+	}
+	assert.Equal(t, []string{"0", "0", "3", "3", "3", "3", "0"}, got)
 }
 
 func TestAttributes(t *testing.T) {
@@ -324,7 +337,7 @@ func TestOlderConnection(t *testing.T) {
 	assert.False(t, got[0].Response.Complete, "whose answer it is was not known")
 	assert.True(t, got[1].Response.Complete)
 	assert.True(t, got[2].Response.Complete)
-	assert.Equal(t, "GET", got[2].Name, "the database is not known")
+	assert.Empty(t, protocoltest.Value(got[2], "db.namespace"), "it is not known")
 	assert.Empty(t, w.Lost())
 }
 
@@ -365,7 +378,7 @@ func TestTooManyOpenRequests(t *testing.T) {
 	w.Received("$-1\r\n")
 	got := w.Exchanges()
 	assert.Len(t, got, 1025)
-	assert.Equal(t, "GET 0", got[1024].Name)
+	assert.Equal(t, "GET", got[1024].Name)
 	assert.Equal(t, map[string]int64{"pipeline_full": 76}, w.Lost())
 }
 
