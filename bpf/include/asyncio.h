@@ -119,7 +119,7 @@ static __always_inline __u64 py_waits_for(__u64 future, __u64 type, const struct
  * own back when a task ends, and knows who runs it. The attributes of objects that were
  * made as usual lie side by side.
  */
-static __noinline __u64 py_attribute(__u64 callback, __u64 type, const struct process *p)
+static __always_inline __u64 py_attribute(__u64 callback, __u64 type, const struct process *p)
 {
 	__u64 object = py_read(callback + PY_METHOD_SELF), values;
 
@@ -140,8 +140,8 @@ static __noinline __u64 py_attribute(__u64 callback, __u64 type, const struct pr
 }
 
 /*
- * The task that a callback's variables lead to: what gather, wait and wait_for call back
- * holds the future that they wait for. 0 where there is none.
+ * The task, of this type, that a callback leads to: it wakes that task, or is called back for gather,
+ * wait or wait_for, and holds the future that they wait for. 0 where there is none.
  */
 __noinline __u64 py_called_back(__u64 callback, __u64 type, __u32 pid)
 {
@@ -151,6 +151,8 @@ __noinline __u64 py_called_back(__u64 callback, __u64 type, __u32 pid)
 
 	if (!p)
 		return 0;
+	if (kind == p->wakeup_type)
+		return py_woken(callback, type, p);
 	if (kind == p->method_type)
 		return py_attribute(callback, type, p);
 	if (kind == p->function_type) {
@@ -176,34 +178,46 @@ __noinline __u64 py_called_back(__u64 callback, __u64 type, __u32 pid)
 	return 0;
 }
 
-/* The task that waits for another one: by await, or through a callback. 0 where none is found. */
-__noinline __u64 py_waiter(__u64 task, __u64 type, __u32 pid)
+/* One of a task's callbacks, 0 where there are not so many. */
+__noinline __u64 py_task_callback(__u64 task, __u32 i)
 {
-	const struct process *p = process_find(pid);
 	struct py_callbacks c;
 
-	if (!p || bpf_probe_read_user(&c, sizeof(c), (void *)(task + PY_FUTURE_CALLBACKS)))
+	if (bpf_probe_read_user(&c, sizeof(c), (void *)(task + PY_FUTURE_CALLBACKS)))
 		return 0;
-	for (int i = 0; i < PY_CALLBACKS && c.first; i++) {
-		__u64 waiter = py_woken(c.first, type, p);
+	if (i == 0)
+		return c.first;
+	return c.more ? py_callback(c.more, i - 1) : 0;
+}
 
-		if (!waiter)
-			waiter = py_called_back(c.first, type, pid);
-		if (waiter || !c.more)
+/* The task that runs, 0 where none does, and where several threads have loops of their own. */
+__noinline __u64 py_running(__u32 pid)
+{
+	const struct process *p = process_find(pid);
+
+	return p ? py_only_value(py_read(p->current_tasks), p->flags) : 0;
+}
+
+/* The task that waits for another one, of the same type: by await, or through a callback. */
+static __always_inline __u64 py_waiter(__u64 task, __u64 type, __u32 pid)
+{
+	for (int i = 0; i < PY_CALLBACKS; i++) {
+		__u64 callback = py_task_callback(task, i);
+		__u64 waiter = callback ? py_called_back(callback, type, pid) : 0;
+
+		if (waiter || !callback)
 			return waiter;
-		c.first = py_callback(c.more, i);
 	}
 	return 0;
 }
 
 /*
  * The task that the thread runs, or the one that waits for it, or for that one: a task that
- * none waits for. 0 where none runs, and where several threads have loops of their own.
+ * none waits for. The functions that it calls call none: the stack of all is 512 bytes.
  */
 __noinline __u64 asyncio_task(__u32 pid)
 {
-	const struct process *p = process_find(pid);
-	__u64 task = p ? py_only_value(py_read(p->current_tasks), p->flags) : 0;
+	__u64 task = py_running(pid);
 	__u64 type = task ? py_read(task + PY_TYPE) : 0;
 
 	for (int i = 0; i < PY_TASKS && type; i++) {

@@ -46,6 +46,20 @@ func TestJavaPool(t *testing.T) {
 	}
 }
 
+// A thread that is woken, by an interpreter's lock as well, is no evidence by itself: nor is the
+// thread that read a request where a reactor reads all.
+func TestInterpretersPools(t *testing.T) {
+	for _, reuse := range []bool{true, false} {
+		assertMostly(t, cellOf(t, "python-pool", reuse))
+		assertMostly(t, cellOf(t, "ruby-puma", reuse))
+	}
+}
+
+// One thread receives all answers, and yet another one answers the request.
+func TestCompletionsBySelector(t *testing.T) {
+	assertMostly(t, cellOf(t, "java-async", true))
+}
+
 // A context that outlives its request makes all that follows part of one trace, which grew to
 // 45,000 spans: a call after the response begins a trace of its own.
 func TestStaleContextGrowsNoTrace(t *testing.T) {

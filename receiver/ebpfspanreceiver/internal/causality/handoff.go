@@ -51,6 +51,8 @@ type handoff struct {
 	forth, upheld agreement
 	// wanted is until when wake-ups are wanted.
 	wanted int64
+	// taken counts the calls that were settled.
+	taken int
 	// takenOver says that a request was answered by another task than the one that read it.
 	takenOver bool
 }

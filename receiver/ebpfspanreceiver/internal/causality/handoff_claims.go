@@ -132,6 +132,7 @@ func (h *handoff) took(c *call) {
 	if c.confidence <= reliable {
 		return
 	}
+	h.taken++
 	habit := h.jobs.habit(c)
 	if c.parent.made(c) {
 		habit.more++
@@ -199,6 +200,15 @@ func (h *handoff) best(c *call) (best, rival *claimed) {
 // has told, or the request is known to have made its one call of this kind.
 func (h *handoff) refuses(c *call, r *request) bool {
 	return c.queued != nil || h.jobs.habit(c).once() && r.made(c)
+}
+
+// limit is the most that a weaker rung is believed: where hand-offs tell of most calls, those
+// of which they do not are not like the others.
+func (h *handoff) limit(confidence float64) float64 {
+	if h.taken < enoughRequests {
+		return confidence
+	}
+	return min(confidence, unconfirmed)
 }
 
 // jobs tells how workers and requests make calls, by the kind of call.

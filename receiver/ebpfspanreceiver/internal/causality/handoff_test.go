@@ -197,7 +197,7 @@ func TestAnswererKeepsItsResult(t *testing.T) {
 	w.linked(k2, r2, MethodHandoff)
 }
 
-// plays n requests whose call a worker makes, one after the other.
+// handsOver plays n requests whose call a worker makes, one after the other.
 func (w *world) handsOver(n int) {
 	for range n {
 		r := w.reads(onThread(1))
@@ -337,4 +337,13 @@ func TestEarlierCallsAreNotHandedOver(t *testing.T) {
 	w.responds(r, onThread(1))
 	w.responds(old, onThread(3))
 	w.linked(k, (*protocol.Exchange)(nil), "")
+}
+
+// What hand-offs do not tell, where they tell of other calls, no weaker rung is sure of.
+func TestWeakerEvidenceIsLimited(t *testing.T) {
+	var h handoff
+	assert.InDelta(t, 0.99, h.limit(0.99), 0)
+	h.taken = enoughRequests
+	assert.InDelta(t, unconfirmed, h.limit(0.99), 0)
+	assert.InDelta(t, 0.3, h.limit(0.3), 0)
 }

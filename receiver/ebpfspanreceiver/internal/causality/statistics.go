@@ -135,10 +135,14 @@ func (c *call) guessed() {
 	if g == nil || !c.asked || g.Parent == nil || c.parent != nil && c.confidence >= min(g.Confidence, sure) {
 		return
 	}
-	if c.handoff != nil && c.handoff.refuses(c, g.Parent.Owner.(*request)) {
-		return
+	parent, confidence := g.Parent.Owner.(*request), g.Confidence
+	if c.handoff != nil {
+		if c.handoff.refuses(c, parent) {
+			return
+		}
+		confidence = c.handoff.limit(confidence)
 	}
-	c.settle(g.Parent.Owner.(*request), MethodStatistical, g.Confidence)
+	c.settle(parent, MethodStatistical, confidence)
 	if g.RunnerUp != nil {
 		c.runnerUp, c.runnerUpConfidence = g.RunnerUp.Owner.(*request), g.RunnerUpConfidence
 	}
