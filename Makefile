@@ -150,6 +150,9 @@ accuracy: accuracy-needs $(BINARY) ## Compare links with the truth for every run
 accuracy-needs: demo-needs
 	@scripts/need javac=openjdk-17-jdk-headless gunicorn=gunicorn haproxy=haproxy puma=puma \
 		/usr/lib/python3/dist-packages/aiohttp/__init__.py=python3-aiohttp \
+		/usr/lib/python3/dist-packages/redis/__init__.py=python3-redis \
+		/usr/lib/python3/dist-packages/asyncpg/__init__.py=python3-asyncpg npm=npm \
+		redis-server=redis-server /usr/lib/postgresql=postgresql \
 		/usr/share/java/tomcat10-embed-core.jar=libtomcat10-embed-java \
 		/usr/share/java/jakarta-annotation-api.jar=libjakarta-annotation-api-java \
 		/usr/share/java/netty-codec-http.jar=libnetty-java \

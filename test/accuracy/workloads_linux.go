@@ -123,6 +123,7 @@ var workloads = []workload{
 	{name: "node-fetch-parallel", steps: []step{{program: "node", shape: "parallel", calls: 2, env: fetch}}, callees: 2, connections: kept, wanted: exact},
 	{name: "node-chain-4", steps: inARow("node", 3), requests: 800, wanted: chained},
 
+	{name: "go-databases", databases: true, steps: []step{{program: "godb", calls: 3}}, connections: kept, wanted: exact},
 	{name: "node-databases", databases: true, steps: []step{{program: "nodedb", shape: "sequence", calls: 3}}, connections: kept, wanted: exact},
 	{name: "node-databases-parallel", databases: true, steps: []step{{program: "nodedb", shape: "parallel", calls: 2}}, connections: kept, wanted: exact},
 	{name: "asyncio-databases", databases: true, steps: []step{{program: "asynciodb", calls: 4}}, connections: kept, wanted: exact},
