@@ -132,13 +132,18 @@ func valueOf(s ptrace.Span, key string) string {
 	return ""
 }
 
-// assertLinked checks that each end's spans are the other's, and tell the same.
+// assertLinked checks that each end's spans are the other's, and tell the same. What a client
+// does not wait for when it ends, the server need not have read.
 func (p pairs) assertLinked(t *testing.T) {
 	t.Helper()
-	assert.Equal(t, len(p.clients), len(p.servers))
 	assert.NotEmpty(t, p.clients)
+	left := 0
 	for id, client := range p.clients {
 		server, ok := p.servers[id]
+		if !ok && valueOf(client, "error.type") != "" && valueOf(client, "db.response.status_code") == "" {
+			left++
+			continue
+		}
 		if !assert.True(t, ok, "%s %s has no other end", client.Name(), valueOf(client, "db.query.text")) {
 			continue
 		}
@@ -147,6 +152,8 @@ func (p pairs) assertLinked(t *testing.T) {
 		}
 		assert.Equal(t, client.Name(), server.Name())
 	}
+	assert.Equal(t, len(p.clients)-left, len(p.servers))
+	assert.LessOrEqual(t, left, len(p.clients)/100)
 }
 
 // Real clients and a real server, one command after another and many at once: each command

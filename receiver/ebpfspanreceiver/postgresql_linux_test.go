@@ -137,7 +137,7 @@ func TestPostgreSQLSession(t *testing.T) {
 		sql -c "SELECT * FROM users WHERE name = 'alice'; SELECT nope FROM users"
 		sql -c 'SELECT repeat(name, 5000) FROM users' >/dev/null
 		PGPASSWORD=wrong sql -c 'SELECT 1'
-		timeout -s INT 1 psql -h 127.0.0.1 -U shop -X postgres -c 'SELECT pg_sleep(20)'
+		timeout -s INT 5 psql -h 127.0.0.1 -U shop -X postgres -c 'SELECT pg_sleep(20)'
 		true`)
 	r := b.trace(func(c *Config) { c.Record, c.RecordPayload = recording, true })
 	assert.Zero(t, r.stats.losses.Get(loss.StreamGap))
