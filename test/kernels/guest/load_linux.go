@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -38,11 +39,20 @@ func loadAll() (all []report.Program, err error) {
 			} else if err != nil {
 				p.Refusal = err.Error()
 				say(name + ": " + p.Refusal)
+				sayLog(err)
 			}
 			all = append(all, p)
 		}
 	}
 	return all, nil
+}
+
+// sayLog says all that the verifier said.
+func sayLog(err error) {
+	var refused *ebpf.VerifierError
+	if errors.As(err, &refused) {
+		say(fmt.Sprintf("%+v", refused))
+	}
 }
 
 // processed is how the verifier counts: kernel/bpf/verifier.c, print_verification_stats.
