@@ -31,11 +31,13 @@ static __always_inline void event_connection(struct event *e, const struct conne
 
 static __always_inline void scratch_send(struct scratch *s, __u32 payload)
 {
+	__u64 wakeup = s->sent++ % WAKEUP_EVERY ? BPF_RB_NO_WAKEUP : event_wakeup();
+
+	/* Here and hidden from the compiler: what a bound was is forgotten on the stack before Linux 5.16. */
+	asm volatile("" : "+r"(payload));
 	if (payload > PAYLOAD_MAX)
 		payload = PAYLOAD_MAX;
 	s->event.data_len = payload;
-	__u64 wakeup = s->sent++ % WAKEUP_EVERY ? BPF_RB_NO_WAKEUP : event_wakeup();
-
 	if (bpf_ringbuf_output(&events, s, sizeof(s->event) + payload, wakeup))
 		count_loss(LOSS_RING_BUFFER_FULL);
 }
