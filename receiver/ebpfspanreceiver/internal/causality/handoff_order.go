@@ -106,6 +106,9 @@ func (o *jobOrder) ended(r *request) {
 	for old < len(o.past) && (len(o.past)-old >= maxPast || o.clock-o.past[old].exchange.End.Time > remembered) {
 		old++
 	}
+	for _, r := range o.past[:old] {
+		r.claims, r.handed = nil, nil // else each request keeps those before it, by the calls that both claim
+	}
 	o.past = append(slices.Delete(o.past, 0, old), r)
 }
 

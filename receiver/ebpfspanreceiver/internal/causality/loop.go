@@ -162,8 +162,11 @@ func remote(c *conn.Conn) endpoint {
 // ready appends a token. Where nothing is done for requests, as in a program that has none, the
 // window is not decoded, which else keeps it small.
 func (l *loop) ready(t *token) {
-	if len(l.tokens) >= 2*maxTokens {
+	switch n := len(l.tokens); {
+	case n >= 2*maxTokens:
 		l.forgetTokens(maxTokens)
+	case n%margin == margin-1 && len(l.deeds) == 0:
+		l.forgetTokens(l.over())
 	}
 	l.acted = false
 	t.turn, t.number = l.turn, l.dropped+uint64(len(l.tokens))
@@ -256,7 +259,30 @@ func (l *loop) trim(turn int) {
 	}
 	l.habits.fade()
 	l.forgetTokens(n)
-	l.deeds = slices.Delete(l.deeds, 0, m)
+	l.forgetDeeds(m)
+}
+
+// forgetDeeds forgets the first n deeds. What they rested on is let go of: else each would keep
+// all before it, from token to call and on to that call's deed.
+func (l *loop) forgetDeeds(n int) {
+	for _, x := range l.deeds[:n] {
+		x.sources, x.release = nil, nil
+	}
+	l.deeds = slices.Delete(l.deeds, 0, n)
+}
+
+// over is how many of the first tokens are of requests that have ended.
+func (l *loop) over() int {
+	for i, t := range l.tokens {
+		r := t.request
+		if t.call != nil && t.call.decided {
+			r = t.call.parent
+		}
+		if r == nil && (t.call == nil || !t.call.decided) || r != nil && !r.answered {
+			return i
+		}
+	}
+	return len(l.tokens)
 }
 
 // forgetTokens forgets the first n tokens.
@@ -278,8 +304,8 @@ func (l *loop) settled() bool {
 
 // forget empties the window.
 func (l *loop) forget() {
-	l.dropped += uint64(len(l.tokens))
-	l.tokens, l.deeds = nil, nil
+	l.forgetTokens(len(l.tokens))
+	l.forgetDeeds(len(l.deeds))
 }
 
 // decode refines what is believed of the acts in the window, and forgets what is decided.

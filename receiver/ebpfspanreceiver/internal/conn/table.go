@@ -45,6 +45,9 @@ func (t *Table) Event(e *capture.Event) {
 		t.received(e)
 	case capture.Connect:
 		c := t.conn(e)
+		if c.Connected != nil {
+			return // a second call asks what became of the first, which did not wait
+		}
 		c.Connected = &Origin{e.Time, e.Task}
 		t.handler.Connect(c)
 	case capture.Accept:

@@ -140,6 +140,7 @@ func (w *window) belief(call *Call, pair int32) float64 {
 
 // reset makes the window empty, for a number of requests and some calls.
 func (w *window) reset(requests int, calls []*Call) {
+	w.giveBack()
 	for len(w.chains) < requests {
 		w.chains = append(w.chains, chain{})
 	}
@@ -148,6 +149,22 @@ func (w *window) reset(requests int, calls []*Call) {
 		w.chains[i].calls = w.chains[i].calls[:0]
 	}
 	w.calls = calls
+}
+
+// giveBack lets go of the chains where their room is far more than the last window needed: each
+// has that of the largest request that was ever in its place.
+func (w *window) giveBack() {
+	const worthwhile, spare = 1 << 14, 4 // edges, and times what was needed
+	room, needed := 0, 0
+	for i := range w.chains {
+		needed += len(w.chains[i].edges)
+	}
+	for _, c := range w.chains[:cap(w.chains)] {
+		room += cap(c.edges)
+	}
+	if room > worthwhile && room > spare*needed {
+		w.chains = nil
+	}
 }
 
 // number gives every pair of a request and a call its number.
