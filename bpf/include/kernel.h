@@ -185,6 +185,7 @@ struct iov_iter___6_3 {
 };
 
 struct msghdr {
+	void *msg_name;
 	struct iov_iter msg_iter;
 };
 

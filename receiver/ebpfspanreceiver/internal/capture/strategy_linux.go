@@ -32,7 +32,7 @@ type strategy struct {
 }
 
 // rooms is ROOMS in bpf/include/payload.h.
-const rooms = 9
+const rooms = 15
 
 var (
 	fentry     = strategy{name: StrategyFentry, load: bpf.LoadFentry, rooms: rooms, twins: true, possible: keepsTrampolines}
@@ -61,6 +61,8 @@ var spare = []string{
 	"tcp_sendpage_enter", "tcp_sendpage_exit", // until Linux 6.4
 	"tcp_cleanup_rbuf_inner", "tcp_cleanup_rbuf", // since 6.2, and before
 	"mptcp_accept_enter", "mptcp_accept_exit", // CONFIG_MPTCP
+	// Where IPv6 is no module.
+	"udpv6_sendmsg_enter", "udpv6_sendmsg_exit", "udpv6_recvmsg_enter", "udpv6_recvmsg_exit", "udpv6_destroy_sock",
 	// Where Unix sockets are no module.
 	"unix_sendmsg_enter", "unix_sendmsg_exit", "unix_recvmsg_enter", "unix_recvmsg_exit",
 	"unix_connect", "unix_accept_enter", "unix_accept_exit", "unix_release",
