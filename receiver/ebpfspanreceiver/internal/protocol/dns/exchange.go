@@ -17,6 +17,7 @@ import (
 const (
 	attributeResends   = attribute.Key("seqlink.dns.resend_count")
 	attributeTruncated = attribute.Key("seqlink.dns.truncated")
+	attributeCode      = attribute.Key("seqlink.dns.response_code")
 )
 
 // exchange is a query and its answer.
@@ -31,6 +32,8 @@ type exchange struct {
 	// answers are the addresses in the answer; truncated says that it is to be asked for over TCP.
 	answers   []string
 	truncated bool
+	// code is the name of the answer's code.
+	code string
 
 	responded, ended bool
 }
@@ -77,6 +80,7 @@ func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribut
 	if e.Side == protocol.Server {
 		add(semconv.ClientAddressKey, addressText(peer))
 	}
+	add(attributeCode, e.code)
 	if e.resends > 0 {
 		to = append(to, protocol.Attribute{Key: string(attributeResends), Int: int64(e.resends), IsInt: true})
 	}
@@ -158,12 +162,12 @@ func (e *exchange) describe(m *message, b []byte) {
 	}
 	e.truncated = m.Truncated
 	e.answers = addresses(b)
-	if m.RCode == dnsmessage.RCodeSuccess {
-		return
+	e.code = codeText(m.RCode)
+	// What a client asks in vain is no failure of the server's.
+	e.Failed = m.RCode == dnsmessage.RCodeServerFailure || m.RCode != dnsmessage.RCodeSuccess && e.Side == protocol.Client
+	if e.Failed {
+		e.ErrorType = e.code
 	}
-	e.ErrorType = codeText(m.RCode)
-	// What a client asks wrongly is no failure of the server's.
-	e.Failed = e.Side == protocol.Client || m.RCode == dnsmessage.RCodeServerFailure
 }
 
 // finish ends an exchange.

@@ -69,8 +69,9 @@ func (f *flow) asked(m *message, d *conn.Datagram) {
 	e := &exchange{key: key}
 	e.Side, e.Datagram = side, key
 	if f.protocol.recent[side].use(key, d.Origin.Time) {
-		e.Datagram = unmatched(key, d.Origin.Time)
+		e.Datagram = unmatched(key, side, d.Origin.Time)
 	}
+	e.Request.Size = int64(d.Size)
 	if f.begin(m, e, d.Origin) != nil {
 		f.read(e, d.Origin)
 	}
@@ -88,7 +89,7 @@ func (f *flow) answered(m *message, d *conn.Datagram) {
 		return
 	}
 	f.respond(e, d.Origin)
-	e.Response.Complete = true
+	e.Response.Complete, e.Response.Size = true, int64(d.Size)
 	e.describe(m, d.Data)
 	f.finish(e, e.Response.Last)
 }

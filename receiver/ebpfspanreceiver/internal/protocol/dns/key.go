@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
 // keyOf names a query over UDP at both ends: by its bytes, its size and its sender's port.
@@ -29,11 +31,13 @@ func keyOf(b []byte, size uint64, port uint16) uint64 {
 	return max(1, h.Sum64())
 }
 
-// unmatched names a query that must not be taken for another one with the same key.
-func unmatched(key uint64, at int64) uint64 {
-	var b [16]byte
+// unmatched names what one end saw of a query, which must not be taken for another one with the
+// same key.
+func unmatched(key uint64, side protocol.Side, at int64) uint64 {
+	var b [17]byte
 	binary.LittleEndian.PutUint64(b[0:], key)
 	binary.LittleEndian.PutUint64(b[8:], uint64(at))
+	b[16] = byte(side)
 	return max(1, xxhash.Sum64(b[:]))
 }
 

@@ -52,10 +52,11 @@ func (p *parser) messageEnds(st *stream, e *exchange, m *message, at conn.Origin
 	switch {
 	case e == nil || e.ended:
 	case !m.Response:
+		e.Request.Size = int64(st.size)
 		p.read(e, at)
 	default:
 		e.describe(m, st.kept)
-		e.Response.Complete = true
+		e.Response.Complete, e.Response.Size = true, int64(st.size)
 		e.Response.Last = protocol.NotBefore(at, e.Response.First.Time)
 		p.finish(e, e.Response.Last)
 	}

@@ -26,11 +26,11 @@ type stream struct {
 	head  []byte
 	place uint64
 	first conn.Origin
-	// left is how many of the message's bytes are still to come, kept its first ones. cut says
-	// that those that follow on them were not captured.
-	left uint64
-	kept []byte
-	cut  bool
+	// size is that of the message, left how many of its bytes are still to come, kept its first
+	// ones. cut says that those that follow on them were not captured.
+	size, left uint64
+	kept       []byte
+	cut        bool
 	// message is what was read of it, known once that was enough, and exchange what it belongs to.
 	message  message
 	known    bool
@@ -93,7 +93,8 @@ func (st *stream) length(seen []byte, at uint64, origin conn.Origin) uint64 {
 	n := min(lengthSize-len(st.head), len(seen))
 	st.head = append(st.head, seen[:n]...)
 	if len(st.head) == lengthSize {
-		st.left = uint64(binary.BigEndian.Uint16(st.head))
+		st.size = uint64(binary.BigEndian.Uint16(st.head))
+		st.left = st.size
 		if st.left < headerSize {
 			st.lost(loss.MalformedMessage)
 		}
