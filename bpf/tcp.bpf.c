@@ -78,6 +78,8 @@ static __always_inline int call_ends(long nr, __s64 ret)
 	case ACTION_SEND:
 		return send_end(ROOM_SENT, id, call, ret);
 	case ACTION_RECEIVE:
+		if (!call->sk && udp_adopt(id))
+			return udp_receive_end(ROOM_RECEIVE, id, ret);
 		return receive_end(ROOM_RECEIVE, id, call, ret);
 	case ACTION_ACCEPT:
 		return accept_exit(process_find(id >> 32), ret);

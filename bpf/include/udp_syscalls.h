@@ -92,6 +92,32 @@ __noinline int udp_receive_enter(__u64 id, __u32 flags, __u64 address)
 	return 0;
 }
 
+/*
+ * Makes up for the entry of a receive that blocked before its process was traced, as
+ * receive_adopt does; returns whether it was one of datagrams.
+ */
+__noinline int udp_adopt(__u64 id)
+{
+	struct call *call = bpf_map_lookup_elem(&calls, &id);
+	struct udp_socket *u;
+	struct sock *sk;
+	__u64 socket;
+
+	if (!call)
+		return 0;
+	sk = sock_of(file_of(call->fd), &socket);
+	if (!sk || !is_udp(sk))
+		return 0;
+	u = udp_socket_of(sk);
+	if (!u)
+		return 0;
+	call->sk = (__u64)sk;
+	call->socket = u->socket;
+	call->messages = 0;
+	call->promised = 0;
+	return 1;
+}
+
 /* Ends what a system call did, other than with a stream. */
 static __always_inline int datagrams_end(__u64 id, __u32 expected, __u32 action, __s64 ret)
 {

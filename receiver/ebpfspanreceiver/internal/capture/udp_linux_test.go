@@ -9,7 +9,9 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"strconv"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/stretchr/testify/assert"
@@ -69,6 +71,9 @@ func init() {
 	operations["udp cut"] = func(int) error { return talkOverUDP(&unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, cutShort) }
 	operations["udp refused"] = func(int) error { return talkOverUDP(&unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, askNobody) }
 	operations["udp on and on"] = func(int) error { return talkOverUDP(&unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}, onAndOn) }
+	for name, call := range map[string]func(fd int) error{"recvfrom": receiveFrom, "recvmsg": receiveMessageFrom} {
+		operations["udp blocked in "+name] = func(fd int) error { return blockInto(fd, call) }
+	}
 	operations["udp mapped"] = func(int) error {
 		return talkOverUDP(&unix.SockaddrInet6{Addr: netip.MustParseAddr("::ffff:127.0.0.1").As16()}, mapped)
 	}
@@ -180,6 +185,27 @@ func onAndOn(d datagrams) error {
 	for range 100 {
 		err = errors.Join(err, write(d.client, "more"))
 	}
+	return err
+}
+
+// blockInto tells over a connection at which port it waits for two datagrams.
+func blockInto(connection int, call func(fd int) error) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return err
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(connection, strconv.Itoa(name.(*unix.SockaddrInet4).Port)), call(fd), call(fd))
+}
+
+func receiveMessageFrom(fd int) error {
+	_, _, _, _, err := unix.RecvmsgBuffers(fd, pieces("12", "3456789"), nil, 0)
 	return err
 }
 
@@ -331,4 +357,39 @@ func TestKernelCutsDatagramsOff(t *testing.T) {
 	assert.Less(t, more, 8)
 	assert.Equal(t, cut+1, k.CutConnections())
 	assertNoLoss(t, losses)
+}
+
+// A datagram that a thread has waited for since before its process was traced is seen, too.
+func TestKernelAdoptsBlockedReceivesOfDatagrams(t *testing.T) {
+	for _, call := range []string{"recvfrom", "recvmsg"} {
+		t.Run(call, func(t *testing.T) {
+			k, losses := testKernel(t)
+			if k.Strategy() != StrategyTracepoint {
+				t.Skip("the kernel's functions are not entered again")
+			}
+			o := startOperator(t, "udp blocked in "+call, atOnceVariable+"=1")
+			port := make([]byte, 10)
+			n, err := o.conn.Read(port)
+			require.NoError(t, err)
+			require.Eventually(t, func() bool { return blockedInReceive(o.pid()) }, 20*time.Second, time.Millisecond)
+			require.NoError(t, k.Trace(o.pid(), nil))
+			sender, err := net.Dial("udp", "127.0.0.1:"+string(port[:n]))
+			require.NoError(t, err)
+			defer sender.Close()
+			received := ofKind(collect(t, k, o.pid(), func() {
+				for _, text := range []string{"first", "second"} {
+					_, err := io.WriteString(sender, text)
+					require.NoError(t, err)
+				}
+				_, _ = io.ReadAll(o.conn)
+			}), ReceiveDatagram)
+			o.wait(t)
+			require.Len(t, received, 2)
+			for i, want := range []string{"first", "second"} {
+				assert.Equal(t, want, string(received[i].Data))
+				assert.Equal(t, sender.LocalAddr().String(), received[i].Remote.String())
+			}
+			assertNoLoss(t, losses)
+		})
+	}
 }
