@@ -31,14 +31,18 @@ type strategy struct {
 	prepare func()
 }
 
-// rooms is ROOMS in bpf/include/payload.h.
-const rooms = 15
+const (
+	// rooms is ROOMS in bpf/include/payload.h.
+	rooms = 15
+	// callRooms are those of the programs at system calls: the first three.
+	callRooms = 3
+)
 
 var (
 	fentry     = strategy{name: StrategyFentry, load: bpf.LoadFentry, rooms: rooms, twins: true, possible: keepsTrampolines}
 	kprobe     = strategy{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes}
 	tracepoint = strategy{
-		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: rooms,
+		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: callRooms,
 		programs: []string{
 			"sys_enter_perf", "sys_exit_perf", "sys_enter", "sys_exit", "io_uring_submit_req", "io_uring_submit_sqe",
 		},
