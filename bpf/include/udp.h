@@ -79,6 +79,9 @@ static __always_inline int udp_unwanted(struct udp_socket *u)
 	return u->role == ROLE_NONE;
 }
 
+/* Makes the thread's entry. A function of its own, so that its stack is not its caller's. */
+__noinline int call_make(__u64 id) { return call_of(id) != NULL; }
+
 /*
  * Begins a call that moves datagrams. The caller says where their bytes and addresses
  * are: call->messages and call->promised for a struct msghdr (0) or so many mmsghdr, else
@@ -91,7 +94,9 @@ static __always_inline struct call *udp_begin(__u64 id, __u8 action, struct sock
 
 	if (!u || udp_unwanted(u))
 		return NULL;
-	call = call_of(id);
+	call = bpf_map_lookup_elem(&calls, &id);
+	if (!call && call_make(id))
+		call = bpf_map_lookup_elem(&calls, &id);
 	if (!call || has_begun(call, action, sk))
 		return NULL;
 	call->action = action;

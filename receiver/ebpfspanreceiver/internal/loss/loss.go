@@ -27,7 +27,7 @@ const (
 	// ProcessTableFull counts processes that could not be put into the kernel's
 	// selection table.
 	ProcessTableFull
-	// IOUringUnseen counts transfers over TCP that went through io_uring where only
+	// IOUringUnseen counts transfers over sockets that went through io_uring where only
 	// system calls are seen.
 	IOUringUnseen
 	// DatagramsUnseen counts datagrams that were moved by one system call with so many that
