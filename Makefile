@@ -73,6 +73,7 @@ test-needs: demo-needs generate-needs
 	@scripts/need gcc=gcc /usr/include/stdlib.h=libc6-dev nft=nftables ip=iproute2 gunicorn=gunicorn \
 		redis-server=redis-server redis-cli=redis-tools redis-benchmark=redis-tools \
 		/usr/lib/postgresql=postgresql psql=postgresql-client pgbench=postgresql-client setpriv=util-linux \
+		dnsmasq=dnsmasq-base dig=bind9-dnsutils unshare=util-linux node=nodejs \
 		/usr/bin/python3=python3 javac=openjdk-17-jdk-headless
 
 .PHONY: check

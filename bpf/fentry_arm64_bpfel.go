@@ -26,6 +26,7 @@ type FentryCall struct {
 	Sk       uint64
 	Socket   uint64
 	Place    uint64
+	Peer     uint64
 	Promised uint32
 	Captured uint32
 	Fd       int32
@@ -114,6 +115,14 @@ type FentryThinning struct {
 	Active    uint64
 }
 
+type FentryUdpSocket struct {
+	_      structs.HostLayout
+	Socket uint64
+	Role   uint8
+	Calls  uint8
+	Pad    [6]uint8
+}
+
 type FentryUnixStream struct {
 	_       structs.HostLayout
 	Written uint64
@@ -134,6 +143,7 @@ const (
 	FentryMapProcesses            = "processes"
 	FentryMapScratches            = "scratches"
 	FentryMapThinnings            = "thinnings"
+	FentryMapUdpSockets           = "udp_sockets"
 	FentryMapUnixStreams          = "unix_streams"
 	FentryProgInetAcceptEnter     = "inet_accept_enter"
 	FentryProgInetAcceptExit      = "inet_accept_exit"
@@ -151,6 +161,16 @@ const (
 	FentryProgTcpSendpageExit     = "tcp_sendpage_exit"
 	FentryProgTcpSpliceReadEnter  = "tcp_splice_read_enter"
 	FentryProgTcpSpliceReadExit   = "tcp_splice_read_exit"
+	FentryProgUdpDestroySock      = "udp_destroy_sock"
+	FentryProgUdpRecvmsgEnter     = "udp_recvmsg_enter"
+	FentryProgUdpRecvmsgExit      = "udp_recvmsg_exit"
+	FentryProgUdpSendmsgEnter     = "udp_sendmsg_enter"
+	FentryProgUdpSendmsgExit      = "udp_sendmsg_exit"
+	FentryProgUdpv6DestroySock    = "udpv6_destroy_sock"
+	FentryProgUdpv6RecvmsgEnter   = "udpv6_recvmsg_enter"
+	FentryProgUdpv6RecvmsgExit    = "udpv6_recvmsg_exit"
+	FentryProgUdpv6SendmsgEnter   = "udpv6_sendmsg_enter"
+	FentryProgUdpv6SendmsgExit    = "udpv6_sendmsg_exit"
 	FentryProgUnixAcceptEnter     = "unix_accept_enter"
 	FentryProgUnixAcceptExit      = "unix_accept_exit"
 	FentryProgUnixConnect         = "unix_connect"
@@ -227,6 +247,16 @@ type FentryProgramSpecs struct {
 	TcpSendpageExit     *ebpf.ProgramSpec `ebpf:"tcp_sendpage_exit"`
 	TcpSpliceReadEnter  *ebpf.ProgramSpec `ebpf:"tcp_splice_read_enter"`
 	TcpSpliceReadExit   *ebpf.ProgramSpec `ebpf:"tcp_splice_read_exit"`
+	UdpDestroySock      *ebpf.ProgramSpec `ebpf:"udp_destroy_sock"`
+	UdpRecvmsgEnter     *ebpf.ProgramSpec `ebpf:"udp_recvmsg_enter"`
+	UdpRecvmsgExit      *ebpf.ProgramSpec `ebpf:"udp_recvmsg_exit"`
+	UdpSendmsgEnter     *ebpf.ProgramSpec `ebpf:"udp_sendmsg_enter"`
+	UdpSendmsgExit      *ebpf.ProgramSpec `ebpf:"udp_sendmsg_exit"`
+	Udpv6DestroySock    *ebpf.ProgramSpec `ebpf:"udpv6_destroy_sock"`
+	Udpv6RecvmsgEnter   *ebpf.ProgramSpec `ebpf:"udpv6_recvmsg_enter"`
+	Udpv6RecvmsgExit    *ebpf.ProgramSpec `ebpf:"udpv6_recvmsg_exit"`
+	Udpv6SendmsgEnter   *ebpf.ProgramSpec `ebpf:"udpv6_sendmsg_enter"`
+	Udpv6SendmsgExit    *ebpf.ProgramSpec `ebpf:"udpv6_sendmsg_exit"`
 	UnixAcceptEnter     *ebpf.ProgramSpec `ebpf:"unix_accept_enter"`
 	UnixAcceptExit      *ebpf.ProgramSpec `ebpf:"unix_accept_exit"`
 	UnixConnect         *ebpf.ProgramSpec `ebpf:"unix_connect"`
@@ -251,6 +281,7 @@ type FentryMapSpecs struct {
 	Processes      *ebpf.MapSpec `ebpf:"processes"`
 	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
 	Thinnings      *ebpf.MapSpec `ebpf:"thinnings"`
+	UdpSockets     *ebpf.MapSpec `ebpf:"udp_sockets"`
 	UnixStreams    *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
@@ -298,6 +329,7 @@ type FentryMaps struct {
 	Processes      *ebpf.Map `ebpf:"processes"`
 	Scratches      *ebpf.Map `ebpf:"scratches"`
 	Thinnings      *ebpf.Map `ebpf:"thinnings"`
+	UdpSockets     *ebpf.Map `ebpf:"udp_sockets"`
 	UnixStreams    *ebpf.Map `ebpf:"unix_streams"`
 }
 
@@ -313,6 +345,7 @@ func (m *FentryMaps) Close() error {
 		m.Processes,
 		m.Scratches,
 		m.Thinnings,
+		m.UdpSockets,
 		m.UnixStreams,
 	)
 }
@@ -351,6 +384,16 @@ type FentryPrograms struct {
 	TcpSendpageExit     *ebpf.Program `ebpf:"tcp_sendpage_exit"`
 	TcpSpliceReadEnter  *ebpf.Program `ebpf:"tcp_splice_read_enter"`
 	TcpSpliceReadExit   *ebpf.Program `ebpf:"tcp_splice_read_exit"`
+	UdpDestroySock      *ebpf.Program `ebpf:"udp_destroy_sock"`
+	UdpRecvmsgEnter     *ebpf.Program `ebpf:"udp_recvmsg_enter"`
+	UdpRecvmsgExit      *ebpf.Program `ebpf:"udp_recvmsg_exit"`
+	UdpSendmsgEnter     *ebpf.Program `ebpf:"udp_sendmsg_enter"`
+	UdpSendmsgExit      *ebpf.Program `ebpf:"udp_sendmsg_exit"`
+	Udpv6DestroySock    *ebpf.Program `ebpf:"udpv6_destroy_sock"`
+	Udpv6RecvmsgEnter   *ebpf.Program `ebpf:"udpv6_recvmsg_enter"`
+	Udpv6RecvmsgExit    *ebpf.Program `ebpf:"udpv6_recvmsg_exit"`
+	Udpv6SendmsgEnter   *ebpf.Program `ebpf:"udpv6_sendmsg_enter"`
+	Udpv6SendmsgExit    *ebpf.Program `ebpf:"udpv6_sendmsg_exit"`
 	UnixAcceptEnter     *ebpf.Program `ebpf:"unix_accept_enter"`
 	UnixAcceptExit      *ebpf.Program `ebpf:"unix_accept_exit"`
 	UnixConnect         *ebpf.Program `ebpf:"unix_connect"`
@@ -379,6 +422,16 @@ func (p *FentryPrograms) Close() error {
 		p.TcpSendpageExit,
 		p.TcpSpliceReadEnter,
 		p.TcpSpliceReadExit,
+		p.UdpDestroySock,
+		p.UdpRecvmsgEnter,
+		p.UdpRecvmsgExit,
+		p.UdpSendmsgEnter,
+		p.UdpSendmsgExit,
+		p.Udpv6DestroySock,
+		p.Udpv6RecvmsgEnter,
+		p.Udpv6RecvmsgExit,
+		p.Udpv6SendmsgEnter,
+		p.Udpv6SendmsgExit,
 		p.UnixAcceptEnter,
 		p.UnixAcceptExit,
 		p.UnixConnect,

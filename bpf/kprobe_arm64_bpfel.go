@@ -26,6 +26,7 @@ type KprobeCall struct {
 	Sk       uint64
 	Socket   uint64
 	Place    uint64
+	Peer     uint64
 	Promised uint32
 	Captured uint32
 	Fd       int32
@@ -114,6 +115,14 @@ type KprobeThinning struct {
 	Active    uint64
 }
 
+type KprobeUdpSocket struct {
+	_      structs.HostLayout
+	Socket uint64
+	Role   uint8
+	Calls  uint8
+	Pad    [6]uint8
+}
+
 type KprobeUnixStream struct {
 	_       structs.HostLayout
 	Written uint64
@@ -134,6 +143,7 @@ const (
 	KprobeMapProcesses            = "processes"
 	KprobeMapScratches            = "scratches"
 	KprobeMapThinnings            = "thinnings"
+	KprobeMapUdpSockets           = "udp_sockets"
 	KprobeMapUnixStreams          = "unix_streams"
 	KprobeProgInetAcceptEnter     = "inet_accept_enter"
 	KprobeProgInetAcceptExit      = "inet_accept_exit"
@@ -151,6 +161,16 @@ const (
 	KprobeProgTcpSendpageExit     = "tcp_sendpage_exit"
 	KprobeProgTcpSpliceReadEnter  = "tcp_splice_read_enter"
 	KprobeProgTcpSpliceReadExit   = "tcp_splice_read_exit"
+	KprobeProgUdpDestroySock      = "udp_destroy_sock"
+	KprobeProgUdpRecvmsgEnter     = "udp_recvmsg_enter"
+	KprobeProgUdpRecvmsgExit      = "udp_recvmsg_exit"
+	KprobeProgUdpSendmsgEnter     = "udp_sendmsg_enter"
+	KprobeProgUdpSendmsgExit      = "udp_sendmsg_exit"
+	KprobeProgUdpv6DestroySock    = "udpv6_destroy_sock"
+	KprobeProgUdpv6RecvmsgEnter   = "udpv6_recvmsg_enter"
+	KprobeProgUdpv6RecvmsgExit    = "udpv6_recvmsg_exit"
+	KprobeProgUdpv6SendmsgEnter   = "udpv6_sendmsg_enter"
+	KprobeProgUdpv6SendmsgExit    = "udpv6_sendmsg_exit"
 	KprobeProgUnixAcceptEnter     = "unix_accept_enter"
 	KprobeProgUnixAcceptExit      = "unix_accept_exit"
 	KprobeProgUnixConnect         = "unix_connect"
@@ -227,6 +247,16 @@ type KprobeProgramSpecs struct {
 	TcpSendpageExit     *ebpf.ProgramSpec `ebpf:"tcp_sendpage_exit"`
 	TcpSpliceReadEnter  *ebpf.ProgramSpec `ebpf:"tcp_splice_read_enter"`
 	TcpSpliceReadExit   *ebpf.ProgramSpec `ebpf:"tcp_splice_read_exit"`
+	UdpDestroySock      *ebpf.ProgramSpec `ebpf:"udp_destroy_sock"`
+	UdpRecvmsgEnter     *ebpf.ProgramSpec `ebpf:"udp_recvmsg_enter"`
+	UdpRecvmsgExit      *ebpf.ProgramSpec `ebpf:"udp_recvmsg_exit"`
+	UdpSendmsgEnter     *ebpf.ProgramSpec `ebpf:"udp_sendmsg_enter"`
+	UdpSendmsgExit      *ebpf.ProgramSpec `ebpf:"udp_sendmsg_exit"`
+	Udpv6DestroySock    *ebpf.ProgramSpec `ebpf:"udpv6_destroy_sock"`
+	Udpv6RecvmsgEnter   *ebpf.ProgramSpec `ebpf:"udpv6_recvmsg_enter"`
+	Udpv6RecvmsgExit    *ebpf.ProgramSpec `ebpf:"udpv6_recvmsg_exit"`
+	Udpv6SendmsgEnter   *ebpf.ProgramSpec `ebpf:"udpv6_sendmsg_enter"`
+	Udpv6SendmsgExit    *ebpf.ProgramSpec `ebpf:"udpv6_sendmsg_exit"`
 	UnixAcceptEnter     *ebpf.ProgramSpec `ebpf:"unix_accept_enter"`
 	UnixAcceptExit      *ebpf.ProgramSpec `ebpf:"unix_accept_exit"`
 	UnixConnect         *ebpf.ProgramSpec `ebpf:"unix_connect"`
@@ -251,6 +281,7 @@ type KprobeMapSpecs struct {
 	Processes      *ebpf.MapSpec `ebpf:"processes"`
 	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
 	Thinnings      *ebpf.MapSpec `ebpf:"thinnings"`
+	UdpSockets     *ebpf.MapSpec `ebpf:"udp_sockets"`
 	UnixStreams    *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
@@ -298,6 +329,7 @@ type KprobeMaps struct {
 	Processes      *ebpf.Map `ebpf:"processes"`
 	Scratches      *ebpf.Map `ebpf:"scratches"`
 	Thinnings      *ebpf.Map `ebpf:"thinnings"`
+	UdpSockets     *ebpf.Map `ebpf:"udp_sockets"`
 	UnixStreams    *ebpf.Map `ebpf:"unix_streams"`
 }
 
@@ -313,6 +345,7 @@ func (m *KprobeMaps) Close() error {
 		m.Processes,
 		m.Scratches,
 		m.Thinnings,
+		m.UdpSockets,
 		m.UnixStreams,
 	)
 }
@@ -351,6 +384,16 @@ type KprobePrograms struct {
 	TcpSendpageExit     *ebpf.Program `ebpf:"tcp_sendpage_exit"`
 	TcpSpliceReadEnter  *ebpf.Program `ebpf:"tcp_splice_read_enter"`
 	TcpSpliceReadExit   *ebpf.Program `ebpf:"tcp_splice_read_exit"`
+	UdpDestroySock      *ebpf.Program `ebpf:"udp_destroy_sock"`
+	UdpRecvmsgEnter     *ebpf.Program `ebpf:"udp_recvmsg_enter"`
+	UdpRecvmsgExit      *ebpf.Program `ebpf:"udp_recvmsg_exit"`
+	UdpSendmsgEnter     *ebpf.Program `ebpf:"udp_sendmsg_enter"`
+	UdpSendmsgExit      *ebpf.Program `ebpf:"udp_sendmsg_exit"`
+	Udpv6DestroySock    *ebpf.Program `ebpf:"udpv6_destroy_sock"`
+	Udpv6RecvmsgEnter   *ebpf.Program `ebpf:"udpv6_recvmsg_enter"`
+	Udpv6RecvmsgExit    *ebpf.Program `ebpf:"udpv6_recvmsg_exit"`
+	Udpv6SendmsgEnter   *ebpf.Program `ebpf:"udpv6_sendmsg_enter"`
+	Udpv6SendmsgExit    *ebpf.Program `ebpf:"udpv6_sendmsg_exit"`
 	UnixAcceptEnter     *ebpf.Program `ebpf:"unix_accept_enter"`
 	UnixAcceptExit      *ebpf.Program `ebpf:"unix_accept_exit"`
 	UnixConnect         *ebpf.Program `ebpf:"unix_connect"`
@@ -379,6 +422,16 @@ func (p *KprobePrograms) Close() error {
 		p.TcpSendpageExit,
 		p.TcpSpliceReadEnter,
 		p.TcpSpliceReadExit,
+		p.UdpDestroySock,
+		p.UdpRecvmsgEnter,
+		p.UdpRecvmsgExit,
+		p.UdpSendmsgEnter,
+		p.UdpSendmsgExit,
+		p.Udpv6DestroySock,
+		p.Udpv6RecvmsgEnter,
+		p.Udpv6RecvmsgExit,
+		p.Udpv6SendmsgEnter,
+		p.Udpv6SendmsgExit,
 		p.UnixAcceptEnter,
 		p.UnixAcceptExit,
 		p.UnixConnect,

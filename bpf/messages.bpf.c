@@ -10,6 +10,7 @@
 #define FROM_MESSAGES
 
 #include "messages_tcp.h"
+#include "messages_udp.h"
 #include "messages_unix.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -26,6 +26,7 @@ type ProcessCall struct {
 	Sk       uint64
 	Socket   uint64
 	Place    uint64
+	Peer     uint64
 	Promised uint32
 	Captured uint32
 	Fd       int32

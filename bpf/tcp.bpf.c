@@ -2,7 +2,7 @@
 
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What processes send and receive over TCP, seen at their system calls.
+ * What processes send and receive over TCP, Unix sockets and UDP, seen at their system calls.
  *
  * A send is reported at its entry, before its bytes can reach anybody, so that the
  * order of events is the order of causes; a receive at its exit. The event at a
@@ -70,11 +70,13 @@ static __always_inline int call_ends(long nr, __s64 ret)
 	__u32 action = call->action;
 	call->action = ACTION_NONE;
 	if (expected != action && nr != NR_SPLICE)
-		return 0;
+		return datagrams_end(id, expected, action, ret);
 	switch (action) {
 	case ACTION_SEND:
 		return send_end(ROOM_SENT, id, call, ret);
 	case ACTION_RECEIVE:
+		if (!call->sk && udp_adopt(id))
+			return udp_receive_end(ROOM_RECEIVE, id, ret);
 		return receive_end(ROOM_RECEIVE, id, call, ret);
 	case ACTION_ACCEPT:
 		return accept_exit(process_find(id >> 32), ret);

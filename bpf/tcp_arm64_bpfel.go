@@ -26,6 +26,7 @@ type TCPCall struct {
 	Sk       uint64
 	Socket   uint64
 	Place    uint64
+	Peer     uint64
 	Promised uint32
 	Captured uint32
 	Fd       int32
@@ -122,6 +123,14 @@ type TCPThinning struct {
 	Active    uint64
 }
 
+type TCPUdpSocket struct {
+	_      structs.HostLayout
+	Socket uint64
+	Role   uint8
+	Calls  uint8
+	Pad    [6]uint8
+}
+
 type TCPUnixStream struct {
 	_       structs.HostLayout
 	Written uint64
@@ -143,6 +152,7 @@ const (
 	TCPMapProcesses             = "processes"
 	TCPMapScratches             = "scratches"
 	TCPMapThinnings             = "thinnings"
+	TCPMapUdpSockets            = "udp_sockets"
 	TCPMapUnixStreams           = "unix_streams"
 	TCPProgInetSockSetState     = "inet_sock_set_state"
 	TCPProgIoUringSubmitReq     = "io_uring_submit_req"
@@ -227,6 +237,7 @@ type TCPMapSpecs struct {
 	Processes      *ebpf.MapSpec `ebpf:"processes"`
 	Scratches      *ebpf.MapSpec `ebpf:"scratches"`
 	Thinnings      *ebpf.MapSpec `ebpf:"thinnings"`
+	UdpSockets     *ebpf.MapSpec `ebpf:"udp_sockets"`
 	UnixStreams    *ebpf.MapSpec `ebpf:"unix_streams"`
 }
 
@@ -275,6 +286,7 @@ type TCPMaps struct {
 	Processes      *ebpf.Map `ebpf:"processes"`
 	Scratches      *ebpf.Map `ebpf:"scratches"`
 	Thinnings      *ebpf.Map `ebpf:"thinnings"`
+	UdpSockets     *ebpf.Map `ebpf:"udp_sockets"`
 	UnixStreams    *ebpf.Map `ebpf:"unix_streams"`
 }
 
@@ -291,6 +303,7 @@ func (m *TCPMaps) Close() error {
 		m.Processes,
 		m.Scratches,
 		m.Thinnings,
+		m.UdpSockets,
 		m.UnixStreams,
 	)
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lifetime.h"
+#include "udp.h"
 
 static __always_inline int connect_enter(const struct process *p, int fd, __u64 sa)
 {
@@ -41,5 +42,7 @@ static __always_inline int close_enter(const struct process *p, int fd)
 	if (!key || !last_reference(file))
 		return 0;
 	struct connection *c = bpf_map_lookup_elem(&connections, &key);
-	return c && c->socket == socket ? close_begin(p, c) : 0;
+	if (!c)
+		return udp_close_begin(p, key);
+	return c->socket == socket ? close_begin(p, c) : 0;
 }

@@ -23,6 +23,8 @@ enum event_kind {
 	EVENT_PATH,
 	EVENT_LISTEN,
 	EVENT_WAKE, /* a struct wake */
+	EVENT_SEND_DATAGRAM,
+	EVENT_RECEIVE_DATAGRAM,
 };
 
 #define TAIL_SIZE 8

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "process.h"
-#include "socket.h"
+#include "udp.h"
 
 /* include/uapi/linux/io_uring.h, enum io_uring_op. */
 enum io_uring_operation {
@@ -64,10 +64,10 @@ static __always_inline int also_on_sockets(__u8 operation)
 }
 
 /*
- * Where the request's descriptor can be told, a transfer counts if it is a stream socket;
+ * Where the request's descriptor can be told, a transfer counts if it is a socket that is watched;
  * else (a registered file, or a kernel before 6.0), if its operation is one of sockets.
  */
-static __always_inline int is_stream_transfer(struct io_kiocb *request, __u8 operation)
+static __always_inline int is_watched_transfer(struct io_kiocb *request, __u8 operation)
 {
 	__u64 socket;
 
@@ -76,7 +76,8 @@ static __always_inline int is_stream_transfer(struct io_kiocb *request, __u8 ope
 	if (!request || !bpf_core_field_exists(request->cqe) ||
 	    BPF_CORE_READ(request, flags) & REQ_F_FIXED_FILE)
 		return only_on_sockets(operation);
-	return stream_sock_of(file_of(BPF_CORE_READ(request, cqe.fd)), &socket) != NULL;
+	struct sock *sk = sock_of(file_of(BPF_CORE_READ(request, cqe.fd)), &socket);
+	return sk && (is_stream(sk) || is_udp(sk));
 }
 
 static __always_inline int io_uring_submitted(__u64 *ctx)
@@ -100,7 +101,7 @@ static __always_inline int io_uring_submitted(__u64 *ctx)
 		request = (void *)ctx[0];
 		operation = BPF_CORE_READ(request, opcode);
 	}
-	if (is_stream_transfer(request, operation))
+	if (is_watched_transfer(request, operation))
 		count_loss(LOSS_IO_URING_UNSEEN);
 	return 0;
 }

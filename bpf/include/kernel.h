@@ -190,6 +190,7 @@ struct iov_iter___6_3 {
 };
 
 struct msghdr {
+	void *msg_name;
 	struct iov_iter msg_iter;
 };
 

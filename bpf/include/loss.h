@@ -11,6 +11,7 @@ enum loss {
 	LOSS_PAYLOAD_UNREADABLE,
 	LOSS_PROCESS_TABLE_FULL,
 	LOSS_IO_URING_UNSEEN,
+	LOSS_DATAGRAMS_UNSEEN,
 	LOSS_REASONS,
 };
 
@@ -21,10 +22,12 @@ struct {
 	__type(value, __u64);
 } losses SEC(".maps");
 
-static __always_inline void count_loss(__u32 reason)
+static __always_inline void count_losses(__u32 reason, __u64 more)
 {
 	__u64 *n = bpf_map_lookup_elem(&losses, &reason);
 
 	if (n)
-		__sync_fetch_and_add(n, 1);
+		__sync_fetch_and_add(n, more);
 }
+
+static __always_inline void count_loss(__u32 reason) { count_losses(reason, 1); }

@@ -14,6 +14,8 @@ enum action {
 	ACTION_ACCEPT,
 	ACTION_CLOSE,
 	ACTION_WAIT,
+	ACTION_SEND_DATAGRAMS,
+	ACTION_RECEIVE_DATAGRAMS,
 };
 
 struct call {
@@ -22,6 +24,7 @@ struct call {
 	__u64 sk; /* 0: the call began before its process was traced, user space told of it */
 	__u64 socket;
 	__u64 place;    /* of the first byte, at entry: at exit the socket has moved. The time, where it opens */
+	__u64 peer;     /* datagrams: where the struct sockaddr of the other end is, 0 for nowhere */
 	__u32 promised; /* sends: bytes that the event at entry announced */
 	__u32 captured; /* sends: the turn's captured bytes before this call */
 	__s32 fd;       /* where sk is 0 */

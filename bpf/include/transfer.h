@@ -5,7 +5,7 @@
 #include "caller.h"
 #include "receive.h"
 #include "send.h"
-#include "syscalls.h"
+#include "udp_syscalls.h"
 
 /* sendfile has no buffer: its size is known at its exit. */
 static __always_inline struct buffers sent_buffers(long nr, __u64 second, __u64 third)
@@ -53,7 +53,9 @@ static __always_inline int send_enter(__u64 id, __u32 flags, int fd, struct buff
 	struct sock *sk;
 	struct connection *c = connection_of(file_of(fd), &sk);
 
-	if (!c || send_unwanted(c)) /* before anything else is looked up */
+	if (!c)
+		return sk && udp_send_enter(id, flags, number(sk)) ? datagrams_sent(ROOM_SEND, id, 0) : 0;
+	if (send_unwanted(c)) /* before anything else is looked up */
 		return 0;
 	return send_begin(ROOM_SEND, id, caller_entry(flags), sk, c, b, messages);
 }
@@ -67,6 +69,8 @@ static __always_inline int receive_enter(__u64 id, __u32 flags, int fd, struct b
 	if (b.count == 0 && b.len == 0)
 		return 0;
 	c = connection_of(file_of(fd), &sk);
+	if (!c)
+		return sk ? udp_receive_enter(id, flags, number(sk)) : 0;
 	return receive_begin(id, flags & PROCESS_GO, sk, c, b, messages);
 }
 

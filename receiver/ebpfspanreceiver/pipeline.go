@@ -12,6 +12,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/dns"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/postgresql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/redis"
@@ -70,6 +71,7 @@ func newPipeline(
 		HTTP1:      http1.Options{Query: config.HTTP.query(), Thinner: thinner},
 		Redis:      redis.Options{Query: redis.Query(config.Redis.Query), Thinner: thinner},
 		PostgreSQL: postgresql.Options{Query: postgresql.Query(config.PostgreSQL.Query), Thinner: thinner},
+		DNS:        dns.Options{Thinner: thinner},
 	}, &s.losses)
 	demux := protocol.New(protocols, ladder, &s.losses)
 	demux.Thinner = thinner

@@ -36,7 +36,7 @@ type agentOptions struct {
 // seen is what the checks need of a span.
 type seen struct {
 	ID, Parent uint64
-	// Request is the number that the request's path is, -1 where it is none.
+	// Request is the number that the request's path is, or the name that it asks for, -1 where it is none.
 	Request int64
 	Client  bool
 	// Peer is network.peer.address, Transport network.transport.
@@ -129,14 +129,15 @@ func (r *reporter) consume(_ context.Context, traces ptrace.Traces) error {
 }
 
 func seenOf(span ptrace.Span) seen {
-	number, err := strconv.ParseInt(strings.TrimPrefix(attribute(span, "url.path"), "/"), 10, 64)
+	name, _, _ := strings.Cut(attribute(span, "dns.question.name"), ".")
+	number, err := strconv.ParseInt(strings.TrimPrefix(attribute(span, "url.path"), "/")+name, 10, 64)
 	if err != nil {
 		number = -1
 	}
 	return seen{
 		ID: number64(span.SpanID()), Parent: number64(span.ParentSpanID()), Request: number,
 		Client: span.Kind() == ptrace.SpanKindClient, Peer: attribute(span, "network.peer.address"), Transport: attribute(span, "network.transport"),
-		Status: attribute(span, "http.response.status_code"),
+		Status: attribute(span, "http.response.status_code") + map[string]string{"NOERROR": "200"}[attribute(span, "seqlink.dns.response_code")],
 	}
 }
 

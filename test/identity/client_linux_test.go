@@ -26,6 +26,8 @@ type clientOptions struct {
 	Connections, Workers int
 	// FastOpen sends the first request with the SYN.
 	FastOpen bool
+	// Unconnected names the server with each datagram.
+	Unconnected bool
 	// Multipath makes MPTCP connections.
 	Multipath bool
 }
@@ -62,13 +64,17 @@ func runClient(options clientOptions) error {
 	return input.Err()
 }
 
-// requester is a connection of a client.
+// requester is a connection of a client, or a socket for datagrams.
 type requester struct {
-	conn   net.Conn
+	conn net.Conn
+	// reader is nil for datagrams.
 	reader *bufio.Reader
 }
 
 func open(options clientOptions) ([]*requester, error) {
+	if isDatagram(options.Network) {
+		return openNames(options)
+	}
 	dialer := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
 		if !options.FastOpen {
 			return nil
@@ -114,6 +120,9 @@ func (b batch) work(conns []*requester, worker, workers int) error {
 }
 
 func (r *requester) ask(number, body, response int) error {
+	if r.reader == nil {
+		return r.askName(number)
+	}
 	if err := writeAll(r.conn, requestHead(number, body, response), body); err != nil {
 		return err
 	}

@@ -26,8 +26,11 @@ type serverOptions struct {
 }
 
 // runServer is the program that answers: it prints where it listens and serves HTTP until
-// its standard input ends. A request's field Response says how long the answer's body is.
+// its standard input ends, or DNS over UDP. A request's field Response says how long the answer's body is.
 func runServer(options serverOptions) error {
+	if isDatagram(options.Network) {
+		return serveNames(options)
+	}
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		if !options.FastOpen {
 			return nil

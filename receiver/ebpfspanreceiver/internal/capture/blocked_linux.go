@@ -96,35 +96,35 @@ func (k *Kernel) receiveRecord(id uint64, c blockedCall) (record bpf.TCPCall, ok
 		if c.args[3]&unix.MSG_PEEK != 0 {
 			return record, false
 		}
-		buffers.Addr, buffers.Len = c.args[1], c.args[2]
+		buffers.Addr, buffers.Len, record.Peer = c.args[1], c.args[2], c.args[4]
 	case unix.SYS_READ:
 		buffers.Addr, buffers.Len = c.args[1], c.args[2]
 	case unix.SYS_READV:
 		buffers.Addr, buffers.Count = c.args[1], uint32(c.args[2])
 	case unix.SYS_RECVMSG:
-		iov, count, err := messageVector(uint32(id), c.args[1])
+		m, err := messageHeader(uint32(id), c.args[1])
 		if err != nil || c.args[2]&unix.MSG_PEEK != 0 {
 			return record, false
 		}
-		buffers.Addr, buffers.Count = iov, count
+		buffers.Addr, buffers.Count = uint64(uintptr(unsafe.Pointer(m.Iov))), uint32(m.Iovlen)
+		record.Peer = uint64(uintptr(unsafe.Pointer(m.Name)))
 	default:
 		return record, false
 	}
 	return record, true
 }
 
-// messageVector reads where the vector of a struct msghdr in a thread's memory lies.
-func messageVector(tid uint32, address uint64) (iov uint64, count uint32, err error) {
-	var m unix.Msghdr
+// messageHeader reads a struct msghdr in a thread's memory. Its pointers are that thread's.
+func messageHeader(tid uint32, address uint64) (m unix.Msghdr, err error) {
 	size := int(unsafe.Sizeof(m))
 	local := []unix.Iovec{{Base: (*byte)(unsafe.Pointer(&m)), Len: uint64(size)}}
 	remote := []unix.RemoteIovec{{Base: uintptr(address), Len: size}}
 	n, err := unix.ProcessVMReadv(int(tid), local, remote, 0)
 	if err != nil {
-		return 0, 0, err
+		return m, err
 	}
 	if n != size || m.Iov == nil {
-		return 0, 0, errors.New("no message header there")
+		return m, errors.New("no message header there")
 	}
-	return uint64(uintptr(unsafe.Pointer(m.Iov))), uint32(m.Iovlen), nil
+	return m, nil
 }

@@ -48,6 +48,12 @@ const (
 	// Wake says that Task made Woken, of the same process, ready to run. It is asked for
 	// by Watcher.
 	Wake
+	// SendDatagram is the entry of a system call that sends a datagram over UDP, one event
+	// for each. With Errno it is the exit of one that failed.
+	SendDatagram
+	// ReceiveDatagram is the exit of a system call that received a datagram over UDP. With
+	// Errno there is none: the call failed.
+	ReceiveDatagram
 	// ProcessFound carries the facts about a process that is traced from now on.
 	ProcessFound
 )
@@ -117,6 +123,9 @@ type Event struct {
 	LocalPath, RemotePath []byte
 	// Local and Remote are the socket's own and its peer's address as this end
 	// sees them, set where Data may be carried and for Connect and Accept.
+	// Of datagrams Local is a wildcard where the socket takes those to any address of the
+	// host, and Remote, the datagram's other end, is unspecified where the process did not
+	// ask for it.
 	Local, Remote netip.AddrPort
 
 	// Offset is the place of the first byte in its direction: in bytes since the

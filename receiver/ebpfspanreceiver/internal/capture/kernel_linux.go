@@ -47,6 +47,7 @@ var kernelLosses = []loss.Reason{
 	loss.PayloadUnreadable,
 	loss.ProcessTableFull,
 	loss.IOUringUnseen,
+	loss.DatagramsUnseen,
 }
 
 // Kernel is the Source that watches this host with BPF programs. Its methods

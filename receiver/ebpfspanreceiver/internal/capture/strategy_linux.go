@@ -31,14 +31,18 @@ type strategy struct {
 	prepare func()
 }
 
-// rooms is ROOMS in bpf/include/payload.h.
-const rooms = 9
+const (
+	// rooms is ROOMS in bpf/include/payload.h.
+	rooms = 15
+	// callRooms are those of the programs at system calls: the first three.
+	callRooms = 3
+)
 
 var (
 	fentry     = strategy{name: StrategyFentry, load: bpf.LoadFentry, rooms: rooms, twins: true, possible: keepsTrampolines}
 	kprobe     = strategy{name: StrategyKprobe, load: bpf.LoadKprobe, rooms: 1, prepare: removeStaleProbes}
 	tracepoint = strategy{
-		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: rooms,
+		name: StrategyTracepoint, load: bpf.LoadTCP, rooms: callRooms,
 		programs: []string{
 			"sys_enter_perf", "sys_exit_perf", "sys_enter", "sys_exit", "io_uring_submit_req", "io_uring_submit_sqe",
 		},
@@ -61,6 +65,8 @@ var spare = []string{
 	"tcp_sendpage_enter", "tcp_sendpage_exit", // until Linux 6.4
 	"tcp_cleanup_rbuf_inner", "tcp_cleanup_rbuf", // since 6.2, and before
 	"mptcp_accept_enter", "mptcp_accept_exit", // CONFIG_MPTCP
+	// Where IPv6 is no module.
+	"udpv6_sendmsg_enter", "udpv6_sendmsg_exit", "udpv6_recvmsg_enter", "udpv6_recvmsg_exit", "udpv6_destroy_sock",
 	// Where Unix sockets are no module.
 	"unix_sendmsg_enter", "unix_sendmsg_exit", "unix_recvmsg_enter", "unix_recvmsg_exit",
 	"unix_connect", "unix_accept_enter", "unix_accept_exit", "unix_release",

@@ -1,5 +1,5 @@
-// Package conn turns the events of single system calls into byte streams: which
-// connection, which direction, which place in it.
+// Package conn turns the events of single system calls into byte streams, which
+// connection, which direction, which place in it, and into flows of datagrams.
 package conn
 
 import (
@@ -38,14 +38,17 @@ type Wake struct {
 	Futex uint64
 }
 
-// Conn is one end of a connection, TCP's or of Unix stream sockets. Both ends of a connection inside one host
-// are two Conns.
+// Conn is one end of a connection, TCP's or of Unix stream sockets, or of a flow of datagrams. Both ends of
+// a connection inside one host are two Conns.
 type Conn struct {
 	// Socket is the socket's inode number.
 	Socket uint64
 	// PID is the process that used the connection last.
 	PID uint32
-	// Identity names the connection at both ends; zero while it is not known.
+	// Endpoint is the flow's UDP socket, nil for connections. Of a flow Local may be a
+	// wildcard, and Remote be unspecified.
+	Endpoint *Endpoint
+	// Identity names the connection at both ends; zero while it is not known, and for flows.
 	Identity capture.Identity
 	// Local and Remote are this end's and the peer's address, as seen here.
 	Local, Remote netip.AddrPort
@@ -70,8 +73,10 @@ type Conn struct {
 	// turned is true once a segment was seen; direction is then that of the last one.
 	turned    bool
 	direction Direction
-	// use is the connection's place in the table's order of recent use.
-	use neighbours
+	// use is the connection's place in the table's order of recent use, used when that
+	// was: it is set for flows.
+	use  neighbours
+	used int64
 }
 
 // First returns the first sequence number of direction d.
@@ -136,6 +141,10 @@ type Handler interface {
 	Connect(c *Conn)
 	// Segment delivers bytes.
 	Segment(s *Segment)
+	// Datagram delivers a datagram.
+	Datagram(d *Datagram)
+	// Closed says that nothing more is known of a UDP socket: its flows have ended.
+	Closed(p *Endpoint)
 	// Wake delivers a wake-up. It comes in its place among the segments.
 	Wake(w Wake)
 	// End says that nothing more will come in direction d of c. Where a whole

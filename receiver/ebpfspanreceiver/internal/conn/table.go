@@ -19,6 +19,7 @@ type Table struct {
 	// bySocket holds the open connections by their sockets' inode numbers.
 	bySocket map[uint64]*Conn
 	recent   recency
+	flows    flows
 	// segment is what is being delivered.
 	segment Segment
 }
@@ -30,6 +31,7 @@ func NewTable(handler Handler, losses *loss.Counts) *Table {
 		losses:   losses,
 		limit:    maxConnections,
 		bySocket: make(map[uint64]*Conn),
+		flows:    newFlows(handler, losses),
 	}
 }
 
@@ -43,6 +45,10 @@ func (t *Table) Event(e *capture.Event) {
 		t.failed(e)
 	case capture.Receive:
 		t.received(e)
+	case capture.SendDatagram:
+		t.flows.moved(e, Sent)
+	case capture.ReceiveDatagram:
+		t.flows.moved(e, Received)
 	case capture.Connect:
 		c := t.conn(e)
 		if c.Connected != nil {
@@ -67,17 +73,21 @@ func (t *Table) Event(e *capture.Event) {
 }
 
 // Tick passes the time on.
-func (t *Table) Tick(now int64) { t.handler.Tick(now) }
+func (t *Table) Tick(now int64) {
+	t.handler.Tick(now)
+	t.flows.tick(now)
+}
 
 // Flush forgets every connection, the longest idle first.
 func (t *Table) Flush(now int64) {
 	for t.recent.oldest != nil {
 		t.end(t.recent.oldest, Forgotten, Origin{Time: now})
 	}
+	t.flows.flush(now)
 }
 
-// Len returns the number of open connections.
-func (t *Table) Len() int { return len(t.bySocket) }
+// Len returns the number of open connections and of flows.
+func (t *Table) Len() int { return len(t.bySocket) + t.flows.count }
 
 func (t *Table) received(e *capture.Event) {
 	if e.Size == 0 && e.Errno == 0 {
@@ -135,6 +145,7 @@ const (
 func (t *Table) closed(e *capture.Event) {
 	c := t.bySocket[e.Socket]
 	if c == nil {
+		t.flows.closed(e.Socket, Closed, Origin{e.Time, e.Task})
 		return
 	}
 	cause := Closed
@@ -152,6 +163,7 @@ func (t *Table) exited(e *capture.Event) {
 		}
 		c = next
 	}
+	t.flows.exited(e.Task.PID, Origin{e.Time, e.Task})
 }
 
 // conn returns the event's connection, made where it is new. An inode number with

@@ -18,6 +18,9 @@ type seen struct {
 	connects []*Conn
 	ticks    []int64
 	wakes    []Wake
+
+	datagrams []Datagram
+	closed    []uint64
 }
 
 type ended struct {
@@ -38,6 +41,12 @@ func (s *seen) End(c *Conn, d Direction, cause Cause, _ Origin) {
 func (s *seen) Connect(c *Conn) { s.connects = append(s.connects, c) }
 func (s *seen) Wake(w Wake)     { s.wakes = append(s.wakes, w) }
 func (s *seen) Tick(now int64)  { s.ticks = append(s.ticks, now) }
+func (s *seen) Datagram(d *Datagram) {
+	kept := *d
+	kept.Data = []byte(string(d.Data))
+	s.datagrams = append(s.datagrams, kept)
+}
+func (s *seen) Closed(p *Endpoint) { s.closed = append(s.closed, p.Socket) }
 
 var (
 	identity = capture.Identity{FirstSent: 100, FirstReceived: 200}

@@ -27,9 +27,12 @@ const (
 	// ProcessTableFull counts processes that could not be put into the kernel's
 	// selection table.
 	ProcessTableFull
-	// IOUringUnseen counts transfers over TCP that went through io_uring where only
+	// IOUringUnseen counts transfers over sockets that went through io_uring where only
 	// system calls are seen.
 	IOUringUnseen
+	// DatagramsUnseen counts datagrams that were moved by one system call with so many that
+	// only the first ones were looked at.
+	DatagramsUnseen
 	// ProgramMissed counts the times a program was left out by the kernel, because one
 	// ran on the same processor already or too many threads were in a function.
 	ProgramMissed
@@ -75,6 +78,7 @@ var names = [reasons]string{
 	EventMalformed:      "event_malformed",
 	ProcessTableFull:    "process_table_full",
 	IOUringUnseen:       "io_uring_unseen",
+	DatagramsUnseen:     "datagrams_unseen",
 	ProgramMissed:       "program_missed",
 	ProbeFailed:         "probe_failed",
 	ConnectionTableFull: "connection_table_full",

@@ -28,6 +28,8 @@ type Demux struct {
 	// in an order that does not differ from run to run.
 	parsed   []*connection
 	nextTick int64
+	// flows are those that wait for something, in the order in which they began to.
+	flows []*flow
 }
 
 var _ conn.Handler = (*Demux)(nil)
@@ -144,6 +146,10 @@ func (d *Demux) Wake(w conn.Wake) { d.sink.Wake(w) }
 
 // End implements conn.Handler.
 func (d *Demux) End(cn *conn.Conn, dir conn.Direction, cause conn.Cause, at conn.Origin) {
+	if f, ok := cn.State.(*flow); ok {
+		f.ends(cause, at)
+		return
+	}
 	c, _ := cn.State.(*connection)
 	if c == nil {
 		return
@@ -181,6 +187,7 @@ func (d *Demux) Tick(now int64) {
 		for _, c := range d.parsed {
 			c.parser.Tick(now)
 		}
+		d.flowsTick(now)
 	}
 	d.sink.Tick(now)
 }

@@ -41,12 +41,16 @@ type Message struct {
 }
 
 // Attribute is one span attribute by the semantic conventions. Exactly one of
-// String and Int is meant: Int where IsInt is true.
+// String, Int, a truth and Strings is meant: Int where IsInt is true, whether Int is not 0
+// where IsBool is, Strings where that is not nil.
 type Attribute struct {
 	Key    string
 	String string
 	Int    int64
 	IsInt  bool
+	IsBool bool
+	// Strings must not be changed afterwards.
+	Strings []string
 }
 
 // Details describe an exchange by the semantic conventions of its protocol.
@@ -94,6 +98,9 @@ type Exchange struct {
 	Side Side
 	// Place is the offset of the request's first byte in its direction.
 	Place uint64
+	// Datagram names the request where it is a datagram, which has no place: it is made of
+	// what both ends know, and as good as a random number. 0 for others.
+	Datagram uint64
 	// Asked is who asked for the request where another task writes it, else nil.
 	Asked *conn.Origin
 	// Connected is who connected, for the first request on a connection that this

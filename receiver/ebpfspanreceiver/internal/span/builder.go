@@ -107,7 +107,7 @@ func (b *Builder) Link(l causality.Link) {
 // identify sets the ids, the parent and how it was found.
 func (b *Builder) identify(s ptrace.Span, l causality.Link) {
 	key := l.Exchange.Key()
-	s.SetSpanID(ID(key, l.Exchange.Side))
+	s.SetSpanID(idOf(l.Exchange))
 	s.SetTraceID(TraceID(s.SpanID()))
 	if l.Exchange.Side == protocol.Server {
 		s.SetKind(ptrace.SpanKindServer)
@@ -120,7 +120,7 @@ func (b *Builder) identify(s ptrace.Span, l causality.Link) {
 	if l.Parent == nil {
 		return
 	}
-	parent := ID(l.Parent.Key(), protocol.Server)
+	parent := idOf(l.Parent)
 	if l.Confidence < b.options.MinConfidence {
 		linkTo(s, causality.Relation{Exchange: l.Parent, Method: l.Method, Confidence: l.Confidence})
 	} else {
@@ -152,7 +152,7 @@ func related(s ptrace.Span, l causality.Link) {
 
 // linkTo adds a span link to a request.
 func linkTo(s ptrace.Span, r causality.Relation) {
-	id := ID(r.Exchange.Key(), protocol.Server)
+	id := idOf(r.Exchange)
 	link := s.Links().AppendEmpty()
 	link.SetTraceID(TraceID(id))
 	link.SetSpanID(id)
@@ -197,9 +197,17 @@ func (b *Builder) put(attributes pcommon.Map, e *protocol.Exchange, list []proto
 	for i := range list {
 		a := &list[i]
 		value := b.pairs.AppendEmpty(a.Key)
-		if a.IsInt {
+		switch {
+		case a.IsInt:
 			value.SetInt(a.Int)
-		} else {
+		case a.IsBool:
+			value.SetBool(a.Int != 0)
+		case a.Strings != nil:
+			list := value.SetEmptySlice()
+			for _, s := range a.Strings {
+				list.AppendEmpty().SetStr(s)
+			}
+		default:
 			value.SetStr(a.String)
 		}
 	}

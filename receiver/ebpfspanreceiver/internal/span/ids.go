@@ -27,6 +27,14 @@ func ID(key uint64, side protocol.Side) pcommon.SpanID {
 	return id
 }
 
+// idOf returns the id of an exchange's span.
+func idOf(e *protocol.Exchange) pcommon.SpanID {
+	if e.Side == protocol.Server {
+		return ID(e.Reception(), protocol.Server)
+	}
+	return ID(e.Key(), protocol.Client)
+}
+
 // TraceID returns the provisional trace id of the segment that begins with the
 // given span.
 func TraceID(first pcommon.SpanID) pcommon.TraceID {

@@ -49,7 +49,7 @@ type Wire struct {
 // has the given place.
 func New(t *testing.T, p func(*loss.Counts) protocol.Protocol, payload int, place uint64) *Wire {
 	w := &Wire{
-		T: t, Sink: &Sink{phases: make(map[*protocol.Exchange]protocol.Phase)}, Losses: &loss.Counts{},
+		T: t, Sink: NewSink(), Losses: &loss.Counts{},
 		Payload: payload, offsets: [2]uint64{place, place},
 		Conn: &conn.Conn{
 			Socket: 7,
@@ -127,7 +127,7 @@ func (w *Wire) Close(cause conn.Cause) {
 // Check fails the test where an exchange was not as each must be.
 func (w *Wire) Check() {
 	w.T.Helper()
-	require.Empty(w.T, w.Sink.broken)
+	w.Sink.Check(w.T)
 }
 
 // Exchanges returns all exchanges, each of which must have ended.
@@ -155,6 +155,15 @@ type Sink struct {
 	Exchanges []*protocol.Exchange
 	phases    map[*protocol.Exchange]protocol.Phase
 	broken    []string
+}
+
+// NewSink returns an empty one.
+func NewSink() *Sink { return &Sink{phases: make(map[*protocol.Exchange]protocol.Phase)} }
+
+// Check fails the test where an exchange was not as each must be.
+func (s *Sink) Check(t *testing.T) {
+	t.Helper()
+	require.Empty(t, s.broken)
 }
 
 var phaseNames = map[protocol.Phase]string{
@@ -229,6 +238,10 @@ func Value(e *protocol.Exchange, key string) string {
 		case a.Key != key:
 		case a.IsInt:
 			return fmt.Sprint(a.Int)
+		case a.IsBool:
+			return fmt.Sprint(a.Int != 0)
+		case a.Strings != nil:
+			return strings.Join(a.Strings, ",")
 		default:
 			return a.String
 		}

@@ -5,6 +5,7 @@ package registry
 import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/dns"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/postgresql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/redis"
@@ -15,6 +16,7 @@ type Options struct {
 	HTTP1      http1.Options
 	Redis      redis.Options
 	PostgreSQL postgresql.Options
+	DNS        dns.Options
 }
 
 // All returns every protocol, in the order in which they are asked about a
@@ -24,5 +26,6 @@ func All(o Options, losses *loss.Counts) []protocol.Protocol {
 		http1.New(o.HTTP1, losses),
 		redis.New(o.Redis, losses),
 		postgresql.New(o.PostgreSQL, losses),
+		dns.New(o.DNS, losses),
 	}
 }
