@@ -6,6 +6,12 @@ func (a *act) final() bool {
 	return first != nil && first.answered && (p > 0.95 || second == nil || second.answered)
 }
 
+// clear reports whether the belief needs no more evidence.
+func (a *act) clear() bool {
+	_, _, p, _ := a.belief.best()
+	return p >= sure
+}
+
 // conclude settles an act whose belief is final, once the loop's habits are known.
 func (a *act) conclude(waited bool) {
 	if a.handoff != nil {
@@ -17,6 +23,9 @@ func (a *act) conclude(waited bool) {
 	}
 	if a.deed == nil || !waited && (!a.final() || a.thread.loop.seen() < enough) {
 		return
+	}
+	if !waited && a.thread.loop.fresh > 0 && !a.clear() {
+		return // there is more to decode
 	}
 	if waited && !a.final() && !(a.claimed && a.ordered.answered) {
 		return
@@ -39,7 +48,7 @@ func (a *act) decideLoop() {
 	if !a.claimed {
 		earned = min(earned, unconfirmed)
 	}
-	if a.thread.loop.disorderly {
+	if l := &a.thread.loop; l.disorderly || a.deed != nil && l.pools[a.deed.pool].queued {
 		earned = 0
 	}
 	switch {

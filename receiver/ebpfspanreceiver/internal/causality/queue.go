@@ -1,0 +1,593 @@
+package causality
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	// queueLeast is the share of a kind of tokens below which it is not supposed to want a peer.
+	queueLeast = 0.02
+	// queueNone is the probability that a call rests on no token that was seen.
+	queueNone = 0.001
+	// tardy is the least probability that a call which need not wait for a connection comes so
+	// many turns after its token.
+	tardy = 0.003
+	// ownRelease is the weight of the response that gave back the connection on which the call
+	// waited: it is what it waited for, and hardly what led to it as well.
+	ownRelease = 0.05
+	// faint is the share of the most probable state below which one is given up.
+	faint = 1e-7
+)
+
+// queue finds which token each call to one peer rests on, where calls wait for connections.
+//
+// Pools hand out connections first in, first out: whose call comes first is who wanted it
+// first. So the calls to a peer are written in the order of the tokens that led to them,
+// however long they waited, and a hidden Markov model whose state is the token that was acted
+// on last connects the two rows.
+type queue struct {
+	pool int
+	rows []*deed
+	// places are the tokens that may want the peer.
+	places []place
+	// before[n] are the states before row n: before[n][i] is the probability that the last token
+	// was at place from[n]+i-1, where -1 is none.
+	before [][]float64
+	from   []int
+	// done is how many rows forth has taken, beta what is known of the states after the row
+	// that back takes next.
+	done     int
+	beta     []float64
+	betaFrom int
+	moved    []float64
+	stayed   []float64
+	more     float64
+	weights  []float64
+	spare    []float64
+}
+
+// place is a token that may want the peer.
+type place struct {
+	token *token
+	// want is the probability that it does.
+	want float64
+	// claimed is how much of it the rows have claimed.
+	claimed float64
+}
+
+// open is the probability that the token is acted on by a row, and by no other deed.
+func (p *place) open() float64 {
+	return min(max(p.want*(1-p.token.acted+p.claimed), 0.02*min(p.want, 1)), 0.999)
+}
+
+// queued reports whether the calls to a deed's peer are decoded as a queue.
+func (d *decoder) queued(x *deed) *queue {
+	if x.pool == 0 || x.pool >= len(d.queueOf) {
+		return nil
+	}
+	return d.queueOf[x.pool]
+}
+
+// queues sets up the queues of the window.
+func (d *decoder) prepare(l *loop) {
+	d.queueOf = d.queueOf[:0]
+	used := 0
+	for pool := range maxClasses {
+		d.queueOf = append(d.queueOf, nil)
+		if !l.pools[pool].queued {
+			continue
+		}
+		if used == len(d.queues) {
+			d.queues = append(d.queues, &queue{})
+		}
+		q := d.queues[used]
+		used++
+		q.reset(pool)
+		q.more = l.pools[pool].more()
+		d.queueOf[pool] = q
+	}
+	if used == 0 {
+		return
+	}
+	for _, x := range l.deeds {
+		if q := d.queued(x); q != nil {
+			q.rows = append(q.rows, x)
+		}
+	}
+	for _, q := range d.queues[:used] {
+		for _, t := range l.tokens {
+			if want := d.habits.kind(t.kind).wants(l, q.pool); want >= queueLeast {
+				q.places = append(q.places, place{token: t, want: sharpened(want)})
+			}
+		}
+		for _, x := range q.rows {
+			q.claimed(x, 1)
+		}
+		q.first()
+	}
+}
+
+// sharpened takes what happens mostly for the rule, and what happens rarely for an error.
+func sharpened(p float64) float64 {
+	if p >= 1 {
+		return p
+	}
+	return p * p / (p*p + (1-p)*(1-p))
+}
+
+func (q *queue) reset(pool int) {
+	q.pool, q.rows, q.places, q.done = pool, q.rows[:0], q.places[:0], 0
+	q.from = q.from[:0]
+}
+
+// first sets the states before the first row: what is not there any more may have been the last.
+func (q *queue) first() {
+	q.states(0, 0, append(q.spare[:0], 1))
+}
+
+// states keeps the states before a row.
+func (q *queue) states(row, from int, s []float64) {
+	for len(q.before) <= row {
+		q.before = append(q.before, nil)
+	}
+	q.before[row] = append(q.before[row][:0], s...)
+	q.from = append(q.from[:row], from)
+}
+
+// forth takes the next row: what is believed of the tokens before it tells whose it is.
+func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
+	row := q.done
+	q.done++
+	after := x.after(&d.scratch)
+	none := q.step(d, l, x, &after, row)
+	// The states after the row: those that moved, and those that stayed.
+	before, from := q.before[row], q.from[row]
+	next := append(q.spare[:0], q.moved...)
+	for i, a := range before {
+		next[i] += a*queueNone + q.stayed[i]
+	}
+	lo, hi := trimmed(next)
+	q.spare = next
+	q.states(row+1, from+lo, next[lo:hi])
+	s := q.before[row+1]
+	normalise(s)
+	l.pools[q.pool].passed = q.passed(row + 1)
+	q.claim(x, -1)
+	none = q.sources(x, from, none)
+	q.claim(x, 1)
+	if x.known() {
+		return
+	}
+	at := openAt{x.step, x.request}
+	d.mix.reset()
+	for _, s := range x.sources {
+		b := s.token.before(l.trust.share())
+		d.mix.add(&b, s.share, at.is)
+	}
+	d.mix.rest += none
+	x.act.forth = d.mix.belief(x.open)
+}
+
+// step fills moved with the weights of the places that the row may rest on, by the states
+// before it, and weights with that of the row for each place. It returns the weight of none.
+func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none float64) {
+	before, from := q.before[row], q.from[row]
+	at, open := openAt{x.step, x.request}, float64(max(1, x.open))
+	q.moved, q.stayed, q.weights = q.moved[:0], q.stayed[:0], q.weights[:0]
+	reach, sum := 0.0, 0.0
+	for i := 0; ; i++ {
+		place := from + i - 1
+		if place >= len(q.places) || place >= 0 && q.places[place].token.number >= x.tokens {
+			break
+		}
+		if i >= len(before) && reach < faint {
+			break
+		}
+		m, again, w := 0.0, 0.0, 0.0
+		stay := 1.0
+		if place >= 0 {
+			p := &q.places[place]
+			b := p.token.before(l.trust.share())
+			w = (after.same(&b, at)*open + doubt) * q.lag(l, x, p.token) * d.habits.kind(p.token.kind).chooses(l, x)
+			h := p.open()
+			m = reach * h * w
+			reach *= 1 - h
+			if i < len(before) {
+				again = before[i] * q.more * w
+				stay -= q.more
+			}
+		}
+		if i < len(before) {
+			reach += before[i] * stay
+			none += before[i] * queueNone
+		}
+		q.moved, q.stayed, q.weights = append(q.moved, m), append(q.stayed, again), append(q.weights, w)
+		sum += m + again
+	}
+	for len(q.moved) < len(before) {
+		q.moved, q.stayed, q.weights = append(q.moved, 0), append(q.stayed, 0), append(q.weights, 0)
+	}
+	return none
+}
+
+// lag is the weight of the time that has passed between the token and the row. Where no
+// connection was free, that is how long the call waited, and tells nothing.
+func (q *queue) lag(l *loop, x *deed, t *token) float64 {
+	if x.waited && x.release == t {
+		return ownRelease
+	}
+	if x.waited {
+		return 1
+	}
+	p := &l.pools[q.pool]
+	w := (p.lag[lagBin(x.turn-t.turn)] + tardy) / (p.prompt + 1)
+	if x.turn == t.turn {
+		w *= l.habits.near(int(x.reads-t.read), l.inTurn(x))
+	}
+	return w
+}
+
+// sources sets the row's sources from the weights of places, which are by place, from from-1
+// on. It returns the share of none.
+func (q *queue) sources(x *deed, from int, none float64) (share float64) {
+	sum := none
+	for i := range q.moved {
+		sum += q.moved[i] + q.stayed[i]
+	}
+	x.sources = x.sources[:0]
+	if sum <= 0 {
+		return 1
+	}
+	for i, first := range q.moved {
+		share := first + q.stayed[i]
+		if share < 1e-4*sum {
+			continue
+		}
+		s := source{token: q.places[from+i-1].token, share: share / sum, first: first / sum}
+		s.again[0] = s.share - s.first
+		x.sources = append(x.sources, s)
+	}
+	return none / sum
+}
+
+// passed is the number of the first token that may have been acted on last before a row.
+func (q *queue) passed(row int) uint64 {
+	const chance = 1e-3
+	for i, p := range q.before[row] {
+		if at := q.from[row] + i - 1; p > chance && at >= 0 {
+			return q.places[at].token.number
+		}
+	}
+	return 0
+}
+
+// claim adds what the row rests on to what is known of the tokens, or takes it away.
+func (q *queue) claim(x *deed, sign float64) {
+	claim(x, sign)
+	q.claimed(x, sign)
+}
+
+// claimed adds it to what the queue itself has claimed.
+func (q *queue) claimed(x *deed, sign float64) {
+	for _, s := range x.sources {
+		i, ok := slices.BinarySearchFunc(q.places, s.token.number, func(p place, number uint64) int {
+			return int(p.token.number) - int(number)
+		})
+		if ok {
+			q.places[i].claimed += sign * s.first
+		}
+	}
+}
+
+// back takes the rows from the last on: what is known of the calls tells whose the tokens were.
+func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
+	q.done--
+	row := q.done
+	after := x.after(&d.scratch)
+	if row == len(q.rows)-1 {
+		q.betaFrom, q.beta = q.from[row+1], q.beta[:0]
+		for range q.before[row+1] {
+			q.beta = append(q.beta, 1)
+		}
+	}
+	_ = q.step(d, l, x, &after, row)
+	before, from := q.before[row], q.from[row]
+	// What follows, by place from from-1 on.
+	beta := func(i int) float64 {
+		if n := from + i - q.betaFrom; n >= 0 && n < len(q.beta) {
+			return q.beta[n]
+		}
+		return 0
+	}
+	none := 0.0
+	for i, a := range before {
+		none += a * queueNone * beta(i)
+	}
+	for i := range q.moved {
+		q.moved[i] *= beta(i)
+		q.stayed[i] *= beta(i)
+	}
+	q.claim(x, -1)
+	lost := q.sources(x, from, none)
+	q.claim(x, 1)
+	for _, s := range x.sources {
+		if s.token.call != nil {
+			s.token.back.add(&after, s.share, openAt{}.any)
+		}
+	}
+	if !x.known() {
+		x.act.belief = d.belief(l, x, &after, lost)
+	}
+	next, ahead, sum := q.spare[:0], 0.0, 0.0
+	for range before {
+		next = append(next, 0)
+	}
+	for i := len(q.weights) - 1; i >= 0; i-- {
+		h, more := 0.0, 0.0
+		if place := from + i - 1; place >= 0 {
+			h, more = q.places[place].open(), q.more
+		}
+		if i < len(before) {
+			next[i] = ahead*(1-more) + beta(i)*(queueNone+more*q.weights[i])
+			sum += next[i]
+		}
+		ahead = ahead*(1-h) + h*q.weights[i]*beta(i)
+	}
+	q.spare, q.beta = q.beta, next
+	q.betaFrom = from
+	if sum > 0 {
+		for i := range q.beta {
+			q.beta[i] /= sum
+		}
+	}
+}
+
+func normalise(s []float64) {
+	sum := 0.0
+	for _, x := range s {
+		sum += x
+	}
+	if sum <= 0 {
+		return
+	}
+	for i := range s {
+		s[i] /= sum
+	}
+}
+
+// trimmed returns the part of the states that is worth following.
+func trimmed(s []float64) (lo, hi int) {
+	most := 0.0
+	for _, x := range s {
+		most = max(most, x)
+	}
+	hi = len(s)
+	for lo < hi-1 && s[lo] <= faint*most {
+		lo++
+	}
+	for hi > lo+1 && s[hi-1] <= faint*most {
+		hi--
+	}
+	return lo, hi
+}
+
+// takeQueued decodes those deeds of a turn that are in queues, and returns the others.
+func (d *decoder) takeQueued(l *loop, deeds []*deed, back bool) []*deed {
+	d.unqueued = d.unqueued[:0]
+	for i := range deeds {
+		x := deeds[i]
+		if back {
+			x = deeds[len(deeds)-1-i]
+		}
+		switch q := d.queued(x); {
+		case q == nil:
+			d.unqueued = append(d.unqueued, x)
+		case back:
+			d.backQueue(l, q, x)
+		default:
+			d.forthQueue(l, q, x)
+		}
+	}
+	if back {
+		slices.Reverse(d.unqueued)
+	}
+	return d.unqueued
+}
+
+// pool is what is known of the calls of a loop to one peer.
+type pool struct {
+	// calls counts them, released those on connections that were given back just before.
+	calls, released float64
+	// held counts those that came at once when a connection was given back while none was
+	// free, shared those on a connection that many share.
+	held, shared float64
+	// queued says that calls wait for connections, passed which token the last of them rests on.
+	queued bool
+	passed uint64
+	// inFlight is how many of them are open, most how many there were at most.
+	inFlight, most int
+	// lag counts after how many turns those come that need not wait, prompt is their number.
+	lag    [lags]float64
+	prompt float64
+	// first counts calls that are the first on their token, again others.
+	first, again float64
+}
+
+// more is the probability that a token leads to one more call.
+func (p *pool) more() float64 {
+	const few, many = 0.001, 0.95
+	return min(max((p.again-1)/(p.first+p.again+20), few), many)
+}
+
+// teach adds a call of which it is known what led to it.
+func (p *pool) teach(x *deed) {
+	if p.first+p.again >= maxHabits {
+		p.first, p.again = p.first/2, p.again/2
+	}
+	for _, s := range x.sources {
+		p.first, p.again = p.first+s.first, p.again+s.share-s.first
+	}
+	if x.waited {
+		return
+	}
+	if p.prompt >= maxHabits {
+		p.prompt /= 2
+		for i := range p.lag {
+			p.lag[i] /= 2
+		}
+	}
+	p.prompt++
+	for _, s := range x.sources {
+		p.lag[lagBin(x.turn-s.token.turn)] += s.first
+	}
+}
+
+// ended takes a call that is over.
+func (a *act) ended() {
+	if a.deed != nil && a.thread != nil && a.deed.pool > 0 {
+		p := &a.thread.loop.pools[a.deed.pool]
+		p.inFlight = max(0, p.inFlight-1)
+	}
+}
+
+// called counts a call or a connect.
+func (p *pool) called(x *deed) {
+	if p.calls >= maxHabits {
+		p.calls, p.released, p.held, p.shared = p.calls/2, p.released/2, p.held/2, p.shared/2
+	}
+	p.calls++
+	p.inFlight++
+	p.most = max(p.most, p.inFlight)
+	if x.release != nil {
+		p.released++
+		x.waited = p.inFlight >= p.most
+	}
+	if x.waited && x.tokens == x.release.number+1 {
+		p.held++
+	}
+	if x.act.conn != nil && x.act.conn.Shared {
+		p.shared++
+	}
+}
+
+// queues reports whether calls wait for connections, or in the row of a shared one. waits says
+// that they do for most.
+func (p *pool) queues(waits bool) bool {
+	const some = 0.05
+	return waits && p.released*2 > p.calls || p.held > some*p.calls
+}
+
+// queue decides which calls are queued, and reports whether that is new for some.
+func (l *loop) queue() (fresh bool) {
+	for n := range l.pools {
+		p := &l.pools[n]
+		was := p.queued
+		p.queued = p.calls >= enough/2 && p.queues(l.waits)
+		if p.queued && !was {
+			l.wait(n)
+		}
+		fresh = fresh || p.queued && p.first < young/4
+	}
+	return fresh
+}
+
+// wait takes back what was decoded of calls to a peer that had to wait, as if they had not: only
+// the others tell what leads to them.
+func (l *loop) wait(pool int) {
+	for _, x := range l.deeds {
+		if x.pool == pool && !x.waited {
+			l.pools[pool].teach(x)
+		}
+		if x.pool == pool && x.waited {
+			claim(x, -1)
+			x.sources = x.sources[:0]
+			x.act.belief, x.act.forth = anybody(x.open), anybody(x.open)
+		}
+	}
+	for _, t := range l.tokens {
+		t.back.reset()
+	}
+	for i := range l.habits.kinds {
+		k := &l.habits.kinds[i]
+		sum, may := 0.0, false
+		for j := range k.acts {
+			if a := &k.acts[j]; l.poolOf[a.class] == pool {
+				a.total, may = a.prompt, true
+			}
+			sum += k.acts[j].total
+		}
+		if may {
+			k.tokens = min(k.tokens, sum)
+		}
+	}
+}
+
+// wants is the share of tokens of this kind that lead to calls to the peer.
+func (k *kindHabits) wants(l *loop, pool int) float64 {
+	n := 0.0
+	for i := range k.acts {
+		if l.poolOf[k.acts[i].class] == pool {
+			n += k.acts[i].total
+		}
+	}
+	return n / max(k.tokens, 1)
+}
+
+// chooses is the share of a class among the calls to its peer.
+func (k *kindHabits) chooses(l *loop, x *deed) float64 {
+	const prior = 0.02
+	n, sum := prior, 2*prior
+	for i := range k.acts {
+		if l.poolOf[k.acts[i].class] != x.pool {
+			continue
+		}
+		sum += k.acts[i].total
+		if k.acts[i].class == x.class {
+			n += k.acts[i].total
+		}
+	}
+	return n / sum
+}
+
+// mayWait tells for each kind of tokens whether it leads to calls that wait for connections.
+func (h *habits) mayWait(l *loop) {
+	clear(l.mayWait[:])
+	for i := range min(len(h.kinds), maxClasses) {
+		k := &h.kinds[i]
+		for j := range k.acts {
+			if pool := l.poolOf[k.acts[j].class]; l.pools[pool].queued && k.wants(l, pool) >= queueLeast {
+				l.mayWait[i] = true
+			}
+		}
+	}
+}
+
+// queues reports whether a token may still wait for a connection.
+func (l *loop) queues(t *token) bool {
+	if t.acted > 0.5 || !l.mayWait[t.kind] {
+		return false
+	}
+	k := l.habits.kind(t.kind)
+	for i := range k.acts {
+		if p := &l.pools[l.poolOf[k.acts[i].class]]; p.queued && t.number > p.passed {
+			return true
+		}
+	}
+	return len(k.acts) == 0
+}
+
+// restsOn is the number of the first token that one of the deeds may rest on.
+func restsOn(deeds []*deed) uint64 {
+	const chance = 1e-3
+	n := uint64(math.MaxUint64)
+	for _, x := range deeds {
+		for _, s := range x.sources {
+			if s.share > chance {
+				n = min(n, s.token.number)
+				break
+			}
+		}
+	}
+	return n
+}
