@@ -143,6 +143,7 @@ func (d *decoder) decode(l *loop) {
 	for range n {
 		d.pass(l)
 	}
+	l.ran = true
 }
 
 // pass goes through the window once, forth and back.
@@ -421,7 +422,7 @@ func (d *decoder) conclude(l *loop, x *deed, row int, back bool) {
 		return
 	}
 	if back {
-		x.act.belief = d.belief(l, x, after, none)
+		x.act.belief, x.act.sourceless = d.belief(l, x, after, none), none
 		return
 	}
 	at := openAt{x.step, x.request}

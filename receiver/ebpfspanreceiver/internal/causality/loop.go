@@ -64,6 +64,8 @@ type deed struct {
 	named bool
 	// pool is the peer that is called, 0 for a response, kind one of the kinds of deeds.
 	pool, kind int
+	// in is that pool as long as the call is under way.
+	in *pool
 	// release is the token of the call that gave back the connection just before, or nil.
 	release *token
 	// waited says that no connection was free before that.
@@ -100,8 +102,9 @@ type loop struct {
 	acted bool
 	// fresh is how many deeds there were since the window was decoded.
 	fresh int
-	// decoded is when that was.
+	// decoded is when that was, ran says that it was.
 	decoded int64
+	ran     bool
 	habits  habits
 	// trust tells how often what was known before an act was confirmed by what came after.
 	trust agreement

@@ -317,7 +317,7 @@ func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
 		}
 	}
 	if !x.known() {
-		x.act.belief = d.belief(l, x, &after, lost)
+		x.act.belief, x.act.sourceless = d.belief(l, x, &after, lost), lost
 	}
 	next, ahead, sum := q.spare[:0], 0.0, 0.0
 	for range before {
@@ -399,14 +399,14 @@ func (d *decoder) takeQueued(l *loop, deeds []*deed, back bool) []*deed {
 type pool struct {
 	// calls counts them, released those on connections that were given back just before.
 	calls, released float64
-	// held counts those that came at once when a connection was given back while none was
-	// free, shared those on a connection that many share.
-	held, shared float64
+	// held counts those that came at once when a connection was given back while none was free.
+	held float64
 	// queued says that calls wait for connections, passed which token the last of them rests on.
 	queued bool
 	passed uint64
-	// inFlight is how many of them are open, most how many there were at most.
-	inFlight, most int
+	// inFlight is how many of them are open, most how many there were at most lately, and
+	// before how many before that.
+	inFlight, most, before int
 	// lag counts after how many turns those come that need not wait, prompt is their number.
 	lag    [lags]float64
 	prompt float64
@@ -445,45 +445,49 @@ func (p *pool) teach(x *deed) {
 
 // ended takes a call that is over.
 func (a *act) ended() {
-	if a.deed != nil && a.thread != nil && a.deed.pool > 0 {
-		p := &a.thread.loop.pools[a.deed.pool]
-		p.inFlight = max(0, p.inFlight-1)
+	if a.deed != nil && a.deed.in != nil {
+		a.deed.in.inFlight--
+		a.deed.in = nil
 	}
 }
 
 // called counts a call or a connect.
 func (p *pool) called(x *deed) {
 	if p.calls >= maxHabits {
-		p.calls, p.released, p.held, p.shared = p.calls/2, p.released/2, p.held/2, p.shared/2
+		p.calls, p.released, p.held = p.calls/2, p.released/2, p.held/2
+		p.before, p.most = p.most, p.inFlight
 	}
 	p.calls++
 	p.inFlight++
 	p.most = max(p.most, p.inFlight)
-	if x.release != nil {
-		p.released++
-		x.waited = p.inFlight >= p.most
+	x.in = p
+	if x.release == nil {
+		return
 	}
+	p.released++
+	x.waited = p.inFlight >= max(p.most, p.before)
 	if x.waited && x.tokens == x.release.number+1 {
 		p.held++
 	}
-	if x.act.conn != nil && x.act.conn.Shared {
-		p.shared++
-	}
 }
 
-// queues reports whether calls wait for connections, or in the row of a shared one. waits says
-// that they do for most.
+// queues reports whether calls wait for connections. waits says that they do for most. Where they
+// did, it takes less to go on.
 func (p *pool) queues(waits bool) bool {
-	const some = 0.05
+	some := 0.05
+	if p.queued {
+		some = 0.01
+	}
 	return waits && p.released*2 > p.calls || p.held > some*p.calls
 }
 
-// queue decides which calls are queued, and reports whether that is new for some.
+// queue decides which calls are queued, and reports whether that is new for some. What leads to
+// them is told by those that did not wait, so these must have been decoded before.
 func (l *loop) queue() (fresh bool) {
 	for n := range l.pools {
 		p := &l.pools[n]
 		was := p.queued
-		p.queued = p.calls >= enough/2 && p.queues(l.waits)
+		p.queued = l.ran && p.calls >= enough/2 && p.queues(l.waits)
 		if p.queued && !was {
 			l.wait(n)
 		}

@@ -51,18 +51,28 @@ func (a *act) decideLoop() {
 	if l := &a.thread.loop; l.disorderly || a.deed != nil && l.pools[a.deed.pool].queued {
 		earned = 0
 	}
+	if a.thread.loop.seen() > young {
+		// The order takes each act for the consequence of something that was read.
+		earned *= 1 - a.sourceless
+	}
 	switch {
 	case p >= sure:
 		a.settle(first, MethodLoop, p)
 	case a.ordered != nil && a.ordered == first:
 		a.settle(first, MethodLoop, 1-(1-p)*(1-earned))
 	case a.ordered != nil && earned > p:
-		a.settle(a.ordered, MethodLoop, earned)
+		a.settle(a.ordered, MethodLoop, against(earned, p))
 	case first != nil:
 		a.settle(first, MethodLoop, p)
 	default:
 		a.settle(nil, "", 0)
 	}
+}
+
+// against is the confidence in a guess that is right so often, where another one of which as much is
+// known differs.
+func against(p, other float64) float64 {
+	return p * (1 - other) / (p*(1-other) + (1-p)*other)
 }
 
 // learn scores what was known before the act, and the order, by what is known now.
