@@ -166,7 +166,7 @@ func (k *kindHabits) firstTo(l *loop, pool, lag int, o *outlook) (now, notBefore
 				n = expectedWeight * (o.once[1][lag] + o.once[2][lag] + o.once[3][lag]) / expectedClasses
 			}
 			for i := range k.acts {
-				if l.poolOf[k.acts[i].class] == pool {
+				if int(l.poolOf[k.acts[i].class]) == pool {
 					n += k.acts[i].lag[lag]
 				}
 			}

@@ -122,8 +122,8 @@ type loop struct {
 	apiece          bool
 	kinds           map[endpoint]int
 	// pools are by number, poolOf by the class of acts.
-	pools  [maxClasses]pool
-	poolOf [maxClasses]int
+	pools  [maxClasses]*pool
+	poolOf [maxClasses]uint8
 	// mayWait says which kinds of tokens lead to calls that wait for connections.
 	mayWait [maxClasses]bool
 }
@@ -239,7 +239,10 @@ func (l *loop) called(x *deed) {
 	to := x.act.to
 	to.connects = false
 	x.pool = l.number(to)
-	l.poolOf[x.class] = x.pool
+	l.poolOf[x.class] = uint8(x.pool)
+	if l.pools[x.pool] == nil {
+		l.pools[x.pool] = &pool{}
+	}
 	l.pools[x.pool].called(x)
 }
 
@@ -250,7 +253,7 @@ func (l *loop) classify(x *deed) {
 	}
 	x.named = true
 	x.class = l.number(x.act.call.endpoint(false))
-	l.poolOf[x.class] = x.pool
+	l.poolOf[x.class] = uint8(x.pool)
 }
 
 // givenBack returns the token of the call on c that was completed in one of the
@@ -294,7 +297,9 @@ func (l *loop) trim(turn int) {
 	}
 	for i, x := range l.deeds[:m] {
 		x.teach(&l.habits)
-		l.pools[x.pool].teach(x)
+		if x.pool > 0 {
+			l.pools[x.pool].teach(x)
+		}
 		if i > 0 {
 			l.compare(l.deeds[i-1], x)
 		}

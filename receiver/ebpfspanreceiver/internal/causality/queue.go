@@ -1,9 +1,6 @@
 package causality
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 const (
 	// queueLeast is the share of a kind of tokens below which it is not supposed to want a peer.
@@ -35,16 +32,17 @@ type queue struct {
 	// was at place from[n]+i-1, where -1 is none.
 	before [][]float64
 	from   []int
-	// done is how many rows forth has taken, beta what is known of the states after the row
-	// that back takes next.
+	// done is how many rows were taken and not yet taken back. beta is what is known of the
+	// states after the row that is taken back next, by place from betaFrom-1 on.
 	done     int
 	beta     []float64
 	betaFrom int
-	moved    []float64
-	stayed   []float64
-	more     float64
-	weights  []float64
-	spare    []float64
+	// more is the probability of one more row on a token.
+	more float64
+	// moved and stayed are the weights of the places for the row at hand, as the first on the token
+	// and as one more, weights what the row itself says of them.
+	moved, stayed, weights []float64
+	spare                  []float64
 }
 
 // place is a token that may want the peer.
@@ -69,24 +67,9 @@ func (d *decoder) queued(x *deed) *queue {
 	return d.queueOf[x.pool]
 }
 
-// queues sets up the queues of the window.
+// prepare sets up the queues of the window.
 func (d *decoder) prepare(l *loop) {
-	d.queueOf = d.queueOf[:0]
-	used := 0
-	for pool := range maxClasses {
-		d.queueOf = append(d.queueOf, nil)
-		if !l.pools[pool].queued {
-			continue
-		}
-		if used == len(d.queues) {
-			d.queues = append(d.queues, &queue{})
-		}
-		q := d.queues[used]
-		used++
-		q.reset(pool)
-		q.more = l.pools[pool].more()
-		d.queueOf[pool] = q
-	}
+	used := d.assignQueues(l)
 	if used == 0 {
 		return
 	}
@@ -104,8 +87,28 @@ func (d *decoder) prepare(l *loop) {
 		for _, x := range q.rows {
 			q.claimed(x, 1)
 		}
-		q.first()
+		q.states(0, 0, append(q.spare[:0], 1)) // what is not there any more may have been the last
 	}
+}
+
+// assignQueues gives a queue to each pool whose calls wait, and returns how many there are.
+func (d *decoder) assignQueues(l *loop) (used int) {
+	d.queueOf = d.queueOf[:0]
+	for pool, p := range l.pools {
+		d.queueOf = append(d.queueOf, nil)
+		if p == nil || !p.queued {
+			continue
+		}
+		if used == len(d.queues) {
+			d.queues = append(d.queues, &queue{})
+		}
+		q := d.queues[used]
+		used++
+		q.reset(pool)
+		q.more = l.pools[pool].more()
+		d.queueOf[pool] = q
+	}
+	return used
 }
 
 // sharpened takes what happens mostly for the rule, and what happens rarely for an error.
@@ -117,13 +120,7 @@ func sharpened(p float64) float64 {
 }
 
 func (q *queue) reset(pool int) {
-	q.pool, q.rows, q.places, q.done = pool, q.rows[:0], q.places[:0], 0
-	q.from = q.from[:0]
-}
-
-// first sets the states before the first row: what is not there any more may have been the last.
-func (q *queue) first() {
-	q.states(0, 0, append(q.spare[:0], 1))
+	q.pool, q.rows, q.places, q.from, q.done = pool, q.rows[:0], q.places[:0], q.from[:0], 0
 }
 
 // states keeps the states before a row.
@@ -135,7 +132,7 @@ func (q *queue) states(row, from int, s []float64) {
 	q.from = append(q.from[:row], from)
 }
 
-// forth takes the next row: what is believed of the tokens before it tells whose it is.
+// forthQueue takes the next row: what is believed of the tokens before it tells whose it is.
 func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
 	row := q.done
 	q.done++
@@ -175,7 +172,7 @@ func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none
 	before, from := q.before[row], q.from[row]
 	at, open := openAt{x.step, x.request}, float64(max(1, x.open))
 	q.moved, q.stayed, q.weights = q.moved[:0], q.stayed[:0], q.weights[:0]
-	reach, sum := 0.0, 0.0
+	reach := 0.0
 	for i := 0; ; i++ {
 		place := from + i - 1
 		if place >= len(q.places) || place >= 0 && q.places[place].token.number >= x.tokens {
@@ -203,7 +200,6 @@ func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none
 			none += before[i] * queueNone
 		}
 		q.moved, q.stayed, q.weights = append(q.moved, m), append(q.stayed, again), append(q.weights, w)
-		sum += m + again
 	}
 	for len(q.moved) < len(before) {
 		q.moved, q.stayed, q.weights = append(q.moved, 0), append(q.stayed, 0), append(q.weights, 0)
@@ -220,7 +216,7 @@ func (q *queue) lag(l *loop, x *deed, t *token) float64 {
 	if x.waited {
 		return 1
 	}
-	p := &l.pools[q.pool]
+	p := l.pools[q.pool]
 	w := (p.lag[lagBin(x.turn-t.turn)] + tardy) / (p.prompt + 1)
 	if x.turn == t.turn {
 		w *= l.habits.near(int(x.reads-t.read), l.inTurn(x))
@@ -280,7 +276,7 @@ func (q *queue) claimed(x *deed, sign float64) {
 	}
 }
 
-// back takes the rows from the last on: what is known of the calls tells whose the tokens were.
+// backQueue takes the rows from the last on: what is known of the calls tells whose the tokens were.
 func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
 	q.done--
 	row := q.done
@@ -292,24 +288,16 @@ func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
 		}
 	}
 	_ = q.step(d, l, x, &after, row)
-	before, from := q.before[row], q.from[row]
-	// What follows, by place from from-1 on.
-	beta := func(i int) float64 {
-		if n := from + i - q.betaFrom; n >= 0 && n < len(q.beta) {
-			return q.beta[n]
-		}
-		return 0
-	}
 	none := 0.0
-	for i, a := range before {
-		none += a * queueNone * beta(i)
+	for i, p := range q.before[row] {
+		none += p * queueNone * q.ahead(row, i)
 	}
 	for i := range q.moved {
-		q.moved[i] *= beta(i)
-		q.stayed[i] *= beta(i)
+		q.moved[i] *= q.ahead(row, i)
+		q.stayed[i] *= q.ahead(row, i)
 	}
 	q.claim(x, -1)
-	lost := q.sources(x, from, none)
+	lost := q.sources(x, q.from[row], none)
 	q.claim(x, 1)
 	for _, s := range x.sources {
 		if s.token.call != nil {
@@ -319,28 +307,32 @@ func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
 	if !x.known() {
 		x.act.belief, x.act.sourceless = d.belief(l, x, &after, lost), lost
 	}
-	next, ahead, sum := q.spare[:0], 0.0, 0.0
-	for range before {
-		next = append(next, 0)
+	q.retreat(row)
+}
+
+// ahead is the probability of the rows after one, where it leaves the state at the i-th place before it.
+func (q *queue) ahead(row, i int) float64 {
+	if n := q.from[row] + i - q.betaFrom; n >= 0 && n < len(q.beta) {
+		return q.beta[n]
 	}
+	return 0
+}
+
+// retreat makes beta that of the states before the row.
+func (q *queue) retreat(row int) {
+	next, beyond := append(q.spare[:0], q.before[row]...), 0.0
 	for i := len(q.weights) - 1; i >= 0; i-- {
 		h, more := 0.0, 0.0
-		if place := from + i - 1; place >= 0 {
+		if place := q.from[row] + i - 1; place >= 0 {
 			h, more = q.places[place].open(), q.more
 		}
-		if i < len(before) {
-			next[i] = ahead*(1-more) + beta(i)*(queueNone+more*q.weights[i])
-			sum += next[i]
+		if i < len(next) {
+			next[i] = beyond*(1-more) + q.ahead(row, i)*(queueNone+more*q.weights[i])
 		}
-		ahead = ahead*(1-h) + h*q.weights[i]*beta(i)
+		beyond = beyond*(1-h) + h*q.weights[i]*q.ahead(row, i)
 	}
-	q.spare, q.beta = q.beta, next
-	q.betaFrom = from
-	if sum > 0 {
-		for i := range q.beta {
-			q.beta[i] /= sum
-		}
-	}
+	q.spare, q.beta, q.betaFrom = q.beta, next, q.from[row]
+	normalise(q.beta)
 }
 
 func normalise(s []float64) {
@@ -393,205 +385,4 @@ func (d *decoder) takeQueued(l *loop, deeds []*deed, back bool) []*deed {
 		slices.Reverse(d.unqueued)
 	}
 	return d.unqueued
-}
-
-// pool is what is known of the calls of a loop to one peer.
-type pool struct {
-	// calls counts them, released those on connections that were given back just before.
-	calls, released float64
-	// held counts those that came at once when a connection was given back while none was free.
-	held float64
-	// queued says that calls wait for connections, passed which token the last of them rests on.
-	queued bool
-	passed uint64
-	// inFlight is how many of them are open, most how many there were at most lately, and
-	// before how many before that.
-	inFlight, most, before int
-	// lag counts after how many turns those come that need not wait, prompt is their number.
-	lag    [lags]float64
-	prompt float64
-	// first counts calls that are the first on their token, again others.
-	first, again float64
-}
-
-// more is the probability that a token leads to one more call.
-func (p *pool) more() float64 {
-	const few, many = 0.001, 0.95
-	return min(max((p.again-1)/(p.first+p.again+20), few), many)
-}
-
-// teach adds a call of which it is known what led to it.
-func (p *pool) teach(x *deed) {
-	if p.first+p.again >= maxHabits {
-		p.first, p.again = p.first/2, p.again/2
-	}
-	for _, s := range x.sources {
-		p.first, p.again = p.first+s.first, p.again+s.share-s.first
-	}
-	if x.waited {
-		return
-	}
-	if p.prompt >= maxHabits {
-		p.prompt /= 2
-		for i := range p.lag {
-			p.lag[i] /= 2
-		}
-	}
-	p.prompt++
-	for _, s := range x.sources {
-		p.lag[lagBin(x.turn-s.token.turn)] += s.first
-	}
-}
-
-// ended takes a call that is over.
-func (a *act) ended() {
-	if a.deed != nil && a.deed.in != nil {
-		a.deed.in.inFlight--
-		a.deed.in = nil
-	}
-}
-
-// called counts a call or a connect.
-func (p *pool) called(x *deed) {
-	if p.calls >= maxHabits {
-		p.calls, p.released, p.held = p.calls/2, p.released/2, p.held/2
-		p.before, p.most = p.most, p.inFlight
-	}
-	p.calls++
-	p.inFlight++
-	p.most = max(p.most, p.inFlight)
-	x.in = p
-	if x.release == nil {
-		return
-	}
-	p.released++
-	x.waited = p.inFlight >= max(p.most, p.before)
-	if x.waited && x.tokens == x.release.number+1 {
-		p.held++
-	}
-}
-
-// queues reports whether calls wait for connections. waits says that they do for most. Where they
-// did, it takes less to go on.
-func (p *pool) queues(waits bool) bool {
-	some := 0.05
-	if p.queued {
-		some = 0.01
-	}
-	return waits && p.released*2 > p.calls || p.held > some*p.calls
-}
-
-// queue decides which calls are queued, and reports whether that is new for some. What leads to
-// them is told by those that did not wait, so these must have been decoded before.
-func (l *loop) queue() (fresh bool) {
-	for n := range l.pools {
-		p := &l.pools[n]
-		was := p.queued
-		p.queued = l.ran && p.calls >= enough/2 && p.queues(l.waits)
-		if p.queued && !was {
-			l.wait(n)
-		}
-		fresh = fresh || p.queued && p.first < young/4
-	}
-	return fresh
-}
-
-// wait takes back what was decoded of calls to a peer that had to wait, as if they had not: only
-// the others tell what leads to them.
-func (l *loop) wait(pool int) {
-	for _, x := range l.deeds {
-		if x.pool == pool && !x.waited {
-			l.pools[pool].teach(x)
-		}
-		if x.pool == pool && x.waited {
-			claim(x, -1)
-			x.sources = x.sources[:0]
-			x.act.belief, x.act.forth = anybody(x.open), anybody(x.open)
-		}
-	}
-	for _, t := range l.tokens {
-		t.back.reset()
-	}
-	for i := range l.habits.kinds {
-		k := &l.habits.kinds[i]
-		sum, may := 0.0, false
-		for j := range k.acts {
-			if a := &k.acts[j]; l.poolOf[a.class] == pool {
-				a.total, may = a.prompt, true
-			}
-			sum += k.acts[j].total
-		}
-		if may {
-			k.tokens = min(k.tokens, sum)
-		}
-	}
-}
-
-// wants is the share of tokens of this kind that lead to calls to the peer.
-func (k *kindHabits) wants(l *loop, pool int) float64 {
-	n := 0.0
-	for i := range k.acts {
-		if l.poolOf[k.acts[i].class] == pool {
-			n += k.acts[i].total
-		}
-	}
-	return n / max(k.tokens, 1)
-}
-
-// chooses is the share of a class among the calls to its peer.
-func (k *kindHabits) chooses(l *loop, x *deed) float64 {
-	const prior = 0.02
-	n, sum := prior, 2*prior
-	for i := range k.acts {
-		if l.poolOf[k.acts[i].class] != x.pool {
-			continue
-		}
-		sum += k.acts[i].total
-		if k.acts[i].class == x.class {
-			n += k.acts[i].total
-		}
-	}
-	return n / sum
-}
-
-// mayWait tells for each kind of tokens whether it leads to calls that wait for connections.
-func (h *habits) mayWait(l *loop) {
-	clear(l.mayWait[:])
-	for i := range min(len(h.kinds), maxClasses) {
-		k := &h.kinds[i]
-		for j := range k.acts {
-			if pool := l.poolOf[k.acts[j].class]; l.pools[pool].queued && k.wants(l, pool) >= queueLeast {
-				l.mayWait[i] = true
-			}
-		}
-	}
-}
-
-// queues reports whether a token may still wait for a connection.
-func (l *loop) queues(t *token) bool {
-	if t.acted > 0.5 || !l.mayWait[t.kind] {
-		return false
-	}
-	k := l.habits.kind(t.kind)
-	for i := range k.acts {
-		if p := &l.pools[l.poolOf[k.acts[i].class]]; p.queued && t.number > p.passed {
-			return true
-		}
-	}
-	return len(k.acts) == 0
-}
-
-// restsOn is the number of the first token that one of the deeds may rest on.
-func restsOn(deeds []*deed) uint64 {
-	const chance = 1e-3
-	n := uint64(math.MaxUint64)
-	for _, x := range deeds {
-		for _, s := range x.sources {
-			if s.share > chance {
-				n = min(n, s.token.number)
-				break
-			}
-		}
-	}
-	return n
 }

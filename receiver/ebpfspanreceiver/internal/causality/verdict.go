@@ -48,7 +48,7 @@ func (a *act) decideLoop() {
 	if !a.claimed {
 		earned = min(earned, unconfirmed)
 	}
-	if l := &a.thread.loop; l.disorderly || a.deed != nil && l.pools[a.deed.pool].queued {
+	if l := &a.thread.loop; l.disorderly || a.deed != nil && l.queued(a.deed) {
 		earned = 0
 	}
 	if a.thread.loop.seen() > young {
