@@ -308,7 +308,7 @@ func (d *decoder) weigh(l *loop, x *deed, row int) {
 	after, at := x.after(&d.scratch), openAt{x.step, x.request}
 	d.after = append(d.after, after)
 	d.orphan = append(d.orphan, d.habits.orphan[x.kind])
-	open, inTurn := float64(max(1, x.open)), l.inTurn(x)
+	open, anywhere := float64(max(1, x.open)), d.habits.anywhere(l.inTurn(x))
 	for p := range d.candidates {
 		c := &d.candidates[p]
 		if c.token.number >= x.tokens {
@@ -326,7 +326,7 @@ func (d *decoder) weigh(l *loop, x *deed, row int) {
 		same := after.same(&c.before, at)*open + doubt
 		d.same[row][p] = same
 		if c.lag == 0 {
-			same *= d.habits.near(int(x.reads-c.token.read), inTurn)
+			same *= d.habits.near(int(x.reads-c.token.read)) / anywhere
 		}
 		d.emit[row][p], d.again[row][p] = w*same, m*same
 	}

@@ -205,19 +205,24 @@ func (k *kindHabits) share(c int) float64 {
 	return n / sum
 }
 
-// near is how much more probable it is that a deed rests on a token so many before the last, of
-// all those of the turn, than if any would do.
-func (h *habits) near(tokens, all int) float64 {
+// near is how probable it is that a deed rests on a token of a read so many before the last.
+func (h *habits) near(reads int) float64 {
+	b := distanceBin(reads)
+	return (h.distance[b] + nearby[b]) / widths[b]
+}
+
+// anywhere is what near is divided by to compare it with a deed that rests on any of the reads
+// of a turn alike.
+func (h *habits) anywhere(reads int) float64 {
 	sum := 0.0
 	for b, n := range h.distance {
-		w := min(max(float64(all)-begins[b], 0), widths[b])
-		if b == distances-1 {
-			w = max(float64(all)-begins[b], 0)
+		w := max(float64(reads)-begins[b], 0)
+		if b < distances-1 {
+			w = min(w, widths[b])
 		}
 		sum += w * (n + nearby[b]) / widths[b]
 	}
-	b := distanceBin(tokens)
-	return (h.distance[b] + nearby[b]) / widths[b] / max(sum, 1e-9) * float64(all)
+	return sum / float64(reads)
 }
 
 // expect returns what is to be expected of a token. It holds until the next reset.

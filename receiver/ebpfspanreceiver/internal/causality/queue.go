@@ -219,7 +219,7 @@ func (q *queue) lag(l *loop, x *deed, t *token) float64 {
 	p := l.pools[q.pool]
 	w := (p.lag[lagBin(x.turn-t.turn)] + tardy) / (p.prompt + 1)
 	if x.turn == t.turn {
-		w *= l.habits.near(int(x.reads-t.read), l.inTurn(x))
+		w *= l.habits.near(int(x.reads-t.read)) / l.habits.anywhere(l.inTurn(x))
 	}
 	return w
 }
