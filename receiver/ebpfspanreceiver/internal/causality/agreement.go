@@ -25,6 +25,12 @@ func (a *agreement) weigh(right bool, weight float64) {
 	}
 }
 
+// count counts something that is right with this probability.
+func (a *agreement) count(p float64) {
+	a.weigh(true, p)
+	a.weigh(false, 1-p)
+}
+
 // share is the share of right guesses.
 func (a *agreement) share() float64 {
 	const priorRight, priorTotal, most = 2, 4, 0.97

@@ -27,6 +27,7 @@ func (l *Ladder) Connect(c *conn.Conn) {
 // meanwhile: then a pool kept the connection, and somebody else uses it first.
 func (c *call) takeConnect(a *act) {
 	if a.expired() || a.nobodys && c.exchange.Request.First.Time-a.origin.Time > connectFor {
+		a.ended()
 		return
 	}
 	c.act = *a

@@ -51,9 +51,13 @@ type candidate struct {
 // what is looked for. Going forth, what is known of the tokens tells whose the
 // deeds are; going back, what is known of the deeds tells whose the tokens were.
 type decoder struct {
-	habits      habits
-	candidates  []candidate
-	part        []*deed
+	habits     habits
+	candidates []candidate
+	part       []*deed
+	pool       int
+	// late is how probable it is that the deed decoded last was done out of order.
+	late        float64
+	unqueued    []*deed
 	emit        [][]float64
 	same        [][]float64
 	after       []belief
@@ -62,7 +66,10 @@ type decoder struct {
 	alpha, beta [][]float64
 	share       []float64
 	mix         mixture
-	scratch     mixture
+	// queues are those of the window, queueOf those of the pools, nil where one has none.
+	queues  []*queue
+	queueOf []*queue
+	scratch mixture
 }
 
 // openAt tells which requests may be at work when the deed happens.
@@ -122,25 +129,32 @@ func (d *decoder) decode(l *loop) {
 		return
 	}
 	l.habits.expected, l.habits.orphan, l.waits = l.rhythm.expectations()
+	l.order()
+	fresh := l.queue()
 	l.apart = l.rhythm.parts()
 	l.disorderly = !l.rhythm.answers() && (l.waits || l.habits.fansOut())
 	n := 1
 	if l.habits.size() < 4*young {
 		n = rounds
 	}
+	if fresh {
+		n = 8
+	}
 	for range n {
 		d.pass(l)
 	}
+	l.ran = true
 }
 
 // pass goes through the window once, forth and back.
 func (d *decoder) pass(l *loop) {
 	d.learn(l)
-	claim(l.deeds, -1)
+	d.prepare(l)
+	d.claim(l.deeds, -1)
 	for i := 0; i < len(l.deeds); {
 		j := turnEnd(l.deeds, i)
 		d.turn(l, l.deeds[i:j], false)
-		claim(l.deeds[i:j], 1)
+		d.claim(l.deeds[i:j], 1)
 		i = j
 	}
 	for _, t := range l.tokens {
@@ -148,20 +162,26 @@ func (d *decoder) pass(l *loop) {
 	}
 	for j := len(l.deeds); j > 0; {
 		i := turnBegin(l.deeds, j)
-		claim(l.deeds[i:j], -1)
+		d.claim(l.deeds[i:j], -1)
 		d.turn(l, l.deeds[i:j], true)
 		j = i
 	}
-	claim(l.deeds, 1)
+	d.claim(l.deeds, 1)
 }
 
 // claim adds to what is known of the tokens that the deeds rest on, or takes it away:
-// a token that was acted on before is hardly acted on again.
-func claim(deeds []*deed, sign float64) {
+// a token that was acted on before is hardly acted on again. Queues claim by themselves.
+func (d *decoder) claim(deeds []*deed, sign float64) {
 	for _, x := range deeds {
-		for _, s := range x.sources {
-			s.token.acted += sign * s.first
+		if d.queued(x) == nil {
+			claim(x, sign)
 		}
+	}
+}
+
+func claim(x *deed, sign float64) {
+	for _, s := range x.sources {
+		s.token.acted += sign * s.first
 	}
 }
 
@@ -186,13 +206,15 @@ func (d *decoder) learn(l *loop) {
 	d.habits.reset()
 	d.habits.add(&l.habits)
 	d.habits.expected, d.habits.orphan = l.habits.expected, l.habits.orphan
+	for _, x := range l.deeds {
+		l.classify(x)
+		x.teach(&d.habits)
+	}
+	d.habits.mayWait(l)
 	for _, t := range l.tokens {
-		if l.turn-t.turn > 3 || t.acted > 0.5 {
+		if t.acted > 0.5 || l.turn-t.turn > 3 && !l.mayWait[t.kind] {
 			d.habits.kind(t.kind).tokens++
 		}
-	}
-	for _, x := range l.deeds {
-		x.teach(&d.habits)
 	}
 }
 
@@ -206,13 +228,16 @@ func (x *deed) teach(h *habits) {
 		k := h.kind(s.token.kind)
 		a := k.class(x.class)
 		a.total += s.share
+		if !x.waited {
+			a.prompt += s.share
+		}
 		a.lag[lagBin(x.turn-s.token.turn)] += s.first
 		k.blocks[0] += s.first
 		for n, share := range s.again {
 			k.blocks[min(n, maxBlock-1)+1] += share
 		}
 		if x.turn == s.token.turn {
-			h.distance[distanceBin(int(x.tokens-s.token.number)-1)] += s.first
+			h.distance[distanceBin(int(x.reads-s.token.read))] += s.first
 		}
 	}
 }
@@ -234,17 +259,33 @@ func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 		}
 		lag := lagBin(turn - t.turn)
 		now, notBefore := d.habits.kind(t.kind).any(lag, d.habits.expect(t))
+		if d.pool >= 0 {
+			now, notBefore = d.habits.kind(t.kind).firstTo(l, d.pool, lag, d.habits.expect(t))
+		}
 		left := max(1-t.acted, 0.01)
 		h := min(now/notBefore*left, 0.99)
+		if d.pool >= 0 {
+			h = min(sharpened(min(now/notBefore, 1))*left, 0.999)
+		}
 		if h < unlikely {
 			continue
 		}
 		c := candidate{token: t, before: t.before(l.trust.share()), lag: lag, index: n, skip: 1 - h, left: left / notBefore}
 		for count := 1; count <= maxBlock; count++ {
-			c.more[count] = d.habits.kind(t.kind).more(count, d.habits.expect(t))
+			c.more[count] = d.habits.kind(t.kind).more(count, d.expectsMore(t, count))
 		}
 		d.candidates = append(d.candidates, c)
 	}
+}
+
+// expectsMore is what is expected of one more act after so many on one token: by the rhythm,
+// which does not tell peers apart.
+func (d *decoder) expectsMore(t *token, count int) float64 {
+	const again = 0.05
+	if d.pool >= 0 {
+		return again
+	}
+	return d.habits.expect(t).more[count]
 }
 
 func matrix(m [][]float64, rows, columns int) [][]float64 {
@@ -263,11 +304,11 @@ func matrix(m [][]float64, rows, columns int) [][]float64 {
 
 // weigh fills emit and again: how probable each deed is as a candidate's first
 // act, and as one more.
-func (d *decoder) weigh(x *deed, row int) {
+func (d *decoder) weigh(l *loop, x *deed, row int) {
 	after, at := x.after(&d.scratch), openAt{x.step, x.request}
 	d.after = append(d.after, after)
 	d.orphan = append(d.orphan, d.habits.orphan[x.kind])
-	open := float64(max(1, x.open))
+	open, anywhere := float64(max(1, x.open)), d.habits.anywhere(l.inTurn(x))
 	for p := range d.candidates {
 		c := &d.candidates[p]
 		if c.token.number >= x.tokens {
@@ -285,14 +326,43 @@ func (d *decoder) weigh(x *deed, row int) {
 		same := after.same(&c.before, at)*open + doubt
 		d.same[row][p] = same
 		if c.lag == 0 {
-			same *= d.habits.near(int(x.tokens-c.token.number) - 1)
+			same *= d.habits.near(int(x.reads-c.token.read)) / anywhere
 		}
 		d.emit[row][p], d.again[row][p] = w*same, m*same
 	}
 }
 
+// inTurn is how many reads of its turn gave tokens before a deed.
+func (l *loop) inTurn(x *deed) int {
+	first := x.reads
+	for i := int(x.tokens-l.dropped) - 1; i >= 0 && l.tokens[i].turn == x.turn; i-- {
+		first = l.tokens[i].read
+	}
+	return int(x.reads-first) + 1
+}
+
 // turn decodes the deeds of one turn.
 func (d *decoder) turn(l *loop, deeds []*deed, back bool) {
+	deeds = d.takeQueued(l, deeds, back)
+	if len(deeds) == 0 {
+		return
+	}
+	d.pool = -1
+	if l.apiece {
+		for pool := range maxClasses {
+			d.part = d.part[:0]
+			for _, x := range deeds {
+				if x.pool == pool {
+					d.part = append(d.part, x)
+				}
+			}
+			if len(d.part) > 0 {
+				d.pool = pool
+				d.rows(l, d.part, -1, back)
+			}
+		}
+		return
+	}
 	if !l.apart {
 		d.rows(l, deeds, -1, back)
 		return
@@ -322,10 +392,10 @@ func (d *decoder) rows(l *loop, deeds []*deed, only int, back bool) {
 			d.after, d.orphan = append(d.after, x.after(&d.scratch)), append(d.orphan, 1)
 			continue
 		}
-		d.weigh(x, row)
+		d.weigh(l, x, row)
 	}
 	d.forth(m, n)
-	d.backward(m, n)
+	d.backward(m, n, deeds[0].turn == l.turn)
 	for row, x := range deeds {
 		d.conclude(l, x, row, back)
 	}
@@ -339,6 +409,9 @@ func (d *decoder) conclude(l *loop, x *deed, row int, back bool) {
 	}
 	after := &d.after[row]
 	if back {
+		if l.seen() > young {
+			l.late.count(d.late)
+		}
 		for _, s := range x.sources {
 			if s.token.call != nil {
 				s.token.back.add(after, s.share, openAt{}.any)
@@ -349,7 +422,7 @@ func (d *decoder) conclude(l *loop, x *deed, row int, back bool) {
 		return
 	}
 	if back {
-		x.act.belief = d.belief(l, x, after, none)
+		x.act.belief, x.act.sourceless = d.belief(l, x, after, none), none
 		return
 	}
 	at := openAt{x.step, x.request}

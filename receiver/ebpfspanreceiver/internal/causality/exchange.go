@@ -79,6 +79,8 @@ type act struct {
 	// loop thinks whose it is; forth is the part that rests on what was before.
 	deed          *deed
 	belief, forth belief
+	// sourceless is how probable it is that it rests on nothing that was read.
+	sourceless float64
 	// ordered is whose it is by the order alone, nil where that does not tell, cause the
 	// token it rests on, and claimed says that a response has confirmed it.
 	ordered *request

@@ -46,6 +46,8 @@ type kindHabits struct {
 	// firsts is what any returns for each number of turns, where made is true.
 	firsts [lags]firstAct
 	made   bool
+	// pools is the same for each pool.
+	pools map[int]*[lags]firstAct
 }
 
 // firstAct is how probable it is that the first act comes in a turn, and that it comes no
@@ -57,7 +59,9 @@ type firstAct struct{ now, notBefore float64 }
 type actHabits struct {
 	class int
 	total float64
-	lag   [lags]float64
+	// prompt is the part of total that did not wait for a connection.
+	prompt float64
+	lag    [lags]float64
 }
 
 func lagBin(turns int) int { return min(max(turns, 0), lags-1) }
@@ -76,6 +80,9 @@ func distanceBin(n int) int {
 
 // widths are how many distances share a bin.
 var widths = [distances]float64{1, 1, 1, 2, 4, 8}
+
+// begins are the distances at which the bins begin.
+var begins = [distances]float64{0, 1, 2, 3, 5, 9}
 
 // nearby is what is believed of distances, in acts, before they were seen.
 var nearby = [distances]float64{1.5, 1, 1, 2, 4, 8}
@@ -144,9 +151,42 @@ func (k *kindHabits) any(lag int, o *outlook) (now, notBefore float64) {
 	return k.firsts[lag].now, k.firsts[lag].notBefore
 }
 
-// more is the probability that one more act follows after so many on one token.
-func (k *kindHabits) more(count int, o *outlook) float64 {
-	n, total := expectedWeight*o.more[count], float64(expectedWeight)
+// firstTo is like any for acts on one pool, 0 for responses.
+func (k *kindHabits) firstTo(l *loop, pool, lag int, o *outlook) (now, notBefore float64) {
+	const least = 0.01
+	if lag < 0 || lag >= lags {
+		return 0, least
+	}
+	if k.pools[pool] == nil {
+		firsts := new([lags]firstAct)
+		left := 1.0
+		for lag := range lags {
+			n := expectedWeight * o.once[0][lag]
+			if pool > 0 {
+				n = expectedWeight * (o.once[1][lag] + o.once[2][lag] + o.once[3][lag]) / expectedClasses
+			}
+			for i := range k.acts {
+				if int(l.poolOf[k.acts[i].class]) == pool {
+					n += k.acts[i].lag[lag]
+				}
+			}
+			n /= k.tokens + expectedWeight
+			firsts[lag] = firstAct{n, max(left, least)}
+			left -= n
+		}
+		if k.pools == nil {
+			k.pools = make(map[int]*[lags]firstAct)
+		}
+		k.pools[pool] = firsts
+	}
+	f := k.pools[pool][lag]
+	return f.now, f.notBefore
+}
+
+// more is the probability that one more act follows after so many on one token, where so much was
+// expected.
+func (k *kindHabits) more(count int, expected float64) float64 {
+	n, total := expectedWeight*expected, float64(expectedWeight)
 	if count < maxBlock {
 		n, total = n+k.blocks[count], total+k.blocks[count-1]
 	}
@@ -165,13 +205,24 @@ func (k *kindHabits) share(c int) float64 {
 	return n / sum
 }
 
-func (h *habits) near(tokens int) float64 {
+// near is how probable it is that a deed rests on a token of a read so many before the last.
+func (h *habits) near(reads int) float64 {
+	b := distanceBin(reads)
+	return (h.distance[b] + nearby[b]) / widths[b]
+}
+
+// anywhere is what near is divided by to compare it with a deed that rests on any of the reads
+// of a turn alike.
+func (h *habits) anywhere(reads int) float64 {
 	sum := 0.0
-	for _, n := range h.distance {
-		sum += n
+	for b, n := range h.distance {
+		w := max(float64(reads)-begins[b], 0)
+		if b < distances-1 {
+			w = min(w, widths[b])
+		}
+		sum += w * (n + nearby[b]) / widths[b]
 	}
-	b := distanceBin(tokens)
-	return (h.distance[b] + nearby[b]) / (sum + 6) / widths[b]
+	return sum / float64(reads)
 }
 
 // expect returns what is to be expected of a token. It holds until the next reset.
@@ -240,10 +291,18 @@ func (e *expectation) more(count int) float64 {
 	return min(max(most-float64(count), 0.005), 0.98)
 }
 
+// forgetBlocks forgets how many acts there are on one token.
+func (h *habits) forgetBlocks() {
+	for i := range h.kinds {
+		h.kinds[i].blocks = [maxBlock + 1]float64{}
+	}
+}
+
 func (h *habits) reset() {
 	for i := range h.kinds {
 		k := &h.kinds[i]
 		k.tokens, k.acts, k.blocks, k.made = 0, k.acts[:0], [maxBlock + 1]float64{}, false
+		clear(k.pools)
 	}
 	h.distance = [distances]float64{}
 	for i := range h.outlooks {
@@ -266,6 +325,7 @@ func (h *habits) add(o *habits) {
 		for j := range from.acts {
 			a, b := to.class(from.acts[j].class), &from.acts[j]
 			a.total += b.total
+			a.prompt += b.prompt
 			for n := range a.lag {
 				a.lag[n] += b.lag[n]
 			}
@@ -290,6 +350,7 @@ func (h *habits) fade() {
 		for j := range k.acts {
 			a := &k.acts[j]
 			a.total /= 2
+			a.prompt /= 2
 			for n := range a.lag {
 				a.lag[n] /= 2
 			}

@@ -102,3 +102,25 @@ func TestRhythm(t *testing.T) {
 	assert.Less(t, unexplained[0], 0.01)
 	assert.False(t, waits)
 }
+
+// Joins make responses look like chance, not the calls.
+func TestJoinsDoNotMakeCallsUnexplained(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	var r rhythm
+	for turn := range 600 {
+		for range random.IntN(3) {
+			r.token(turn, 0)
+			r.deed(turn, 1)
+			r.deed(turn, 1)
+		}
+		for range random.IntN(5) {
+			r.token(turn, 1)
+			if random.IntN(2) == 0 {
+				r.deed(turn, 0)
+			}
+		}
+	}
+	_, unexplained, _ := r.expectations()
+	assert.Less(t, unexplained[1], 0.005)
+	assert.Greater(t, unexplained[0], 2*unexplained[1])
+}

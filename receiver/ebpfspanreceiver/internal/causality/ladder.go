@@ -137,6 +137,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		p.reading(c, e.Response.First.Task)
 	case protocol.Ended:
 		c.endedAt = e.End.Time
+		c.act.ended()
 		if e.Response.Complete {
 			p.completed(c, e.Response.Last.Task)
 		}

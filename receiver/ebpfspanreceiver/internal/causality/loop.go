@@ -33,8 +33,8 @@ type token struct {
 	turn int
 	step uint64
 	kind int
-	// number counts the loop's tokens, from 0.
-	number uint64
+	// number counts the loop's tokens, from 0, read the reads that gave some.
+	number, read uint64
 	// acted is how probable it is that it was acted on, and back whose the deeds are
 	// that rest on it.
 	acted float64
@@ -55,15 +55,22 @@ type deed struct {
 	// act is set for a call or connect, request for a response.
 	act     *act
 	request *request
-	// turn and step are the loop's and the thread's, tokens how many tokens there were before.
-	turn   int
-	step   uint64
-	tokens uint64
-	class  int
-	// kind is one of the kinds of deeds.
-	kind int
+	// turn and step are the loop's and the thread's, tokens and reads how many tokens there were
+	// before, and reads that gave some.
+	turn          int
+	step          uint64
+	tokens, reads uint64
+	// class is one of the kinds of acts; named says that it tells what is asked for.
+	class int
+	named bool
+	// pool is the peer that is called, 0 for a response, kind one of the kinds of deeds.
+	pool, kind int
+	// in is that pool as long as the call is under way.
+	in *pool
 	// release is the token of the call that gave back the connection just before, or nil.
 	release *token
+	// waited says that no connection was free before that.
+	waited bool
 	// open is how many requests were open.
 	open int
 	// sources are the tokens that it may rest on.
@@ -87,14 +94,18 @@ type loop struct {
 	// dropped is how many tokens have left the window.
 	dropped uint64
 	turn    int
+	// reads counts the reads that gave tokens, readAt is when the last of them was.
+	reads  uint64
+	readAt int64
 	// waited is how often the thread had waited for that.
 	waited uint32
 	// acted is true while the last thing that happened was an act.
 	acted bool
 	// fresh is how many deeds there were since the window was decoded.
 	fresh int
-	// decoded is when that was.
+	// decoded is when that was, ran says that it was.
 	decoded int64
+	ran     bool
 	habits  habits
 	// trust tells how often what was known before an act was confirmed by what came after.
 	trust agreement
@@ -106,7 +117,16 @@ type loop struct {
 	// put one before the other.
 	apart  bool
 	rhythm rhythm
-	kinds  map[endpoint]int
+	// late tells how often deeds are done out of order; apiece says that they are, and that those
+	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
+	late, overtakes agreement
+	apiece          bool
+	kinds           map[endpoint]int
+	// pools are by number, poolOf by the class of acts.
+	pools  [maxClasses]*pool
+	poolOf [maxClasses]uint8
+	// mayWait says which kinds of tokens lead to calls that wait for connections.
+	mayWait [maxClasses]bool
 }
 
 // number returns a small number for an endpoint; 0 is that of responses, the last
@@ -131,17 +151,21 @@ func (l *loop) readRequest(r *request, step uint64) {
 	if r.exchange.Conn != nil {
 		e.peer, e.path = r.exchange.Conn.Local, r.exchange.Conn.LocalPath
 	}
-	l.ready(&token{request: r, complete: true, step: step, kind: l.number(e)})
+	l.ready(&token{request: r, complete: true, step: step, kind: l.number(e)}, r.read.Time)
 }
 
 func (l *loop) readResponse(c *call, complete bool, step uint64) *token {
 	t := &token{call: c, complete: complete, step: step, kind: l.number(c.endpoint(!complete))}
 	if n := len(l.tokens); complete && n > 0 && !l.acted && l.tokens[n-1].call == c {
-		t.turn, t.number = l.tokens[n-1].turn, l.tokens[n-1].number
+		t.turn, t.number, t.read = l.tokens[n-1].turn, l.tokens[n-1].number, l.tokens[n-1].read
 		l.tokens[n-1] = t
 		return t
 	}
-	l.ready(t)
+	at := c.exchange.Response.First.Time
+	if complete {
+		at = c.exchange.Response.Last.Time
+	}
+	l.ready(t, at)
 	return t
 }
 
@@ -159,9 +183,9 @@ func remote(c *conn.Conn) endpoint {
 	return endpoint{peer: c.Remote, path: c.RemotePath}
 }
 
-// ready appends a token. Where nothing is done for requests, as in a program that has none, the
-// window is not decoded, which else keeps it small.
-func (l *loop) ready(t *token) {
+// ready appends a token that was read at a time: one read may give several. Where nothing is done
+// for requests, as in a program that has none, the window is not decoded, which else keeps it small.
+func (l *loop) ready(t *token, at int64) {
 	switch n := len(l.tokens); {
 	case n >= 2*maxTokens:
 		l.forgetTokens(maxTokens)
@@ -169,6 +193,10 @@ func (l *loop) ready(t *token) {
 		l.forgetTokens(l.over())
 	}
 	l.acted = false
+	if at != l.readAt {
+		l.reads, l.readAt = l.reads+1, at
+	}
+	t.read = l.reads
 	t.turn, t.number = l.turn, l.dropped+uint64(len(l.tokens))
 	l.tokens = append(l.tokens, t)
 	l.rhythm.token(l.turn, t.sort())
@@ -189,6 +217,7 @@ func (l *loop) turns(waits uint32, reading bool) {
 
 func (l *loop) did(d *deed) {
 	l.acted = true
+	d.reads = l.reads
 	d.turn, d.tokens = l.turn, l.dropped+uint64(len(l.tokens))
 	l.deeds = append(l.deeds, d)
 	l.fresh++
@@ -210,6 +239,29 @@ func (l *loop) acts(a *act, open int, step uint64) {
 		a.deed.kind, a.deed.release = 3, t
 	}
 	l.did(a.deed)
+	l.called(a.deed)
+}
+
+// called counts a call or a connect.
+func (l *loop) called(x *deed) {
+	to := x.act.to
+	to.connects = false
+	x.pool = l.number(to)
+	l.poolOf[x.class] = uint8(x.pool)
+	if l.pools[x.pool] == nil {
+		l.pools[x.pool] = &pool{}
+	}
+	l.pools[x.pool].called(x)
+}
+
+// classify names the class of a call by what it asks for, which is known after it began.
+func (l *loop) classify(x *deed) {
+	if x.named || x.act == nil || x.act.to.connects || x.act.call == nil || x.act.call.exchange.Name == "" {
+		return
+	}
+	x.named = true
+	x.class = l.number(x.act.call.endpoint(false))
+	l.poolOf[x.class] = uint8(x.pool)
 }
 
 // givenBack returns the token of the call on c that was completed in one of the
@@ -244,15 +296,21 @@ func (l *loop) trim(turn int) {
 	for m < len(l.deeds) && l.deeds[m].turn < turn {
 		m++
 	}
-	n := 0
-	for n < len(l.tokens) && (l.tokens[n].turn < turn-maxLagTurns || len(l.tokens)-n > maxTokens) {
+	n, rests := 0, restsOn(l.deeds[m:])
+	for n < len(l.tokens) && (l.tokens[n].turn < turn-maxLagTurns && l.tokens[n].number < rests && !l.queues(l.tokens[n]) || len(l.tokens)-n > maxTokens) {
 		n++
 	}
 	if m < margin && n < margin {
 		return
 	}
-	for _, x := range l.deeds[:m] {
+	for i, x := range l.deeds[:m] {
 		x.teach(&l.habits)
+		if x.pool > 0 {
+			l.pools[x.pool].teach(x)
+		}
+		if i > 0 {
+			l.compare(l.deeds[i-1], x)
+		}
 	}
 	for _, t := range l.tokens[:n] {
 		l.habits.kind(t.kind).tokens++
@@ -291,6 +349,40 @@ func (l *loop) forgetTokens(n int) {
 	l.dropped += uint64(n)
 }
 
+// compare counts whether two deeds of a turn were done in the order of the tokens that they
+// rest on.
+func (l *loop) compare(a, b *deed) {
+	if a.turn != b.turn || a.pool == b.pool {
+		return
+	}
+	if s, t := a.source(), b.source(); s != nil && t != nil && s != t {
+		l.overtakes.add(t.number < s.number)
+	}
+}
+
+// source is the token that the deed rests on, nil where that is not known.
+func (x *deed) source() *token {
+	for _, s := range x.sources {
+		if s.share > sure {
+			return s.token
+		}
+	}
+	return nil
+}
+
+// order decides whether the deeds of a turn are in one row, or in one for each peer.
+func (l *loop) order() {
+	const some, few, enough = 0.003, 0.02, 200
+	switch {
+	case !l.apiece && l.late.total >= enough && l.late.right > some*l.late.total:
+		l.apiece, l.overtakes = true, agreement{}
+		l.habits.forgetBlocks()
+	case l.apiece && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
+		l.apiece, l.late = false, agreement{}
+		l.habits.forgetBlocks()
+	}
+}
+
 // settled reports whether every deed in the window was decided by other evidence: a
 // thread that works on one request at a time is no loop.
 func (l *loop) settled() bool {
@@ -326,7 +418,7 @@ func (t *thread) decode(d *decoder, now int64) {
 	}
 	turn := t.loop.turn
 	for _, x := range t.loop.deeds {
-		if x.act != nil && !x.act.decided && (x.act.call == nil || x.act.call.endedAt == 0 || !x.act.final()) {
+		if x.act != nil && !x.act.decided && x.act.open() && (x.act.call == nil || x.act.call.endedAt == 0 || !x.act.final()) {
 			turn = x.turn
 			break
 		}

@@ -57,14 +57,14 @@ func (d *decoder) forth(m, n int) {
 
 // backward fills beta: beta[row] at p and count is the probability of the deeds from
 // row on, and of no more in this turn, after candidate p-1 was acted on last, so
-// many times.
-func (d *decoder) backward(m, n int) {
+// many times. A turn that goes on may have more.
+func (d *decoder) backward(m, n int, goesOn bool) {
 	rest := 1.0
 	for p := n; p >= 0; p-- {
 		for i := range states {
 			d.beta[m][p*states+i] = rest * d.leave(p, i+1)
 		}
-		if p > 0 {
+		if p > 0 && !goesOn {
 			rest *= d.candidates[p-1].skip
 		}
 	}
@@ -112,9 +112,10 @@ func (d *decoder) sources(x *deed, row int) (none, z float64) {
 	}
 	d.share = d.share[:n]
 	x.sources = x.sources[:0]
-	behind, sum := 0.0, 0.0
+	behind, sum, lates := 0.0, 0.0, 0.0
 	for p := n; p >= 1; p-- {
 		d.share[p-1] = late * d.emit[row][p-1] * d.candidates[p-1].skip * behind
+		lates += d.share[p-1]
 		for i := range states {
 			behind += alpha[p*states+i] * beta[p*states+i]
 		}
@@ -162,5 +163,6 @@ func (d *decoder) sources(x *deed, row int) (none, z float64) {
 	for p := range d.share {
 		d.share[p] /= z
 	}
+	d.late = lates / z
 	return none / z, z
 }

@@ -9,10 +9,11 @@ const (
 	// connects, and calls on connections that were given back just before.
 	sorts, deedKinds = 2, 4
 	regressors       = sorts * rhythmLags
-	// counted are the kinds of deeds, all together, and all but the last kind.
-	counted = deedKinds + 2
+	// counted are the kinds of deeds, all together, all but the last kind, and all calls.
+	counted = deedKinds + 3
 	all     = deedKinds
 	driven  = deedKinds + 1
+	asked   = deedKinds + 2
 	// maxRhythm bounds the memory, in turns.
 	maxRhythm = 2000
 )
@@ -50,6 +51,9 @@ func (r *rhythm) deed(turn, kind int) {
 	r.deeds[all]++
 	if kind != 3 {
 		r.deeds[driven]++
+	}
+	if kind > 0 {
+		r.deeds[asked]++
 	}
 }
 
@@ -138,7 +142,10 @@ func (r *rhythm) expectations() (e [sorts]expectation, unexplained [deedKinds]fl
 		}
 	}
 	lost := r.unexplained(whole, &r.beta[whole])
-	unexplained = [deedKinds]float64{lost, lost, lost, lost}
+	unexplained = [deedKinds]float64{min(lost, r.unexplained(0, &r.beta[0]))}
+	for kind := 1; kind < deedKinds; kind++ {
+		unexplained[kind] = min(lost, r.unexplained(asked, &r.beta[asked]))
+	}
 	if r.answers() {
 		r.apart(&e, &unexplained, waits)
 	}

@@ -6,6 +6,12 @@ func (a *act) final() bool {
 	return first != nil && first.answered && (p > 0.95 || second == nil || second.answered)
 }
 
+// clear reports whether the belief needs no more evidence.
+func (a *act) clear() bool {
+	_, _, p, _ := a.belief.best()
+	return p >= sure
+}
+
 // conclude settles an act whose belief is final, once the loop's habits are known.
 func (a *act) conclude(waited bool) {
 	if a.handoff != nil {
@@ -17,6 +23,9 @@ func (a *act) conclude(waited bool) {
 	}
 	if a.deed == nil || !waited && (!a.final() || a.thread.loop.seen() < enough) {
 		return
+	}
+	if !waited && a.thread.loop.fresh > 0 && !a.clear() {
+		return // there is more to decode
 	}
 	if waited && !a.final() && !(a.claimed && a.ordered.answered) {
 		return
@@ -39,8 +48,12 @@ func (a *act) decideLoop() {
 	if !a.claimed {
 		earned = min(earned, unconfirmed)
 	}
-	if a.thread.loop.disorderly {
+	if l := &a.thread.loop; l.disorderly || a.deed != nil && l.queued(a.deed) {
 		earned = 0
+	}
+	if a.thread.loop.seen() > young {
+		// The order takes each act for the consequence of something that was read.
+		earned *= 1 - a.sourceless
 	}
 	switch {
 	case p >= sure:
@@ -48,12 +61,18 @@ func (a *act) decideLoop() {
 	case a.ordered != nil && a.ordered == first:
 		a.settle(first, MethodLoop, 1-(1-p)*(1-earned))
 	case a.ordered != nil && earned > p:
-		a.settle(a.ordered, MethodLoop, earned)
+		a.settle(a.ordered, MethodLoop, against(earned, p))
 	case first != nil:
 		a.settle(first, MethodLoop, p)
 	default:
 		a.settle(nil, "", 0)
 	}
+}
+
+// against is the confidence in a guess that is right so often, where another one of which as much is
+// known differs.
+func against(p, other float64) float64 {
+	return p * (1 - other) / (p*(1-other) + (1-p)*other)
 }
 
 // learn scores what was known before the act, and the order, by what is known now.

@@ -1,0 +1,214 @@
+package causality
+
+import "math"
+
+// pool is what is known of the calls of a loop to one peer.
+type pool struct {
+	// calls counts them, released those on connections that were given back just before.
+	calls, released float64
+	// held counts those that came at once when a connection was given back while none was free.
+	held float64
+	// queued says that calls wait for connections, passed which token the last of them rests on.
+	queued bool
+	passed uint64
+	// inFlight is how many of them are open, most how many there were at most lately, and
+	// before how many before that.
+	inFlight, most, before int
+	// lag counts after how many turns those come that need not wait, prompt is their number.
+	lag    [lags]float64
+	prompt float64
+	// first counts calls that are the first on their token, again others.
+	first, again float64
+}
+
+// more is the probability that a token leads to one more call.
+func (p *pool) more() float64 {
+	const few, many = 0.001, 0.95
+	return min(max((p.again-1)/(p.first+p.again+20), few), many)
+}
+
+// teach adds a call of which it is known what led to it.
+func (p *pool) teach(x *deed) {
+	if p.first+p.again >= maxHabits {
+		p.first, p.again = p.first/2, p.again/2
+	}
+	for _, s := range x.sources {
+		p.first, p.again = p.first+s.first, p.again+s.share-s.first
+	}
+	if x.waited {
+		return
+	}
+	if p.prompt >= maxHabits {
+		p.prompt /= 2
+		for i := range p.lag {
+			p.lag[i] /= 2
+		}
+	}
+	p.prompt++
+	for _, s := range x.sources {
+		p.lag[lagBin(x.turn-s.token.turn)] += s.first
+	}
+}
+
+// ended takes a call that is over.
+func (a *act) ended() {
+	if a.deed != nil && a.deed.in != nil {
+		a.deed.in.inFlight--
+		a.deed.in = nil
+	}
+}
+
+// called counts a call or a connect.
+func (p *pool) called(x *deed) {
+	if p.calls >= maxHabits {
+		p.calls, p.released, p.held = p.calls/2, p.released/2, p.held/2
+		p.before, p.most = p.most, p.inFlight
+	}
+	p.calls++
+	p.inFlight++
+	p.most = max(p.most, p.inFlight)
+	x.in = p
+	if x.release == nil {
+		return
+	}
+	p.released++
+	x.waited = p.inFlight >= max(p.most, p.before)
+	// What follows on the first exchange on a connection may be what it was opened for.
+	if x.waited && x.tokens == x.release.number+1 && x.release.call.exchange.Connected == nil {
+		p.held++
+	}
+}
+
+// queues reports whether calls wait for connections. waits says that they do for most. Where they
+// did, it takes less to go on.
+func (p *pool) queues(waits bool) bool {
+	some := 0.05
+	if p.queued {
+		some = 0.01
+	}
+	return waits && p.released*2 > p.calls || p.held > some*p.calls
+}
+
+// queued reports whether the calls to a deed's peer wait for connections.
+func (l *loop) queued(x *deed) bool {
+	p := l.pools[x.pool]
+	return p != nil && p.queued
+}
+
+// queue decides which calls are queued, and reports whether that is new for some. What leads to
+// them is told by those that did not wait, so these must have been decoded before.
+func (l *loop) queue() (fresh bool) {
+	for n, p := range l.pools[:maxClasses-1] { // the last is of all peers for which there is no room
+		if p == nil {
+			continue
+		}
+		was := p.queued
+		p.queued = l.ran && p.calls >= enough/2 && p.queues(l.waits)
+		if p.queued && !was {
+			l.wait(n)
+		}
+		fresh = fresh || p.queued && p.first < young/4
+	}
+	return fresh
+}
+
+// wait takes back what was decoded of calls to a peer that had to wait, as if they had not: only
+// the others tell what leads to them.
+func (l *loop) wait(pool int) {
+	for _, x := range l.deeds {
+		if x.pool == pool && !x.waited {
+			l.pools[pool].teach(x)
+		}
+		if x.pool == pool && x.waited {
+			claim(x, -1)
+			x.sources = x.sources[:0]
+			x.act.belief, x.act.forth = anybody(x.open), anybody(x.open)
+		}
+	}
+	for _, t := range l.tokens {
+		t.back.reset()
+	}
+	for i := range l.habits.kinds {
+		k := &l.habits.kinds[i]
+		sum, may := 0.0, false
+		for j := range k.acts {
+			if a := &k.acts[j]; int(l.poolOf[a.class]) == pool {
+				a.total, may = a.prompt, true
+			}
+			sum += k.acts[j].total
+		}
+		if may {
+			k.tokens = min(k.tokens, sum)
+		}
+	}
+}
+
+// wants is the share of tokens of this kind that lead to calls to the peer.
+func (k *kindHabits) wants(l *loop, pool int) float64 {
+	n := 0.0
+	for i := range k.acts {
+		if int(l.poolOf[k.acts[i].class]) == pool {
+			n += k.acts[i].total
+		}
+	}
+	return n / max(k.tokens, 1)
+}
+
+// chooses is the share of a class among the calls to its peer.
+func (k *kindHabits) chooses(l *loop, x *deed) float64 {
+	const prior = 0.02
+	n, sum := prior, 2*prior
+	for i := range k.acts {
+		if int(l.poolOf[k.acts[i].class]) != x.pool {
+			continue
+		}
+		sum += k.acts[i].total
+		if k.acts[i].class == x.class {
+			n += k.acts[i].total
+		}
+	}
+	return n / sum
+}
+
+// mayWait tells for each kind of tokens whether it leads to calls that wait for connections.
+func (h *habits) mayWait(l *loop) {
+	clear(l.mayWait[:])
+	for i := range min(len(h.kinds), maxClasses) {
+		k := &h.kinds[i]
+		for j := range k.acts {
+			pool := l.poolOf[k.acts[j].class]
+			if p := l.pools[pool]; p != nil && p.queued && k.wants(l, int(pool)) >= queueLeast {
+				l.mayWait[i] = true
+			}
+		}
+	}
+}
+
+// queues reports whether a token may still wait for a connection.
+func (l *loop) queues(t *token) bool {
+	if t.acted > 0.5 || !l.mayWait[t.kind] {
+		return false
+	}
+	k := l.habits.kind(t.kind)
+	for i := range k.acts {
+		if p := l.pools[l.poolOf[k.acts[i].class]]; p != nil && p.queued && t.number > p.passed {
+			return true
+		}
+	}
+	return len(k.acts) == 0
+}
+
+// restsOn is the number of the first token that one of the deeds may rest on.
+func restsOn(deeds []*deed) uint64 {
+	const chance = 1e-3
+	n := uint64(math.MaxUint64)
+	for _, x := range deeds {
+		for _, s := range x.sources {
+			if s.share > chance {
+				n = min(n, s.token.number)
+				break
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,388 @@
+package causality
+
+import "slices"
+
+const (
+	// queueLeast is the share of a kind of tokens below which it is not supposed to want a peer.
+	queueLeast = 0.02
+	// queueNone is the probability that a call rests on no token that was seen.
+	queueNone = 0.001
+	// tardy is the least probability that a call which need not wait for a connection comes so
+	// many turns after its token.
+	tardy = 0.003
+	// ownRelease is the weight of the response that gave back the connection on which the call
+	// waited: it is what it waited for, and hardly what led to it as well.
+	ownRelease = 0.05
+	// faint is the share of the most probable state below which one is given up.
+	faint = 1e-7
+)
+
+// queue finds which token each call to one peer rests on, where calls wait for connections.
+//
+// Pools hand out connections first in, first out: whose call comes first is who wanted it
+// first. So the calls to a peer are written in the order of the tokens that led to them,
+// however long they waited, and a hidden Markov model whose state is the token that was acted
+// on last connects the two rows.
+type queue struct {
+	pool int
+	rows []*deed
+	// places are the tokens that may want the peer.
+	places []place
+	// before[n] are the states before row n: before[n][i] is the probability that the last token
+	// was at place from[n]+i-1, where -1 is none.
+	before [][]float64
+	from   []int
+	// done is how many rows were taken and not yet taken back. beta is what is known of the
+	// states after the row that is taken back next, by place from betaFrom-1 on.
+	done     int
+	beta     []float64
+	betaFrom int
+	// more is the probability of one more row on a token.
+	more float64
+	// moved and stayed are the weights of the places for the row at hand, as the first on the token
+	// and as one more, weights what the row itself says of them.
+	moved, stayed, weights []float64
+	spare                  []float64
+}
+
+// place is a token that may want the peer.
+type place struct {
+	token *token
+	// want is the probability that it does.
+	want float64
+	// claimed is how much of it the rows have claimed.
+	claimed float64
+}
+
+// open is the probability that the token is acted on by a row, and by no other deed.
+func (p *place) open() float64 {
+	return min(max(p.want*(1-p.token.acted+p.claimed), 0.02*min(p.want, 1)), 0.999)
+}
+
+// queued reports whether the calls to a deed's peer are decoded as a queue.
+func (d *decoder) queued(x *deed) *queue {
+	if x.pool == 0 || x.pool >= len(d.queueOf) {
+		return nil
+	}
+	return d.queueOf[x.pool]
+}
+
+// prepare sets up the queues of the window.
+func (d *decoder) prepare(l *loop) {
+	used := d.assignQueues(l)
+	if used == 0 {
+		return
+	}
+	for _, x := range l.deeds {
+		if q := d.queued(x); q != nil {
+			q.rows = append(q.rows, x)
+		}
+	}
+	for _, q := range d.queues[:used] {
+		for _, t := range l.tokens {
+			if want := d.habits.kind(t.kind).wants(l, q.pool); want >= queueLeast {
+				q.places = append(q.places, place{token: t, want: sharpened(want)})
+			}
+		}
+		for _, x := range q.rows {
+			q.claimed(x, 1)
+		}
+		q.states(0, 0, append(q.spare[:0], 1)) // what is not there any more may have been the last
+	}
+}
+
+// assignQueues gives a queue to each pool whose calls wait, and returns how many there are.
+func (d *decoder) assignQueues(l *loop) (used int) {
+	d.queueOf = d.queueOf[:0]
+	for pool, p := range l.pools {
+		d.queueOf = append(d.queueOf, nil)
+		if p == nil || !p.queued {
+			continue
+		}
+		if used == len(d.queues) {
+			d.queues = append(d.queues, &queue{})
+		}
+		q := d.queues[used]
+		used++
+		q.reset(pool)
+		q.more = l.pools[pool].more()
+		d.queueOf[pool] = q
+	}
+	return used
+}
+
+// sharpened takes what happens mostly for the rule, and what happens rarely for an error.
+func sharpened(p float64) float64 {
+	if p >= 1 {
+		return p
+	}
+	return p * p / (p*p + (1-p)*(1-p))
+}
+
+func (q *queue) reset(pool int) {
+	q.pool, q.rows, q.places, q.from, q.done = pool, q.rows[:0], q.places[:0], q.from[:0], 0
+}
+
+// states keeps the states before a row.
+func (q *queue) states(row, from int, s []float64) {
+	for len(q.before) <= row {
+		q.before = append(q.before, nil)
+	}
+	q.before[row] = append(q.before[row][:0], s...)
+	q.from = append(q.from[:row], from)
+}
+
+// forthQueue takes the next row: what is believed of the tokens before it tells whose it is.
+func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
+	row := q.done
+	q.done++
+	after := x.after(&d.scratch)
+	none := q.step(d, l, x, &after, row)
+	// The states after the row: those that moved, and those that stayed.
+	before, from := q.before[row], q.from[row]
+	next := append(q.spare[:0], q.moved...)
+	for i, a := range before {
+		next[i] += a*queueNone + q.stayed[i]
+	}
+	lo, hi := trimmed(next)
+	q.spare = next
+	q.states(row+1, from+lo, next[lo:hi])
+	s := q.before[row+1]
+	normalise(s)
+	l.pools[q.pool].passed = q.passed(row + 1)
+	q.claim(x, -1)
+	none = q.sources(x, from, none)
+	q.claim(x, 1)
+	if x.known() {
+		return
+	}
+	at := openAt{x.step, x.request}
+	d.mix.reset()
+	for _, s := range x.sources {
+		b := s.token.before(l.trust.share())
+		d.mix.add(&b, s.share, at.is)
+	}
+	d.mix.rest += none
+	x.act.forth = d.mix.belief(x.open)
+}
+
+// step fills moved with the weights of the places that the row may rest on, by the states
+// before it, and weights with that of the row for each place. It returns the weight of none.
+func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none float64) {
+	before, from := q.before[row], q.from[row]
+	at, open := openAt{x.step, x.request}, float64(max(1, x.open))
+	q.moved, q.stayed, q.weights = q.moved[:0], q.stayed[:0], q.weights[:0]
+	reach := 0.0
+	for i := 0; ; i++ {
+		place := from + i - 1
+		if place >= len(q.places) || place >= 0 && q.places[place].token.number >= x.tokens {
+			break
+		}
+		if i >= len(before) && reach < faint {
+			break
+		}
+		m, again, w := 0.0, 0.0, 0.0
+		stay := 1.0
+		if place >= 0 {
+			p := &q.places[place]
+			b := p.token.before(l.trust.share())
+			w = (after.same(&b, at)*open + doubt) * q.lag(l, x, p.token) * d.habits.kind(p.token.kind).chooses(l, x)
+			h := p.open()
+			m = reach * h * w
+			reach *= 1 - h
+			if i < len(before) {
+				again = before[i] * q.more * w
+				stay -= q.more
+			}
+		}
+		if i < len(before) {
+			reach += before[i] * stay
+			none += before[i] * queueNone
+		}
+		q.moved, q.stayed, q.weights = append(q.moved, m), append(q.stayed, again), append(q.weights, w)
+	}
+	for len(q.moved) < len(before) {
+		q.moved, q.stayed, q.weights = append(q.moved, 0), append(q.stayed, 0), append(q.weights, 0)
+	}
+	return none
+}
+
+// lag is the weight of the time that has passed between the token and the row. Where no
+// connection was free, that is how long the call waited, and tells nothing.
+func (q *queue) lag(l *loop, x *deed, t *token) float64 {
+	if x.waited && x.release == t {
+		return ownRelease
+	}
+	if x.waited {
+		return 1
+	}
+	p := l.pools[q.pool]
+	w := (p.lag[lagBin(x.turn-t.turn)] + tardy) / (p.prompt + 1)
+	if x.turn == t.turn {
+		w *= l.habits.near(int(x.reads-t.read)) / l.habits.anywhere(l.inTurn(x))
+	}
+	return w
+}
+
+// sources sets the row's sources from the weights of places, which are by place, from from-1
+// on. It returns the share of none.
+func (q *queue) sources(x *deed, from int, none float64) (share float64) {
+	sum := none
+	for i := range q.moved {
+		sum += q.moved[i] + q.stayed[i]
+	}
+	x.sources = x.sources[:0]
+	if sum <= 0 {
+		return 1
+	}
+	for i, first := range q.moved {
+		share := first + q.stayed[i]
+		if share < 1e-4*sum {
+			continue
+		}
+		s := source{token: q.places[from+i-1].token, share: share / sum, first: first / sum}
+		s.again[0] = s.share - s.first
+		x.sources = append(x.sources, s)
+	}
+	return none / sum
+}
+
+// passed is the number of the first token that may have been acted on last before a row.
+func (q *queue) passed(row int) uint64 {
+	const chance = 1e-3
+	for i, p := range q.before[row] {
+		if at := q.from[row] + i - 1; p > chance && at >= 0 {
+			return q.places[at].token.number
+		}
+	}
+	return 0
+}
+
+// claim adds what the row rests on to what is known of the tokens, or takes it away.
+func (q *queue) claim(x *deed, sign float64) {
+	claim(x, sign)
+	q.claimed(x, sign)
+}
+
+// claimed adds it to what the queue itself has claimed.
+func (q *queue) claimed(x *deed, sign float64) {
+	for _, s := range x.sources {
+		i, ok := slices.BinarySearchFunc(q.places, s.token.number, func(p place, number uint64) int {
+			return int(p.token.number) - int(number)
+		})
+		if ok {
+			q.places[i].claimed += sign * s.first
+		}
+	}
+}
+
+// backQueue takes the rows from the last on: what is known of the calls tells whose the tokens were.
+func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
+	q.done--
+	row := q.done
+	after := x.after(&d.scratch)
+	if row == len(q.rows)-1 {
+		q.betaFrom, q.beta = q.from[row+1], q.beta[:0]
+		for range q.before[row+1] {
+			q.beta = append(q.beta, 1)
+		}
+	}
+	_ = q.step(d, l, x, &after, row)
+	none := 0.0
+	for i, p := range q.before[row] {
+		none += p * queueNone * q.ahead(row, i)
+	}
+	for i := range q.moved {
+		q.moved[i] *= q.ahead(row, i)
+		q.stayed[i] *= q.ahead(row, i)
+	}
+	q.claim(x, -1)
+	lost := q.sources(x, q.from[row], none)
+	q.claim(x, 1)
+	for _, s := range x.sources {
+		if s.token.call != nil {
+			s.token.back.add(&after, s.share, openAt{}.any)
+		}
+	}
+	if !x.known() {
+		x.act.belief, x.act.sourceless = d.belief(l, x, &after, lost), lost
+	}
+	q.retreat(row)
+}
+
+// ahead is the probability of the rows after one, where it leaves the state at the i-th place before it.
+func (q *queue) ahead(row, i int) float64 {
+	if n := q.from[row] + i - q.betaFrom; n >= 0 && n < len(q.beta) {
+		return q.beta[n]
+	}
+	return 0
+}
+
+// retreat makes beta that of the states before the row.
+func (q *queue) retreat(row int) {
+	next, beyond := append(q.spare[:0], q.before[row]...), 0.0
+	for i := len(q.weights) - 1; i >= 0; i-- {
+		h, more := 0.0, 0.0
+		if place := q.from[row] + i - 1; place >= 0 {
+			h, more = q.places[place].open(), q.more
+		}
+		if i < len(next) {
+			next[i] = beyond*(1-more) + q.ahead(row, i)*(queueNone+more*q.weights[i])
+		}
+		beyond = beyond*(1-h) + h*q.weights[i]*q.ahead(row, i)
+	}
+	q.spare, q.beta, q.betaFrom = q.beta, next, q.from[row]
+	normalise(q.beta)
+}
+
+func normalise(s []float64) {
+	sum := 0.0
+	for _, x := range s {
+		sum += x
+	}
+	if sum <= 0 {
+		return
+	}
+	for i := range s {
+		s[i] /= sum
+	}
+}
+
+// trimmed returns the part of the states that is worth following.
+func trimmed(s []float64) (lo, hi int) {
+	most := 0.0
+	for _, x := range s {
+		most = max(most, x)
+	}
+	hi = len(s)
+	for lo < hi-1 && s[lo] <= faint*most {
+		lo++
+	}
+	for hi > lo+1 && s[hi-1] <= faint*most {
+		hi--
+	}
+	return lo, hi
+}
+
+// takeQueued decodes those deeds of a turn that are in queues, and returns the others.
+func (d *decoder) takeQueued(l *loop, deeds []*deed, back bool) []*deed {
+	d.unqueued = d.unqueued[:0]
+	for i := range deeds {
+		x := deeds[i]
+		if back {
+			x = deeds[len(deeds)-1-i]
+		}
+		switch q := d.queued(x); {
+		case q == nil:
+			d.unqueued = append(d.unqueued, x)
+		case back:
+			d.backQueue(l, q, x)
+		default:
+			d.forthQueue(l, q, x)
+		}
+	}
+	if back {
+		slices.Reverse(d.unqueued)
+	}
+	return d.unqueued
+}
