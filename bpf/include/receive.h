@@ -75,6 +75,8 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 		return 0;
 	int turn = moved && turn_to(c, DIRECTION_RECEIVED);
 	if (turn)
+		whole_from_preface(c, call->place, &b, moved);
+	if (turn)
 		thin_turn(c, DIRECTION_RECEIVED, call->place, &b, moved, id, call);
 	if (moved && thin_hides(c, DIRECTION_RECEIVED))
 		return 0;

@@ -39,6 +39,8 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 		return 0;
 
 	int turn = turn_to(c, DIRECTION_SENT);
+	if (turn)
+		whole_from_preface(c, call->place, &b, PAYLOAD_MAX);
 	__u32 budget = turn_budget(c);
 	if (turn)
 		thin_turn(c, DIRECTION_SENT, call->place, &b, budget, id, call);

@@ -7,7 +7,8 @@ var kindNames = [...]string{
 	Send: "send", Sent: "sent", Receive: "receive",
 	Connect: "connect", Accept: "accept", Close: "close",
 	Fork: "fork", Exec: "exec", Exit: "exit",
-	RoundTrip: "round_trip", Path: "path", Listen: "listen", Wake: "wake", ProcessFound: "process",
+	RoundTrip: "round_trip", Path: "path", Listen: "listen", Wake: "wake",
+	StreamAsked: "stream_asked", StreamTaken: "stream_taken", ProcessFound: "process",
 }
 
 // String returns the kind's name as it stands in recordings.

@@ -18,6 +18,7 @@ type seen struct {
 	connects []*Conn
 	ticks    []int64
 	wakes    []Wake
+	streams  []StreamTask
 }
 
 type ended struct {
@@ -36,8 +37,11 @@ func (s *seen) End(c *Conn, d Direction, cause Cause, _ Origin) {
 	s.ends = append(s.ends, ended{c.Socket, d, cause})
 }
 func (s *seen) Connect(c *Conn) { s.connects = append(s.connects, c) }
-func (s *seen) Wake(w Wake)     { s.wakes = append(s.wakes, w) }
-func (s *seen) Tick(now int64)  { s.ticks = append(s.ticks, now) }
+func (s *seen) Stream(_ *Conn, g StreamTask) {
+	s.streams = append(s.streams, g)
+}
+func (s *seen) Wake(w Wake)    { s.wakes = append(s.wakes, w) }
+func (s *seen) Tick(now int64) { s.ticks = append(s.ticks, now) }
 
 var (
 	identity = capture.Identity{FirstSent: 100, FirstReceived: 200}

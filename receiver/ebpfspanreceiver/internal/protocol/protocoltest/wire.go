@@ -160,6 +160,7 @@ type Sink struct {
 var phaseNames = map[protocol.Phase]string{
 	protocol.RequestBegan:  "began",
 	protocol.RequestRead:   "read",
+	protocol.RequestTaken:  "taken",
 	protocol.ResponseBegan: "answered",
 	protocol.Ended:         "ended",
 }

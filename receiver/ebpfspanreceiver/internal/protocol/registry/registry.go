@@ -6,6 +6,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http2"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/postgresql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/redis"
 )
@@ -13,6 +14,7 @@ import (
 // Options configures the protocols.
 type Options struct {
 	HTTP1      http1.Options
+	HTTP2      http2.Options
 	Redis      redis.Options
 	PostgreSQL postgresql.Options
 }
@@ -21,6 +23,7 @@ type Options struct {
 // stream's first bytes. A new protocol is one line here.
 func All(o Options, losses *loss.Counts) []protocol.Protocol {
 	return []protocol.Protocol{
+		http2.New(o.HTTP2, losses),
 		http1.New(o.HTTP1, losses),
 		redis.New(o.Redis, losses),
 		postgresql.New(o.PostgreSQL, losses),
