@@ -23,6 +23,8 @@ enum event_kind {
 	EVENT_PATH,
 	EVENT_LISTEN,
 	EVENT_WAKE, /* a struct wake */
+	EVENT_STREAM_ASKED, /* offset is the stream's id */
+	EVENT_STREAM_TAKEN,
 };
 
 #define TAIL_SIZE 8

@@ -74,10 +74,10 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 	if (!c || c->socket != call->socket || !s)
 		return 0;
 	int turn = moved && turn_to(c, DIRECTION_RECEIVED);
-	if (turn)
+	if (turn) {
 		whole_from_preface(c, call->place, &b, moved);
-	if (turn)
 		thin_turn(c, DIRECTION_RECEIVED, call->place, &b, moved, id, call);
+	}
 	if (moved && thin_hides(c, DIRECTION_RECEIVED))
 		return 0;
 	__u32 payload = 0;

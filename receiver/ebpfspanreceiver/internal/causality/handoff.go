@@ -98,6 +98,15 @@ func (h *handoff) opened(r *request) {
 	w.reading = append(w.reading, r)
 }
 
+// takes takes a request that another task works on than the one that read it.
+func (h *handoff) takes(r *request, by capture.Task) {
+	if w := h.known(actorOf(r.read.Task)); w != nil {
+		w.reading = without(w.reading, r)
+	}
+	w := h.worker(actorOf(by))
+	w.reading = append(w.reading, r)
+}
+
 // closed takes a request that has ended: what came to its task while it was answered is its, too.
 func (h *handoff) closed(r *request) {
 	if w := h.known(actorOf(r.read.Task)); w != nil {

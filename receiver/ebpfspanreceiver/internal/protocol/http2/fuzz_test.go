@@ -75,4 +75,3 @@ func FuzzClassify(f *testing.F) {
 		}
 	})
 }
-

@@ -437,7 +437,10 @@ func TestStreamsThatEndEarly(t *testing.T) {
 			[]string{"1 a.B/C CANCELLED CANCELLED false", "3 GET  CANCEL false"},
 		},
 		"server refuses": {
-			func(l *link) { l.server.reset(1, http2.ErrCodeRefusedStream).reset(3, http2.ErrCodeRefusedStream); l.gets() },
+			func(l *link) {
+				l.server.reset(1, http2.ErrCodeRefusedStream).reset(3, http2.ErrCodeRefusedStream)
+				l.gets()
+			},
 			[]string{"1 a.B/C UNAVAILABLE UNAVAILABLE false", "3 GET  REFUSED_STREAM false"},
 		},
 		"going away": {
@@ -501,19 +504,36 @@ func TestFramesAreFoundAgain(t *testing.T) {
 	assert.Equal(t, map[string]int64{"head_too_long": 1, "stream_gap": 1}, l.Lost())
 }
 
+// Servers may read a frame's header and its payload apart.
+func TestFramesAreFoundAgainInPieces(t *testing.T) {
+	l := newLink(t, protocoltest.Everything, 0).begin()
+	l.Lose(conn.Sent, 100)
+	for i := range uint32(3) {
+		l.client.headers(2*i+1, true, get("/next")...)
+		frame := l.client.take()
+		l.Sent(frame[:headerSize])
+		l.Sent(frame[headerSize:])
+	}
+	l.Close(conn.Closed)
+	e := l.Exchanges()
+	require.Len(t, e, 3)
+	assert.Equal(t, "/next", protocoltest.Value(e[0], "url.path"))
+	assert.Less(t, e[0].Request.First.Time, e[0].Request.Last.Time)
+}
+
 func TestTasksOfStreams(t *testing.T) {
 	l := newLink(t, protocoltest.Everything, 0).begin()
 	p := l.Parser.(protocol.Multiplexed)
 	p.Asked(3, conn.Origin{Time: 3})
 	p.Asked(1, conn.Origin{Time: 1})
-	p.Asked(1, conn.Origin{Time: 2}) // the first time there was no room
+	p.Asked(1, conn.Origin{Time: 2}) // who writes it
 	l.client.call(1, "/a.B/C").call(3, "/a.B/C").call(5, "/a.B/C")
 	l.sends()
 	l.server.answer(1, "0").answer(3, "0").answer(5, "0")
 	l.gets()
 	e := l.Exchanges()
 	require.Len(t, e, 3)
-	assert.EqualValues(t, 2, e[0].Asked.Time)
+	assert.EqualValues(t, 1, e[0].Asked.Time)
 	assert.EqualValues(t, 3, e[1].Asked.Time)
 	assert.Nil(t, e[2].Asked)
 

@@ -338,7 +338,8 @@ func (p *parser) End(d conn.Direction, cause conn.Cause, at conn.Origin) {
 	}
 }
 
-// Asked implements protocol.Multiplexed.
+// Asked implements protocol.Multiplexed. The first is who asked: gRPC's writer asks the same
+// function before it writes.
 func (p *parser) Asked(stream uint32, by conn.Origin) {
 	if p.sided && p.side == protocol.Server || stream <= p.last {
 		return
@@ -346,7 +347,9 @@ func (p *parser) Asked(stream uint32, by conn.Origin) {
 	if p.asked == nil || len(p.asked) >= maxOpen {
 		p.asked = make(map[uint32]conn.Origin)
 	}
-	p.asked[stream] = by
+	if _, known := p.asked[stream]; !known {
+		p.asked[stream] = by
+	}
 }
 
 // Taken implements protocol.Multiplexed.

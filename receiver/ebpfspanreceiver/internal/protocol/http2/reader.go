@@ -49,6 +49,7 @@ type reader struct {
 
 	table table
 	block block
+	kept  kept
 }
 
 // block is what was read of the fields that one HEADERS or PUSH_PROMISE frame begins and
@@ -73,8 +74,8 @@ func (r *reader) segment(s *conn.Segment) {
 		runs.Drop(r.offset - s.Offset)
 	}
 	r.at = s.Origin
-	if r.part == adrift && classifyFrames(runs.Data) == protocol.Yes {
-		r.part, r.have = inHeader, 0
+	if r.part == adrift {
+		r.resume(runs)
 	}
 	r.read(runs.Data)
 	r.unseen(runs.Unseen, loss.HeadTooLong)
@@ -99,6 +100,43 @@ func (r *reader) begin(s *conn.Segment) {
 	}
 	r.parser.classified = true
 	r.table.fresh = s.Offset == 0 && !s.Conn.Unix
+}
+
+// maxKept is how much is looked at for frames, in bytes.
+const maxKept = 2048
+
+// kept are bytes that may begin with frames, which are not enough to tell: a peer may read a frame's header
+// alone.
+type kept struct {
+	bytes []byte
+	at    conn.Origin
+}
+
+// resume looks whether frames begin with a segment, or with one before it.
+func (r *reader) resume(runs protocol.Runs) {
+	k := &r.kept
+	if len(k.bytes) == 0 {
+		k.at = r.at
+	}
+	verdict := classifyFrames(append(k.bytes, runs.Data...))
+	if verdict == protocol.No && len(k.bytes) > 0 {
+		k.bytes, k.at = k.bytes[:0], r.at
+		verdict = classifyFrames(runs.Data)
+	}
+	switch {
+	case verdict == protocol.Yes:
+		r.part, r.have = inHeader, 0
+		r.offset -= uint64(len(k.bytes))
+		now := r.at
+		r.at = k.at
+		r.read(k.bytes)
+		r.at = now
+		k.bytes = nil
+	case verdict == protocol.No, runs.Unseen > 0, len(k.bytes)+len(runs.Data) > maxKept:
+		k.bytes = k.bytes[:0]
+	default:
+		k.bytes = append(k.bytes, runs.Data...)
+	}
 }
 
 // read takes bytes that were captured.
@@ -193,6 +231,7 @@ func (r *reader) unseen(n uint64, why loss.Reason) {
 		return
 	}
 	r.offset += n
+	r.kept.bytes = r.kept.bytes[:0]
 	if r.part == inPreface || r.part == inPayload {
 		k := min(n, r.left)
 		if n -= k; r.part == inPreface {
