@@ -88,7 +88,7 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 		if (turn)
 			addresses_read(&s->event, (struct sock *)key);
 		__u32 budget = turn_budget(c);
-		payload = payload_head(room, &b, moved < budget ? moved : budget);
+		payload = payload_head(room, &b, moved < budget ? moved : budget, IOV_MAX_READ);
 		c->captured += payload;
 		if (payload < moved)
 			payload_tail(room, &b, moved);
