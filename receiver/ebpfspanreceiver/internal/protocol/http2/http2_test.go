@@ -179,8 +179,12 @@ func TestHTTPRequest(t *testing.T) {
 // Statuses are failures of the side that the semantic conventions name.
 func TestGRPCFailures(t *testing.T) {
 	for _, tt := range []struct{ status, client, server string }{
-		{"0", "", ""}, {"5", "NOT_FOUND", ""}, {"13", "INTERNAL", "INTERNAL"},
-		{"12", "UNIMPLEMENTED", "UNIMPLEMENTED"}, {"1", "CANCELLED", ""}, {"77", "77", ""},
+		{"0", "", ""},
+		{"5", "NOT_FOUND", ""},
+		{"13", "INTERNAL", "INTERNAL"},
+		{"12", "UNIMPLEMENTED", "UNIMPLEMENTED"},
+		{"1", "CANCELLED", ""},
+		{"77", "77", ""},
 	} {
 		for _, server := range []bool{false, true} {
 			client, answers := newSide(), newSide()
