@@ -9,13 +9,16 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
 // side writes the frames of one direction.
@@ -552,4 +555,41 @@ func TestTasksOfStreams(t *testing.T) {
 	w.Close(conn.Closed)
 	assert.Equal(t, []string{"began 1", "read 1", "began 3", "read 3", "taken 3", "ended 1", "ended 3"}, w.Sink.Log)
 	assert.EqualValues(t, 7, w.Exchanges()[1].Taken.Time)
+}
+
+// What is left out goes through its phases and has no details; both ends leave the same out.
+func TestThinnedStreams(t *testing.T) {
+	thinner := thin.New(nil, func() int64 { return 0 }, zap.NewNop())
+	thinner.Enable()
+	thinner.Aim(0.25)
+	for i := range int64(4) {
+		thinner.Tick(i * 10e9)
+	}
+	var kept [2][]uint64
+	for side := range kept {
+		w := newWire(t, Options{Thinner: thinner}, protocoltest.Everything, 0)
+		w.Conn.Identity = capture.Identity{FirstSent: 1, FirstReceived: 2}
+		requests, answers := conn.Sent, conn.Received
+		if side == 1 {
+			w.Conn.Identity = capture.Identity{FirstSent: 2, FirstReceived: 1}
+			requests, answers = answers, requests
+		}
+		client, server := newSide(), newSide()
+		for i := range uint32(400) {
+			client.call(2*i+1, "/a.B/C", "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+			server.answer(2*i+1, "0")
+		}
+		w.Move(requests, preface+client.take())
+		w.Move(answers, server.take())
+		exchanges := w.Exchanges()
+		assert.Len(t, exchanges, 400)
+		for _, e := range exchanges {
+			assert.True(t, e.Response.Complete)
+			if !e.Thinning.Out {
+				kept[side] = append(kept[side], e.Place)
+			}
+		}
+	}
+	assert.Equal(t, kept[0], kept[1])
+	assert.InDelta(t, 100, len(kept[0]), 40)
 }

@@ -35,6 +35,8 @@ type parser struct {
 	last uint32
 	// missed says that streams may be open that are not among these.
 	missed bool
+	// doubtful says that an open stream may be doubted.
+	doubtful bool
 	// asked are who asked for streams that are still to be opened.
 	asked map[uint32]conn.Origin
 	ended [2]bool
@@ -301,15 +303,20 @@ func (p *parser) drifts(r *reader) {
 		return
 	}
 	for _, e := range p.open {
-		e.doubted = r.at.Time
+		e.doubted, p.doubtful = r.at.Time, true
 	}
 }
 
 // Tick implements protocol.Parser.
 func (p *parser) Tick(now int64) {
+	if !p.doubtful {
+		return
+	}
+	p.doubtful = false
 	for _, stream := range p.streams() {
 		e := p.open[stream]
 		if e.doubted == 0 || now-e.doubted < pause {
+			p.doubtful = p.doubtful || e.doubted != 0
 			continue
 		}
 		p.lose(loss.StreamGap)
