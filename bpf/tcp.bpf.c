@@ -20,24 +20,21 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * than the tracepoints of single calls, which go through perf. So what is not watched
  * leaves first, and then who is not traced.
  */
-static __always_inline int is_watched(long nr, __u32 *flags)
+static __always_inline int is_watched(long nr, __u64 *id, __u32 *flags)
 {
 	if (action_of(nr) == ACTION_NONE && nr != NR_SPLICE)
 		return 0;
-	__u64 id = bpf_get_current_pid_tgid();
-
-	*flags = caller_flags(id >> 32);
+	*id = bpf_get_current_pid_tgid();
+	*flags = caller_flags(*id >> 32);
 	if (!*flags)
 		return 0;
 	if (action_of(nr) == ACTION_WAIT)
-		return thread_waits(id);
+		return thread_waits(*id);
 	return !caller_is_32bit();
 }
 
-static __always_inline int call_begins(long nr, __u32 flags, int fd, __u64 second, __u64 third, __u64 fourth)
+static __always_inline int call_begins(long nr, __u64 id, __u32 flags, int fd, __u64 second, __u64 third, __u64 fourth)
 {
-	__u64 id = bpf_get_current_pid_tgid();
-
 	switch (action_of(nr)) {
 	case ACTION_SEND:
 		return send_enter(id, flags, fd, sent_buffers(nr, second, third), nr == NR_SENDMMSG ? second : 0);
@@ -91,10 +88,11 @@ int sys_enter(__u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
 	__u32 flags = 0;
+	__u64 id = 0;
 
-	if (!is_watched(ctx[1], &flags))
+	if (!is_watched(ctx[1], &id, &flags))
 		return 0;
-	return call_begins(ctx[1], flags, ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), ARGUMENT_4(regs));
+	return call_begins(ctx[1], id, flags, ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), ARGUMENT_4(regs));
 }
 
 /* TP_PROTO(struct pt_regs *regs, long ret) */
@@ -115,10 +113,11 @@ SEC("tracepoint/raw_syscalls/sys_enter")
 int sys_enter_perf(struct trace_event_raw_sys_enter *ctx)
 {
 	__u32 flags = 0;
+	__u64 id = 0;
 
-	if (!is_watched(ctx->id, &flags))
+	if (!is_watched(ctx->id, &id, &flags))
 		return 0;
-	return call_begins(ctx->id, flags, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3]);
+	return call_begins(ctx->id, id, flags, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3]);
 }
 
 SEC("tracepoint/raw_syscalls/sys_exit")

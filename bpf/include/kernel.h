@@ -74,6 +74,11 @@ struct fdtable {
 	struct file **fd;
 };
 
+/* One pointer, and so a name for each pointer of an array. */
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct files_struct {
 	struct fdtable *fdt;
 };

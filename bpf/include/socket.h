@@ -55,13 +55,11 @@ static __always_inline struct file *file_of(int fd)
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct files_struct *files = READ(task_struct, task, files);
 	struct fdtable *fdt = READ(files_struct, files, fdt);
-	struct file *file = NULL;
 
 	if (fd < 0 || (unsigned int)fd >= READ(fdtable, fdt, max_fds))
 		return NULL;
-	struct file **slots = READ(fdtable, fdt, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), slots + fd);
-	return file;
+	__u64 slots = (__u64)READ(fdtable, fdt, fd);
+	return (struct file *)READ(hlist_head, slots + fd * sizeof(void *), first);
 }
 
 /* Returns the socket behind file and its inode number, NULL where it is something else. */

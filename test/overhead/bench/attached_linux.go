@@ -94,6 +94,9 @@ func attachEmpty() (links []link.Link, err error) {
 			return links, err
 		}
 		for name, p := range spec.Programs {
+			if strings.HasPrefix(p.SectionName, "tracepoint/") {
+				continue // the agent has these only where the kernel preempts programs at the raw ones
+			}
 			l, err := attachEmptyAt(p)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // the tracepoint of io_uring has one of two names
@@ -118,8 +121,6 @@ func attachEmptyAt(like *ebpf.ProgramSpec) (link.Link, error) {
 	defer empty.Close() // the link holds it
 	parts := strings.Split(like.SectionName, "/")
 	switch parts[0] {
-	case "tracepoint":
-		return link.Tracepoint(parts[1], parts[2], empty, nil)
 	case "raw_tracepoint":
 		return link.AttachRawTracepoint(link.RawTracepointOptions{Name: parts[1], Program: empty})
 	case "tp_btf":

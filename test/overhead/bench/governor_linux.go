@@ -52,7 +52,7 @@ const (
 
 // govern finds out what tracing a load costs, and repeats it with a part of that as its budget.
 func (o *options) govern(ctx context.Context) (f *governorFigures, err error) {
-	s, err := startServer("nginx")
+	s, err := startServer("nginx", o.pin)
 	if err != nil {
 		return nil, err
 	}

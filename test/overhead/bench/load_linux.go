@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"net"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,12 +27,26 @@ func (s *server) load(ctx context.Context, d time.Duration, connections int, rat
 	if s.name == "redis" {
 		return s.redisBenchmark(ctx, connections, int(max(rate*d.Seconds(), 10_000)))
 	}
-	out, err := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprintf("-c%d", connections),
-		fmt.Sprintf("-d%.0fs", max(1, d.Seconds())), "--latency", "http://"+s.address+"/").CombinedOutput()
+	out, err := s.runLoad(exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprintf("-c%d", connections),
+		fmt.Sprintf("-d%.0fs", max(1, d.Seconds())), "--latency", "http://"+s.address+"/"))
 	if err != nil {
-		return answers{}, fmt.Errorf("wrk: %w: %s", err, out)
+		return answers{}, err
 	}
-	return parseWrk(string(out))
+	return parseWrk(out)
+}
+
+// runLoad runs a load and returns what it printed.
+func (s *server) runLoad(cmd *exec.Cmd) (string, error) {
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	err := s.startCommand(cmd, loadCPU)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s%s", filepath.Base(cmd.Path), err, out.String(), complaints.String())
+	}
+	return out.String(), nil
 }
 
 var (
@@ -73,12 +89,12 @@ func (s *server) redisBenchmark(ctx context.Context, connections, requests int) 
 	if err != nil {
 		return answers{}, err
 	}
-	out, err := exec.CommandContext(ctx, "redis-benchmark", "-p", port, "-t", "get", "-c", strconv.Itoa(connections),
-		"-n", strconv.Itoa(requests), "--csv").Output()
+	out, err := s.runLoad(exec.CommandContext(ctx, "redis-benchmark", "-p", port, "-t", "get", "-c", strconv.Itoa(connections),
+		"-n", strconv.Itoa(requests), "--csv"))
 	if err != nil {
-		return answers{}, fmt.Errorf("redis-benchmark: %w", err)
+		return answers{}, err
 	}
-	a, err := parseRedisBenchmark(string(out))
+	a, err := parseRedisBenchmark(out)
 	a.requests = float64(requests)
 	return a, err
 }

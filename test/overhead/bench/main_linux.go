@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,7 @@ type options struct {
 	steady         time.Duration
 	governor       time.Duration
 	overload       float64
+	pin            bool
 }
 
 // report is what is written.
@@ -67,6 +69,7 @@ func main() {
 	flag.DurationVar(&o.steady, "steady", 20*time.Second, "length of the steady phase")
 	flag.DurationVar(&o.governor, "governor", time.Minute, "length of the governor phase; 0 leaves it out")
 	flag.Float64Var(&o.overload, "overload", 5, "how many times its budget the agent would use in the governor phase")
+	flag.BoolVar(&o.pin, "pin", runtime.NumCPU() > 1, "keep a server with one thread and its load on a CPU each")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := o.run(ctx)

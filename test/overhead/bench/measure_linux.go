@@ -54,7 +54,7 @@ type comparison struct {
 
 // compare measures all variants with one server, in rounds, in another order each time.
 func (o *options) compare(ctx context.Context, name string) (c *comparison, err error) {
-	s, err := startServer(name)
+	s, err := startServer(name, o.pin)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,8 @@ type server struct {
 	dir           string
 	// http tells whether its requests become spans.
 	http bool
+	// pinned says that it and its load have a CPU each.
+	pinned bool
 }
 
 const nginxConfig = `
@@ -49,8 +51,8 @@ http {
 `
 
 // startServer runs a server on a free port of loopback and waits until it listens.
-func startServer(name string) (s *server, err error) {
-	s = &server{name: name, address: collector.FreeAddress(), http: name != "redis"}
+func startServer(name string, pinned bool) (s *server, err error) {
+	s = &server{name: name, address: collector.FreeAddress(), http: name != "redis", pinned: pinned}
 	if s.dir, err = os.MkdirTemp("", "seqlink-overhead-"); err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func (s *server) command() (*exec.Cmd, error) {
 
 func (s *server) start() error {
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
+	if err := s.startCommand(s.cmd, serverCPU); err != nil {
 		return err
 	}
 	for range 100 {

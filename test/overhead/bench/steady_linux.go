@@ -27,7 +27,7 @@ type steadyFigures struct {
 
 // steadily traces nginx at the flag's rate.
 func (o *options) steadily(ctx context.Context) (f *steadyFigures, err error) {
-	s, err := startServer("nginx")
+	s, err := startServer("nginx", o.pin)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package causality
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
@@ -158,8 +159,12 @@ func remote(c *conn.Conn) endpoint {
 	return endpoint{peer: c.Remote, path: c.RemotePath}
 }
 
-// ready appends a token.
+// ready appends a token. Where nothing is done for requests, as in a program that has none, the
+// window is not decoded, which else keeps it small.
 func (l *loop) ready(t *token) {
+	if len(l.tokens) >= 2*maxTokens {
+		l.forgetTokens(maxTokens)
+	}
 	l.acted = false
 	t.turn, t.number = l.turn, l.dropped+uint64(len(l.tokens))
 	l.tokens = append(l.tokens, t)
@@ -250,8 +255,13 @@ func (l *loop) trim(turn int) {
 		l.habits.kind(t.kind).tokens++
 	}
 	l.habits.fade()
-	l.tokens = append(l.tokens[:0], l.tokens[n:]...)
-	l.deeds = append(l.deeds[:0], l.deeds[m:]...)
+	l.forgetTokens(n)
+	l.deeds = slices.Delete(l.deeds, 0, m)
+}
+
+// forgetTokens forgets the first n tokens.
+func (l *loop) forgetTokens(n int) {
+	l.tokens = slices.Delete(l.tokens, 0, n)
 	l.dropped += uint64(n)
 }
 

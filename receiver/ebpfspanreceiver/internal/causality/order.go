@@ -50,7 +50,7 @@ func (o *order) push(r *ready) {
 	}
 	r.turn = o.turn
 	if len(o.queue) >= maxQueue {
-		o.queue = slices.Delete(o.queue, 0, 1)
+		o.queue = slices.Delete(o.queue, 0, maxQueue/4) // not one by one: that would move all each time
 	}
 	o.queue = append(o.queue, r)
 }

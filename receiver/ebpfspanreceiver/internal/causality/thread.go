@@ -38,8 +38,10 @@ func (t *thread) opened(r *request, m *aftermath) {
 	t.batch.reads(nil, false, r.read.Task.Waits)
 	t.spell.turns(due, r.read.Time, m)
 	t.loop.turns(r.read.Task.Waits, true)
-	t.order.push(&ready{request: r})
-	t.loop.readRequest(r, t.step)
+	if !r.read.Task.Thinned { // tokens with gaps mean nothing
+		t.order.push(&ready{request: r})
+		t.loop.readRequest(r, t.step)
+	}
 }
 
 func (t *thread) closed(r *request, m *aftermath) {
@@ -137,6 +139,9 @@ func (t *thread) responds(r *request, by capture.Task) {
 func (t *thread) read(c *call, complete bool, by capture.Task) {
 	t.loop.turns(by.Waits, true)
 	t.step++
+	if by.Thinned {
+		return
+	}
 	if complete {
 		t.order.push(&ready{call: c})
 	}
