@@ -74,7 +74,8 @@ test-needs: demo-needs generate-needs
 		redis-server=redis-server redis-cli=redis-tools redis-benchmark=redis-tools \
 		/usr/lib/postgresql=postgresql psql=postgresql-client pgbench=postgresql-client setpriv=util-linux \
 		dnsmasq=dnsmasq-base dig=bind9-dnsutils unshare=util-linux node=nodejs \
-		/usr/bin/python3=python3 javac=openjdk-17-jdk-headless
+		/usr/bin/python3=python3 javac=openjdk-17-jdk-headless curl=curl h2load=nghttp2-client \
+		/usr/lib/python3/dist-packages/grpc/__init__.py=python3-grpcio
 
 .PHONY: check
 check: generate-needs ## Check formatting, vet, generated files and the builds for other platforms

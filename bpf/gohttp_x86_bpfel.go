@@ -48,6 +48,12 @@ type GoHTTPProcess struct {
 	FunctionType     uint64
 	TupleType        uint64
 	MethodType       uint64
+	Streams          [4]struct {
+		_    structs.HostLayout
+		Conn uint16
+		Via  uint16
+		Id   uint16
+	}
 }
 
 type GoHTTPUnixStream struct {

@@ -73,6 +73,12 @@ type KprobeProcess struct {
 	FunctionType     uint64
 	TupleType        uint64
 	MethodType       uint64
+	Streams          [4]struct {
+		_    structs.HostLayout
+		Conn uint16
+		Via  uint16
+		Id   uint16
+	}
 }
 
 type KprobeScratch struct {

@@ -30,6 +30,12 @@ type ListenProcess struct {
 	FunctionType     uint64
 	TupleType        uint64
 	MethodType       uint64
+	Streams          [4]struct {
+		_    structs.HostLayout
+		Conn uint16
+		Via  uint16
+		Id   uint16
+	}
 }
 
 // Names of all BPF objects in the ELF.

@@ -107,6 +107,12 @@ type TCPProcess struct {
 	FunctionType     uint64
 	TupleType        uint64
 	MethodType       uint64
+	Streams          [4]struct {
+		_    structs.HostLayout
+		Conn uint16
+		Via  uint16
+		Id   uint16
+	}
 }
 
 type TCPScratch struct {

@@ -25,6 +25,8 @@ enum event_kind {
 	EVENT_WAKE, /* a struct wake */
 	EVENT_SEND_DATAGRAM,
 	EVENT_RECEIVE_DATAGRAM,
+	EVENT_STREAM_ASKED, /* offset is the stream's id */
+	EVENT_STREAM_TAKEN,
 };
 
 #define TAIL_SIZE 8

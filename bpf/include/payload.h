@@ -120,12 +120,12 @@ __noinline int tail_append(__u32 room, __u64 addr, __u64 len, __u64 at, __u64 si
 	return 0;
 }
 
-/* Copies the first want bytes to the scratch payload; returns how many it could read. */
-static __always_inline __u32 payload_head(__u32 room, const struct buffers *b, __u32 want)
+/* Copies the first want bytes, of so many pieces at most, to the scratch payload; returns how many it could read. */
+static __always_inline __u32 payload_head(__u32 room, const struct buffers *b, __u32 want, __u32 pieces)
 {
 	__u32 done = 0;
 
-	for (__u32 i = 0; i < IOV_MAX_READ && done < want; i++) {
+	for (__u32 i = 0; i < pieces && done < want; i++) {
 		struct user_iovec v;
 
 		if (!buffer_at(b, i, &v))

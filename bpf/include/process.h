@@ -12,6 +12,22 @@
 #define PROCESS_ASYNCIO (1 << 4)   /* the fields for Python's asyncio are set */
 #define PROCESS_OLD_DICTS (1 << 5) /* its dicts are laid out as up to Python 3.10 */
 
+/* In the order of the constants in capture/kernel.go. */
+enum streams {
+	STREAMS_GRPC_CLIENT,
+	STREAMS_GRPC_SERVER,
+	STREAMS_HTTP2_SERVER, /* net/http */
+	STREAMS_XNET_SERVER,  /* golang.org/x/net/http2 */
+	STREAMS,
+};
+
+/* Where one of Go's HTTP/2 libraries has what tells of a stream: gostreams.bpf.c. */
+struct stream_layout {
+	__u16 conn; /* of the net.Conn in what holds the connection */
+	__u16 via;  /* of what leads to the stream or the connection */
+	__u16 id;   /* of the stream's id */
+};
+
 struct process {
 	__u32 flags;
 	__s32 g_offset;         /* where the thread's pointer to runtime.g lies, from fsbase */
@@ -28,6 +44,7 @@ struct process {
 	__u64 function_type;    /* addresses of PyFunction_Type, PyTuple_Type and PyMethod_Type */
 	__u64 tuple_type;
 	__u64 method_type;
+	struct stream_layout streams[STREAMS];
 };
 
 struct {

@@ -74,8 +74,10 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 	if (!c || c->socket != call->socket || !s)
 		return 0;
 	int turn = moved && turn_to(c, DIRECTION_RECEIVED);
-	if (turn)
+	if (turn) {
+		whole_from_preface(c, call->place, &b, moved);
 		thin_turn(c, DIRECTION_RECEIVED, call->place, &b, moved, id, call);
+	}
 	if (moved && thin_hides(c, DIRECTION_RECEIVED))
 		return 0;
 	__u32 payload = 0;
@@ -86,7 +88,7 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 		if (turn)
 			addresses_read(&s->event, (struct sock *)key);
 		__u32 budget = turn_budget(c);
-		payload = payload_head(room, &b, moved < budget ? moved : budget);
+		payload = payload_head(room, &b, moved < budget ? moved : budget, IOV_MAX_READ);
 		c->captured += payload;
 		if (payload < moved)
 			payload_tail(room, &b, moved);

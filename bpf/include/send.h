@@ -39,6 +39,8 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 		return 0;
 
 	int turn = turn_to(c, DIRECTION_SENT);
+	if (turn)
+		whole_from_preface(c, call->place, &b, PAYLOAD_MAX);
 	__u32 budget = turn_budget(c);
 	if (turn)
 		thin_turn(c, DIRECTION_SENT, call->place, &b, budget, id, call);
@@ -49,7 +51,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 	call->captured = c->captured;
 	if (!budget && !turn)
 		return 0;
-	__u32 promised = payload_head(room, &b, budget);
+	__u32 promised = payload_head(room, &b, budget, IOV_MAX_SENT);
 	if (!promised && !turn)
 		return 0;
 	event_begin(&s->event, EVENT_SEND, id, p);
@@ -85,7 +87,7 @@ static __always_inline int send_end(__u32 room, __u64 id, struct call *call, __s
 	s->event.size = moved;
 	s->event.error = ret < 0 ? -ret : 0;
 	__u32 want = call->opening ? opening_end(call, c, &s->event, moved) : 0;
-	__u32 payload = payload_head(room, &b, want);
+	__u32 payload = payload_head(room, &b, want, IOV_MAX_READ);
 	c->captured += payload;
 	thin_bytes(&s->event, c, DIRECTION_SENT, call);
 	if (moved > call->promised + payload)

@@ -103,6 +103,27 @@ static __always_inline int begins_request(const struct buffers *b, __u64 size)
 	return 1;
 }
 
+/* How the bytes that HTTP/2 begins with begin, as a little-endian number: "PRI * HT". */
+#define PREFACE 0x5448202a20495250ULL
+
+/*
+ * HTTP/2 compresses its header fields by what was sent before, so all of them must be seen from the
+ * connection's first bytes on: user space would ask for them too late.
+ */
+static __always_inline void whole_from_preface(struct connection *c, __u64 place, const struct buffers *b, __u64 size)
+{
+	struct user_iovec v = {};
+	__u64 text = 0;
+
+	/* Each byte of a Unix socket is counted from a time of our choice. */
+	if (c->role != ROLE_UNKNOWN || (c->is_unix ? c->turns > 2 : place != 0))
+		return;
+	if (!buffer_at(b, 0, &v) || !v.base || v.len < sizeof(text) || size < sizeof(text))
+		return;
+	if (!bpf_probe_read_user(&text, sizeof(text), (void *)v.base) && text == PREFACE)
+		c->role = ROLE_WHOLE;
+}
+
 /*
  * The key of the request that begins at a place: protocol.Exchange.Key is the same.
  */

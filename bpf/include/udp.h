@@ -210,7 +210,7 @@ __noinline int datagram_report(__u32 room, __u64 id, __u32 i, __s64 result)
 	if (!size)
 		return 0; /* an empty one says nothing */
 	s->event.size = size;
-	scratch_send(s, payload_head(room, &b, size < payload_size ? size : payload_size));
+	scratch_send(s, payload_head(room, &b, size < payload_size ? size : payload_size, IOV_MAX_READ));
 	return 0;
 }
 

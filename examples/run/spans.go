@@ -24,6 +24,8 @@ type Span struct {
 	// Query is url.query, Statement db.query.text; Database says that it is of a call to a database.
 	Query, Statement string
 	Database         bool
+	// Procedure is rpc.method.
+	Procedure string
 	// Method is seqlink.link.method, and Confidence seqlink.link.confidence.
 	Method     string
 	Confidence float64
@@ -96,6 +98,7 @@ func newSpan(service string, span ptrace.Span) Span {
 		Query:   text(span.Attributes(), "url.query"),
 
 		Statement: text(span.Attributes(), "db.query.text"),
+		Procedure: text(span.Attributes(), "rpc.method"),
 		Database:  text(span.Attributes(), "db.system.name") != "",
 
 		Method:     text(span.Attributes(), linkMethod),

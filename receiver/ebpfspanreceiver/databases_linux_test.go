@@ -125,13 +125,6 @@ func (b *bench) pairs() pairs {
 	return p
 }
 
-func valueOf(s ptrace.Span, key string) string {
-	if v, ok := s.Attributes().Get(key); ok {
-		return v.AsString()
-	}
-	return ""
-}
-
 // assertLinked checks that each end's spans are the other's, and tell the same. What a client
 // does not wait for when it ends, the server need not have read.
 func (p pairs) assertLinked(t *testing.T) {

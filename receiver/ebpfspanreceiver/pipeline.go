@@ -14,6 +14,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/dns"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http2"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/postgresql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/redis"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/registry"
@@ -68,6 +69,7 @@ func newPipeline(
 		ladder.UseStatistics()
 	}
 	protocols := registry.All(registry.Options{
+		HTTP2:      http2.Options{Query: config.HTTP.query(), Thinner: thinner},
 		HTTP1:      http1.Options{Query: config.HTTP.query(), Thinner: thinner},
 		Redis:      redis.Options{Query: redis.Query(config.Redis.Query), Thinner: thinner},
 		PostgreSQL: postgresql.Options{Query: postgresql.Query(config.PostgreSQL.Query), Thinner: thinner},

@@ -87,10 +87,17 @@ func freePort(t *testing.T) string {
 func awaitListening(t *testing.T, port string) {
 	number, err := strconv.ParseUint(port, 10, 16)
 	require.NoError(t, err)
-	wanted := fmt.Sprintf("0100007F:%04X 00000000:0000 0A", number)
+	wanted := map[string]string{
+		"/proc/net/tcp":  fmt.Sprintf("0100007F:%04X 00000000:0000 0A", number),
+		"/proc/net/tcp6": fmt.Sprintf("FFFF00000100007F:%04X 00000000000000000000000000000000:0000 0A", number),
+	}
 	require.Eventually(t, func() bool {
-		table, err := os.ReadFile("/proc/net/tcp")
-		return err == nil && strings.Contains(string(table), wanted)
+		for path, line := range wanted {
+			if table, err := os.ReadFile(path); err == nil && strings.Contains(string(table), line) {
+				return true
+			}
+		}
+		return false
 	}, 20*time.Second, 10*time.Millisecond)
 }
 

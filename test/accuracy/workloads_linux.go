@@ -88,6 +88,11 @@ var workloads = []workload{
 	{name: "go-singleflight", steps: []step{{program: "gohttp", shape: "singleflight", shared: true}}, connections: kept, wanted: handedOver},
 	{name: "go-workers", steps: []step{{program: "gohttp", shape: "workers", env: []string{"WORKERS=32"}}}, wanted: exact},
 
+	{name: "go-grpc", steps: callingGRPC("one", 1), connections: kept, wanted: exact},
+	{name: "go-grpc-fanout", steps: callingGRPC("fanout", 3), requests: 800, connections: kept, wanted: exact},
+	{name: "go-grpc-workers", steps: callingGRPC("workers", 1), connections: kept, wanted: exact},
+	{name: "go-http2", steps: inARow("gohttp2", 3), connections: kept, wanted: exact},
+
 	{name: "python-threads", steps: []step{{program: "python", shape: "one"}}, wanted: exact},
 	{name: "python-sequence", steps: []step{{program: "python", shape: "sequence", calls: 3}}, callees: 3, requests: 800, wanted: exact},
 	{name: "python-prefork", steps: []step{{program: "gunicorn"}}, wanted: exact},
@@ -159,6 +164,16 @@ func inARow(program string, services int) []step {
 		steps = append(steps, step{program: program, service: program + "-" + strconv.Itoa(n+1), shape: "one"})
 	}
 	return steps
+}
+
+// callingGRPC is a chain of three services that call each other by gRPC: the first is asked by HTTP, and the
+// last calls by it. What the shape is, the one in the middle does.
+func callingGRPC(shape string, calls int) []step {
+	return []step{
+		{program: "gogrpc", service: "gogrpc-1", shape: "one", env: []string{"IN=http", "OUT=grpc"}},
+		{program: "gogrpc", service: "gogrpc-2", shape: shape, calls: calls, env: []string{"IN=grpc", "OUT=grpc"}},
+		{program: "gogrpc", service: "gogrpc-3", shape: "one", env: []string{"IN=grpc", "OUT=http"}},
+	}
 }
 
 // plan is what one request through the workload makes.

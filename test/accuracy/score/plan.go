@@ -1,5 +1,5 @@
 // Package score compares the traces that Seqlink made with what programs did. Programs
-// hand a token on with each call, in the query, a key or a comment; the token is the truth, and nothing that
+// hand a token on with each call, in the query, a procedure's name, a key or a comment; the token is the truth, and nothing that
 // links calls to requests looks at it.
 package score
 
@@ -72,6 +72,9 @@ func token(span *run.Span) string {
 			return found[1]
 		}
 		return ""
+	}
+	if found := inStatement.FindStringSubmatch(span.Procedure); found != nil {
+		return found[1]
 	}
 	values, err := url.ParseQuery(span.Query)
 	if err != nil {

@@ -25,7 +25,7 @@ func loadAll() (all []report.Program, err error) {
 	for _, object := range []struct {
 		name string
 		load func() (*ebpf.CollectionSpec, error)
-	}{{"tcp", bpf.LoadTCP}, {"fentry", bpf.LoadFentry}, {"kprobe", bpf.LoadKprobe}, {"process", bpf.LoadProcess}, {"gohttp", bpf.LoadGoHTTP}, {"wake", bpf.LoadWake}} {
+	}{{"tcp", bpf.LoadTCP}, {"fentry", bpf.LoadFentry}, {"kprobe", bpf.LoadKprobe}, {"process", bpf.LoadProcess}, {"gohttp", bpf.LoadGoHTTP}, {"gostreams", bpf.LoadGoStreams}, {"wake", bpf.LoadWake}} {
 		spec, err := object.load()
 		if err != nil {
 			all = append(all, report.Program{Object: object.name, Refusal: err.Error()})

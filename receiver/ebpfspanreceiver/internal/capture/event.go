@@ -54,6 +54,12 @@ const (
 	// ReceiveDatagram is the exit of a system call that received a datagram over UDP. With
 	// Errno there is none: the call failed.
 	ReceiveDatagram
+	// StreamAsked says that the goroutine in Task asked for the stream Offset of the HTTP/2
+	// connection Socket; another goroutine will write it.
+	StreamAsked
+	// StreamTaken says that the goroutine in Task begins to work on the stream Offset of the
+	// HTTP/2 connection Socket; another goroutine has read it.
+	StreamTaken
 	// ProcessFound carries the facts about a process that is traced from now on.
 	ProcessFound
 )
@@ -130,7 +136,7 @@ type Event struct {
 
 	// Offset is the place of the first byte in its direction: in bytes since the
 	// connection began, for Unix sockets since a time of the kernel side's choice that
-	// is the same for both ends.
+	// is the same for both ends. For StreamAsked and StreamTaken it is the stream's id.
 	Offset uint64
 	// Size is the number of bytes sent or received.
 	Size uint32

@@ -40,9 +40,35 @@ type GoRuntime struct {
 	// RoundTrip is the file offset of net/http.(*persistConn).roundTrip, 0 where the
 	// program has none.
 	RoundTrip uint64
+	// Streams are the libraries for HTTP/2 in the program.
+	Streams [StreamLibraries]GoStreams
 	// Ready is the file offset of runtime.ready, 0 where it or one of the next two is not
 	// known: then no goroutines' wake-ups are seen.
 	Ready uint64
 	// MOffset lies in runtime.g, CurgOffset in runtime.m.
 	MOffset, CurgOffset uint16
+}
+
+// The places of Go's libraries for HTTP/2 in GoRuntime.Streams, in the order of enum streams in
+// bpf/include/process.h.
+const (
+	// GRPCClient and GRPCServer are google.golang.org/grpc.
+	GRPCClient = iota
+	GRPCServer
+	// HTTP2Server is net/http.
+	HTTP2Server
+	// XNetServer is golang.org/x/net/http2.
+	XNetServer
+
+	StreamLibraries
+)
+
+// GoStreams tells the kernel side where a library for HTTP/2 can be asked which goroutine deals with
+// which stream: bpf/gostreams.bpf.c.
+type GoStreams struct {
+	// Function is the file offset of the function that is probed, 0 where there is none.
+	Function uint64
+	// Conn, Via and ID are offsets in the library's structures: of the net.Conn, of what leads
+	// to the stream or the connection, and of the stream's id.
+	Conn, Via, ID uint16
 }

@@ -57,7 +57,7 @@ type Kernel struct {
 	programs *programs
 	// probes keeps the uprobes of each process: a link that is not referenced is
 	// collected, and its program detached.
-	probes map[uint32]link.Link
+	probes map[uint32][]link.Link
 	wakes  wakeWatch
 	ring   *ring
 	clock  clock
@@ -89,7 +89,7 @@ func NewKernel(options KernelOptions) (*Kernel, error) {
 	k := &Kernel{
 		options:  options,
 		programs: p,
-		probes:   make(map[uint32]link.Link),
+		probes:   make(map[uint32][]link.Link),
 		wakes:    newWakeWatch(),
 		clock:    clock{monotonic: monotonic},
 		lost:     make([]uint64, len(kernelLosses)),
@@ -235,16 +235,31 @@ func (k *Kernel) Trace(pid uint32, goRuntime *GoRuntime) error {
 		p.ParentOffset = goRuntime.ParentGoidOffset
 		p.ConnOffset = goRuntime.ConnOffset
 		p.M_offset, p.CurgOffset = goRuntime.MOffset, goRuntime.CurgOffset
+		for i, s := range goRuntime.Streams {
+			p.Streams[i].Conn, p.Streams[i].Via, p.Streams[i].Id = s.Conn, s.Via, s.ID
+		}
 		k.wakes.ready[pid] = goRuntime.Ready
 	}
 	if err := k.put(pid, p); err != nil {
 		return err
 	}
 	k.adopt(pid)
-	if goRuntime != nil && goRuntime.RoundTrip != 0 {
-		k.probe(pid, goRuntime.RoundTrip)
+	if goRuntime != nil {
+		k.probeGo(pid, goRuntime)
 	}
 	return nil
+}
+
+// probeGo attaches to what the program of a process has of the functions that are probed.
+func (k *Kernel) probeGo(pid uint32, g *GoRuntime) {
+	if g.RoundTrip != 0 {
+		k.probe(pid, k.programs.roundTrip, g.RoundTrip)
+	}
+	for i, s := range g.Streams {
+		if s.Function != 0 {
+			k.probe(pid, k.programs.streams[i], s.Function)
+		}
+	}
 }
 
 // Ignore says that a process is not traced, whatever its parent was.
@@ -300,30 +315,28 @@ func (k *Kernel) processesChanged() error {
 	return nil
 }
 
-// probe attaches the round-trip probe to one process. Without it the process's
-// pooled client calls are linked by weaker evidence, so a failure is counted and
+// probe attaches a probe to one process. Without it the process's calls on shared or
+// pooled connections are linked by weaker evidence, so a failure is counted and
 // logged but ends nothing.
-func (k *Kernel) probe(pid uint32, offset uint64) {
-	l, err := k.programs.roundTrip.attach(pid, offset)
+func (k *Kernel) probe(pid uint32, u uprobe, offset uint64) {
+	l, err := u.attach(pid, offset)
 	if errors.Is(err, os.ErrNotExist) {
 		return // the process ended
 	}
 	if err != nil {
 		k.options.Losses.Add(loss.ProbeFailed, 1)
-		k.options.Logger.Warn("Could not probe net/http in a Go process; its client calls may stay unlinked.",
+		k.options.Logger.Warn("Could not probe HTTP in a Go process; its calls may stay unlinked.",
 			zap.Uint32("pid", pid), zap.Error(err))
 		return
 	}
-	k.probes[pid] = l
+	k.probes[pid] = append(k.probes[pid], l)
 }
 
 func (k *Kernel) unprobe(pid uint32) {
-	l, ok := k.probes[pid]
-	if !ok {
-		return
+	for _, l := range k.probes[pid] {
+		if err := l.Close(); err != nil {
+			k.options.Logger.Debug("Could not detach a probe.", zap.Uint32("pid", pid), zap.Error(err))
+		}
 	}
 	delete(k.probes, pid)
-	if err := l.Close(); err != nil {
-		k.options.Logger.Debug("Could not detach a probe.", zap.Uint32("pid", pid), zap.Error(err))
-	}
 }

@@ -8,7 +8,8 @@ var kindNames = [...]string{
 	Connect: "connect", Accept: "accept", Close: "close",
 	Fork: "fork", Exec: "exec", Exit: "exit",
 	RoundTrip: "round_trip", Path: "path", Listen: "listen", Wake: "wake",
-	SendDatagram: "send_datagram", ReceiveDatagram: "receive_datagram", ProcessFound: "process",
+	SendDatagram: "send_datagram", ReceiveDatagram: "receive_datagram",
+	StreamAsked: "stream_asked", StreamTaken: "stream_taken", ProcessFound: "process",
 }
 
 // String returns the kind's name as it stands in recordings.

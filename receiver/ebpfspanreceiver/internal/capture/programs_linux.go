@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
@@ -29,6 +30,7 @@ type programs struct {
 	changes                          *ebpf.Map
 	thinnings, marks, omissions      *ebpf.Map
 	roundTrip                        uprobe
+	streams                          [StreamLibraries]uprobe
 	wakes                            wakePrograms
 
 	attachable  []attachable
@@ -75,6 +77,7 @@ func (p *programs) load(options KernelOptions) error {
 		{"process", bpf.LoadProcess, []string{"sched_process_fork", "sched_process_exec", "sched_process_exit"}},
 		{"tcp", bpf.LoadTCP, []string{"inet_sock_set_state"}},
 		{"gohttp", bpf.LoadGoHTTP, []string{roundTrip}},
+		{"gostreams", bpf.LoadGoStreams, streamPrograms[:]},
 	}
 	if options.Listens {
 		objects = append(objects, object{"listen", bpf.LoadListen, []string{"inet_sock_listens"}})
@@ -101,9 +104,9 @@ func (p *programs) load(options KernelOptions) error {
 
 func (p *programs) loadShared(spec *ebpf.CollectionSpec, name string) error {
 	single := only(spec, name)
-	if name == roundTrip {
+	if u := p.uprobe(name); u != nil {
 		var err error
-		p.roundTrip, err = p.loadUprobe(single, name)
+		*u, err = p.loadUprobe(single, name)
 		return err
 	}
 	program, err := p.loadProgram(single, name)
@@ -111,6 +114,17 @@ func (p *programs) loadShared(spec *ebpf.CollectionSpec, name string) error {
 		return err
 	}
 	p.attachable = append(p.attachable, attachable{spec.Programs[name].SectionName, program})
+	return nil
+}
+
+// uprobe returns where the uprobe called name is kept, nil where it is another program.
+func (p *programs) uprobe(name string) *uprobe {
+	if name == roundTrip {
+		return &p.roundTrip
+	}
+	if i := slices.Index(streamPrograms[:], name); i >= 0 {
+		return &p.streams[i]
+	}
 	return nil
 }
 

@@ -24,6 +24,11 @@ const (
 	ready     = "ready"
 )
 
+// streamPrograms are the programs' names in the object gostreams.
+var streamPrograms = [StreamLibraries]string{
+	GRPCClient: "grpc_ask", GRPCServer: "grpc_take", HTTP2Server: "http2_take", XNetServer: "xnet_take",
+}
+
 // loadUprobe loads the one program of a specification.
 func (p *programs) loadUprobe(single *ebpf.CollectionSpec, name string) (u uprobe, err error) {
 	multi := single.Copy()

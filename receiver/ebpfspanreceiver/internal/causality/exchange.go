@@ -9,7 +9,8 @@ import (
 // request is an incoming exchange that may cause calls.
 type request struct {
 	exchange *protocol.Exchange
-	// read is when and by whom its head was completed.
+	// read is when and by whom its head was completed, and who works on it where that is
+	// another one.
 	read conn.Origin
 	// thread is the one that read it, nil where goroutines do the work.
 	thread *thread

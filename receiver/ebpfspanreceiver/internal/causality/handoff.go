@@ -98,6 +98,15 @@ func (h *handoff) opened(r *request) {
 	w.reading = append(w.reading, r)
 }
 
+// takes takes a request that another task works on than the one that read it.
+func (h *handoff) takes(r *request, by capture.Task) {
+	if w := h.known(actorOf(r.read.Task)); w != nil {
+		w.reading = without(w.reading, r)
+	}
+	w := h.worker(actorOf(by))
+	w.reading = append(w.reading, r)
+}
+
 // closed takes a request that has ended: what came to its task while it was answered is its, too.
 func (h *handoff) closed(r *request) {
 	if w := h.known(actorOf(r.read.Task)); w != nil {
@@ -132,7 +141,10 @@ func (h *handoff) putOff(a *act) {
 	}
 	a.handoff = h
 	a.place = h.queue.place()
-	h.wanted = a.origin.Time + watchFor
+	if a.conn != nil || a.origin.Task.Goroutine == 0 {
+		// A goroutine that connects may do so for whoever shares the connection: what asks tells.
+		h.wanted = a.origin.Time + watchFor
+	}
 }
 
 // began takes a call whose act was put off: its task has done with the results of others.
@@ -147,9 +159,13 @@ func (h *handoff) began(c *call) {
 
 // heard takes the first byte of the answer to a call, and the last one.
 func (h *handoff) heard(c *call, by capture.Task) {
-	if c.handoff == h && !c.decided {
-		h.worker(actorOf(by)).receive([]result{{call: c}})
+	if c.handoff != h || c.decided {
+		return
 	}
+	if c.exchange.Multiplexed && c.exchange.Asked != nil {
+		by = c.origin.Task // who reads reads for all; it hands the result to who asked
+	}
+	h.worker(actorOf(by)).receive([]result{{call: c}})
 }
 
 // woke takes a wake-up: what the waker holds goes on to who is woken.

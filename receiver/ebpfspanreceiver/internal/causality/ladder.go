@@ -110,9 +110,14 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 		p.learn(r.read)
 		p.opened(r)
 		p.statistics.opened(r)
+	case protocol.RequestTaken:
+		if r != nil {
+			p.learn(*e.Taken)
+			p.taken(r, *e.Taken)
+		}
 	case protocol.ResponseBegan:
 		if r != nil {
-			p.responds(r, e.Response.First.Task)
+			p.responds(r, answers(e))
 		}
 	case protocol.Ended:
 		if r != nil {
@@ -122,6 +127,14 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 		}
 		l.sink.Link(Link{Exchange: e})
 	}
+}
+
+// answers returns who answers a request: who works on it, where another task writes.
+func answers(e *protocol.Exchange) capture.Task {
+	if e.Taken != nil {
+		return e.Taken.Task
+	}
+	return e.Response.First.Task
 }
 
 func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {

@@ -66,6 +66,69 @@ func TestGoroutines(t *testing.T) {
 
 // Go's net/http client writes from the connection's goroutine, which the first
 // user of the connection started.
+// One goroutine reads the requests of all streams and another writes all calls: who works on
+// a stream, and who asks for one, is told.
+func TestGoroutinesOfStreams(t *testing.T) {
+	w := newWorld(t)
+	reader, writer := onGoroutine(2, 1), onGoroutine(3, 1)
+	one, two := w.readsStream(reader), w.readsStream(reader)
+	w.takes(one, onGoroutine(11, 2))
+	w.takes(two, onGoroutine(12, 2))
+	asked := func(by capture.Task) *protocol.Exchange {
+		origin := w.at(by)
+		return w.begins(writer, &protocol.Exchange{Asked: &origin, Multiplexed: true})
+	}
+	second, first, child := asked(onGoroutine(12, 2)), asked(onGoroutine(11, 2)), asked(onGoroutine(20, 11))
+	for _, call := range []*protocol.Exchange{first, child, second} {
+		w.completes(call, onGoroutine(4, 1))
+	}
+	w.linked(first, one, MethodGoroutine)
+	w.linked(second, two, MethodGoroutine)
+	w.linked(child, one, MethodGoroutine)
+	w.responds(one, writer)
+	w.responds(two, writer)
+}
+
+// Where it is not told, the last request that the reader read is not taken for the one.
+func TestStreamsOfUnknownGoroutinesAreNotGuessed(t *testing.T) {
+	w := newWorld(t)
+	reader := onGoroutine(2, 1)
+	one, two := w.readsStream(reader), w.readsStream(reader)
+	call := w.calls(onGoroutine(11, 2))
+	w.completes(call, onGoroutine(11, 2))
+	w.responds(one, reader)
+	w.responds(two, reader)
+	w.linked(call, nil, "")
+}
+
+// The result of a call goes to who asked, whoever reads it: a worker that answers to the right request.
+func TestWorkersOnStreams(t *testing.T) {
+	w := newWorld(t)
+	reader, writer, results := onGoroutine(2, 1), onGoroutine(3, 1), onGoroutine(4, 1)
+	handlers, workers := []capture.Task{onGoroutine(11, 2), onGoroutine(12, 2)}, []capture.Task{onGoroutine(21, 1), onGoroutine(22, 1)}
+	var requests, calls []*protocol.Exchange
+	for i := range handlers {
+		requests = append(requests, w.readsStream(reader))
+		w.takes(requests[i], handlers[i])
+	}
+	for i := range handlers {
+		w.wakes(handlers[i], workers[i], 0)
+		origin := w.at(workers[i])
+		calls = append(calls, w.begins(writer, &protocol.Exchange{Asked: &origin, Multiplexed: true}))
+	}
+	for i := range calls {
+		w.completes(calls[i], results)
+	}
+	for i := range calls {
+		w.wakes(results, workers[i], 0)
+		w.wakes(workers[i], handlers[i], 0)
+		w.responds(requests[i], writer)
+	}
+	for i := range calls {
+		w.linked(calls[i], requests[i], MethodHandoff)
+	}
+}
+
 func TestAskerOutranksWriter(t *testing.T) {
 	w := newWorld(t)
 	dialler, asker := w.reads(onGoroutine(10, 1)), w.reads(onGoroutine(20, 1))

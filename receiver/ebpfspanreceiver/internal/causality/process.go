@@ -53,12 +53,21 @@ func (p *process) opened(r *request) {
 	p.handoff.opened(r)
 	p.withoutGoroutines = p.goRuntime && r.read.Task.Goroutine == 0
 	if p.byGoroutine(r.read.Task) {
-		p.goroutines.opened(r, &p.aftermath)
+		if !r.exchange.Multiplexed {
+			p.goroutines.opened(r, &p.aftermath)
+		}
 		return
 	}
 	t := p.thread(r.read.Task.TID)
 	t.opened(r, &p.aftermath)
 	p.loops = p.loops || len(t.requests) > 1
+}
+
+// taken takes a request that another goroutine works on than the one that read it.
+func (p *process) taken(r *request, by conn.Origin) {
+	p.handoff.takes(r, by.Task)
+	r.read.Task = by.Task
+	p.goroutines.opened(r, &p.aftermath)
 }
 
 // decide climbs the ladder for an act.

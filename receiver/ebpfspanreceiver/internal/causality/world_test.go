@@ -58,6 +58,23 @@ func (w *world) reads(task capture.Task) *protocol.Exchange {
 	return e
 }
 
+// readsStream plays the arrival of a request on a connection that many share.
+func (w *world) readsStream(task capture.Task) *protocol.Exchange {
+	e := &protocol.Exchange{Side: protocol.Server, Multiplexed: true}
+	e.Request.First = w.at(task)
+	w.ladder.Exchange(e, protocol.RequestBegan)
+	e.Request.Last = w.at(task)
+	w.ladder.Exchange(e, protocol.RequestRead)
+	return e
+}
+
+// takes plays that a task begins to work on a request.
+func (w *world) takes(e *protocol.Exchange, task capture.Task) {
+	origin := w.at(task)
+	e.Taken = &origin
+	w.ladder.Exchange(e, protocol.RequestTaken)
+}
+
 // responds plays the answer to a request.
 func (w *world) responds(e *protocol.Exchange, task capture.Task) {
 	e.Response.First = w.at(task)

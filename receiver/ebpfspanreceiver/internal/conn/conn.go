@@ -38,6 +38,17 @@ type Wake struct {
 	Futex uint64
 }
 
+// StreamTask says who deals with a stream of an HTTP/2 connection that another task reads
+// or writes.
+type StreamTask struct {
+	// Stream is the stream's id.
+	Stream uint32
+	// Taken says that it was read, and By begins to work on it; else By asks for it, and
+	// it will be written.
+	Taken bool
+	By    Origin
+}
+
 // Conn is one end of a connection, TCP's or of Unix stream sockets, or of a flow of datagrams. Both ends of
 // a connection inside one host are two Conns.
 type Conn struct {
@@ -145,6 +156,8 @@ type Handler interface {
 	Datagram(d *Datagram)
 	// Closed says that nothing more is known of a UDP socket: its flows have ended.
 	Closed(p *Endpoint)
+	// Stream says who deals with a stream of c. It comes in its place among the segments.
+	Stream(c *Conn, s StreamTask)
 	// Wake delivers a wake-up. It comes in its place among the segments.
 	Wake(w Wake)
 	// End says that nothing more will come in direction d of c. Where a whole

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"math"
 	"strings"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
@@ -63,12 +64,24 @@ func (t *Table) Event(e *capture.Event) {
 		c.LocalPath, c.RemotePath = pathText(e.LocalPath), pathText(e.RemotePath)
 	case capture.RoundTrip:
 		t.conn(e).Asked = &Origin{e.Time, e.Task}
+	case capture.StreamAsked, capture.StreamTaken:
+		t.stream(e)
 	case capture.Wake:
 		t.handler.Wake(Wake{Waker: Origin{e.Time, e.Task}, Woken: e.Woken, Futex: e.Futex})
 	case capture.Close:
 		t.closed(e)
 	case capture.Exit:
 		t.exited(e)
+	}
+}
+
+// stream passes on who deals with a stream. A connection of which nothing was seen has none
+// that are known.
+func (t *Table) stream(e *capture.Event) {
+	if c := t.bySocket[e.Socket]; c != nil && e.Offset <= math.MaxUint32 {
+		t.handler.Stream(c, StreamTask{
+			Stream: uint32(e.Offset), Taken: e.Kind == capture.StreamTaken, By: Origin{e.Time, e.Task},
+		})
 	}
 }
 

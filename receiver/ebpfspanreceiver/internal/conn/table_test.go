@@ -21,6 +21,7 @@ type seen struct {
 
 	datagrams []Datagram
 	closed    []uint64
+	streams   []StreamTask
 }
 
 type ended struct {
@@ -47,6 +48,9 @@ func (s *seen) Datagram(d *Datagram) {
 	s.datagrams = append(s.datagrams, kept)
 }
 func (s *seen) Closed(p *Endpoint) { s.closed = append(s.closed, p.Socket) }
+func (s *seen) Stream(_ *Conn, g StreamTask) {
+	s.streams = append(s.streams, g)
+}
 
 var (
 	identity = capture.Identity{FirstSent: 100, FirstReceived: 200}
@@ -234,6 +238,22 @@ func TestUnidentifiedBytesAreNotPlaced(t *testing.T) {
 	s, table := run(e)
 	assert.Empty(t, s.segments)
 	assert.Equal(t, int64(1), table.losses.Get(loss.IdentityUnstable))
+}
+
+func TestTasksOfStreamsReachTheConnection(t *testing.T) {
+	by := capture.Task{PID: 1, Goroutine: 7}
+	s := &seen{}
+	table := NewTable(s, &loss.Counts{})
+	for _, e := range []*capture.Event{
+		{Kind: capture.StreamAsked, Time: 1, Task: by, Socket: 5, Offset: 1}, // nothing was seen of it
+		{Kind: capture.Accept, Time: 2, Socket: 5},
+		{Kind: capture.StreamAsked, Time: 3, Task: by, Socket: 5, Offset: 3},
+		{Kind: capture.StreamTaken, Time: 4, Task: by, Socket: 5, Offset: 5},
+		{Kind: capture.StreamTaken, Time: 5, Task: by, Socket: 5, Offset: 1 << 32},
+	} {
+		table.Event(e)
+	}
+	assert.Equal(t, []StreamTask{{3, false, Origin{3, by}}, {5, true, Origin{4, by}}}, s.streams)
 }
 
 func TestConnectAndRoundTripReachTheConnection(t *testing.T) {

@@ -27,6 +27,11 @@ func goRuntime(program *goexe.Program) *capture.GoRuntime {
 		target.MOffset, target.CurgOffset = uint16(r.M), uint16(r.Curg)
 		target.Ready = r.FileOffset
 	}
+	for i, s := range program.Streams {
+		if s != nil {
+			target.Streams[i] = capture.GoStreams{Function: s.FileOffset, Conn: s.Conn, Via: s.Via, ID: s.ID}
+		}
+	}
 	return target
 }
 

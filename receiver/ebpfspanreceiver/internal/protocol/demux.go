@@ -138,6 +138,22 @@ func (d *Demux) fail(c *connection) {
 	}
 }
 
+// Stream implements conn.Handler.
+func (d *Demux) Stream(cn *conn.Conn, s conn.StreamTask) {
+	c, _ := cn.State.(*connection)
+	if c == nil {
+		return
+	}
+	p, ok := c.parser.(Multiplexed)
+	switch {
+	case !ok:
+	case s.Taken:
+		p.Taken(s.Stream, s.By)
+	default:
+		p.Asked(s.Stream, s.By)
+	}
+}
+
 // Connect implements conn.Handler.
 func (d *Demux) Connect(c *conn.Conn) { d.sink.Connect(c) }
 

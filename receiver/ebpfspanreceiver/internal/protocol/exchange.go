@@ -96,13 +96,20 @@ func (c *TraceContext) Sampled() (keep, decided bool) {
 type Exchange struct {
 	Conn *conn.Conn
 	Side Side
-	// Place is the offset of the request's first byte in its direction.
+	// Place is the offset of the request's first byte in its direction, or the protocol's own
+	// id of it where requests lie between each other.
 	Place uint64
 	// Datagram names the request where it is a datagram, which has no place: it is made of
 	// what both ends know, and as good as a random number. 0 for others.
 	Datagram uint64
 	// Asked is who asked for the request where another task writes it, else nil.
 	Asked *conn.Origin
+	// Multiplexed says that requests and responses lie between those of others, so that who
+	// reads a request reads all of the connection's.
+	Multiplexed bool
+	// Taken is who works on the request where another task read it, nil where that is
+	// not known; set from RequestTaken on.
+	Taken *conn.Origin
 	// Connected is who connected, for the first request on a connection that this
 	// process opened under our eyes, else nil.
 	Connected *conn.Origin
@@ -152,6 +159,8 @@ const (
 	// RequestRead: its head is complete, so that a server can start to work.
 	// The task is in Request.Last.
 	RequestRead
+	// RequestTaken: another task than the one that read it works on it.
+	RequestTaken
 	// ResponseBegan: the response's first byte was seen. For a server this is an
 	// act of the process (Response.First says whose).
 	ResponseBegan

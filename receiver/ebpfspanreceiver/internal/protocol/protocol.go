@@ -37,3 +37,13 @@ type Parser interface {
 	// Tick says that the time is now, in nanoseconds since the Unix epoch.
 	Tick(now int64)
 }
+
+// Multiplexed is a Parser of a protocol whose requests are streams of one connection,
+// which other tasks than those that deal with them may read and write.
+type Multiplexed interface {
+	Parser
+	// Asked says who asks for a stream that will be written.
+	Asked(stream uint32, by conn.Origin)
+	// Taken says who begins to work on a stream that was read.
+	Taken(stream uint32, by conn.Origin)
+}

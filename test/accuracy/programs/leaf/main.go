@@ -18,7 +18,10 @@ func main() {
 	if err != nil {
 		log.Fatalf("DELAY: %v", err)
 	}
-	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := http.Server{Protocols: &protocols, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		serve(w, r, time.Duration(rand.Int64N(int64(delay))))
 	})}
 	failed := make(chan error)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"go/version"
 	"io"
+	"runtime/debug"
 	"strings"
 )
 
@@ -29,6 +30,11 @@ type Program struct {
 	RoundTrip *RoundTrip
 	// Ready says where goroutines are woken, nil where that could not be found.
 	Ready *Ready
+	// Streams says where libraries for HTTP/2 are probed, each nil where the program does not
+	// contain it or it could not be found.
+	Streams [StreamLibraries]*Streams
+	// modules are what the program was built from.
+	modules []*debug.Module
 }
 
 // Goroutine says where a thread of the program holds the goroutine it runs.
@@ -93,7 +99,7 @@ func Read(r io.ReaderAt) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotGo, err)
 	}
-	program := &Program{Version: info.GoVersion}
+	program := &Program{Version: info.GoVersion, modules: info.Deps}
 	return program, program.read(f)
 }
 
@@ -104,11 +110,12 @@ func (p *Program) read(f *elf.File) error {
 		return err
 	}
 	all := &functions{file: f, symbols: symbols}
-	var goroutine, roundTrip, ready error
+	var goroutine, roundTrip, ready, streams error
 	p.Goroutine, goroutine = readGoroutine(f, lay, symbols)
 	p.RoundTrip, roundTrip = readRoundTrip(all, lay)
 	p.Ready, ready = readReady(all, lay)
-	return errors.Join(goroutine, roundTrip, ready)
+	p.Streams, streams = readStreams(all, p.modules)
+	return errors.Join(goroutine, roundTrip, ready, streams)
 }
 
 func readRoundTrip(all *functions, lay layout) (*RoundTrip, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // maxSection bounds what is read of one section, in bytes after decompression.
@@ -12,6 +13,16 @@ const maxSection = 128 << 20
 
 // symbolTable holds the addresses of the symbols we look for.
 type symbolTable map[string]uint64
+
+// wantedSymbols are those we look for.
+var wantedSymbols = func() map[string]struct{} {
+	all := append([]string{roundTripFunction, readyFunction, "runtime.tlsg", "runtime.text"}, slices.Concat(streamFunctions[:]...)...)
+	wanted := make(map[string]struct{}, len(all))
+	for _, name := range all {
+		wanted[name] = struct{}{}
+	}
+	return wanted
+}()
 
 // goSymbols looks the few symbols up that we need. It is empty for a stripped file.
 func goSymbols(f *elf.File) (symbolTable, error) {
@@ -24,8 +35,7 @@ func goSymbols(f *elf.File) (symbolTable, error) {
 		return nil, fmt.Errorf("read symbol table: %w", err)
 	}
 	for i := range symbols {
-		switch symbols[i].Name {
-		case roundTripFunction, readyFunction, "runtime.tlsg", "runtime.text":
+		if _, wanted := wantedSymbols[symbols[i].Name]; wanted {
 			table[symbols[i].Name] = symbols[i].Value
 		}
 	}
@@ -48,6 +58,16 @@ func (s *functions) locate(name string) (address, probe uint64, err error) {
 		return 0, 0, err
 	}
 	probe, err = probeOffset(s.file, address)
+	return address, probe, err
+}
+
+// locateAny does the same for the first of some functions that the program contains.
+func (s *functions) locateAny(names []string) (address, probe uint64, err error) {
+	for _, name := range names {
+		if address, probe, err = s.locate(name); address != 0 || err != nil {
+			break
+		}
+	}
 	return address, probe, err
 }
 

@@ -46,7 +46,7 @@ func classifyPart(b []byte) protocol.Verdict {
 // classifyTarget judges by a method and the beginning of a target: RFC 9112,
 // section 3.2, names the forms.
 func classifyTarget(method, target []byte) protocol.Verdict {
-	known := knownMethod(method) != ""
+	known := KnownMethod(method) != ""
 	switch {
 	case !known || len(target) == 0:
 		return protocol.Maybe
@@ -85,7 +85,7 @@ func hasScheme(target []byte, scheme string) bool {
 	return len(target) >= len(scheme) && bytes.EqualFold(target[:len(scheme)], []byte(scheme))
 }
 
-// knownMethods are those that the semantic conventions list for http.request.method.
+// KnownMethods are those that the semantic conventions list for http.request.method.
 var knownMethods = map[string]string{
 	"CONNECT": "CONNECT",
 	"DELETE":  "DELETE",
@@ -99,5 +99,5 @@ var knownMethods = map[string]string{
 	"TRACE":   "TRACE",
 }
 
-// knownMethod returns method as a string, or "" where it is not a known one.
-func knownMethod(method []byte) string { return knownMethods[string(method)] }
+// KnownMethod returns method as a string, or "" where it is not a known one.
+func KnownMethod(method []byte) string { return knownMethods[string(method)] }

@@ -43,7 +43,7 @@ func (p *parser) describeLine(e *exchange, line requestLine) {
 	t := parseTarget(line)
 	e.scheme, e.version = t.scheme, line.version
 	e.path = p.protocol.vocabulary.texts.Of(t.path)
-	e.query = p.protocol.options.Query.apply(t.query)
+	e.query = p.protocol.options.Query.Apply(t.query)
 	if len(t.authority) > 0 {
 		// The target's authority wins over the Host field: RFC 9112, section 3.2.2.
 		if s, ok := parseServer(text(string(t.authority)), t.scheme); ok {
@@ -55,7 +55,7 @@ func (p *parser) describeLine(e *exchange, line requestLine) {
 // describeMethod notes the method and the name. An unknown method would make for
 // many different names.
 func (e *exchange) describeMethod(method []byte) {
-	e.method = knownMethod(method)
+	e.method = KnownMethod(method)
 	e.Name = e.method
 	if e.method == "" {
 		e.Name = "HTTP"
@@ -82,14 +82,14 @@ func (p *parser) describeEnd(e *exchange) {
 	if e.server.address == "" {
 		e.server = p.serverByAddress()
 	}
-	if e.ErrorType == "" && isFailure(e.Side, e.status) {
+	if e.ErrorType == "" && IsFailure(e.Side, e.status) {
 		e.ErrorType, e.Failed = strconv.Itoa(e.status), true
 	}
 }
 
-// isFailure tells whether a status code makes the span's status an error. A
+// IsFailure tells whether a status code makes the span's status an error. A
 // server is not to blame for the client's errors.
-func isFailure(side protocol.Side, status int) bool {
+func IsFailure(side protocol.Side, status int) bool {
 	return status >= 500 || status >= 400 && side == protocol.Client
 }
 

@@ -44,8 +44,8 @@ func lowered(names []string) map[string]struct{} {
 	return set
 }
 
-// apply returns what may be shown of query.
-func (q Query) apply(query []byte) string {
+// Apply returns what may be shown of query.
+func (q Query) Apply(query []byte) string {
 	if len(query) == 0 || q.mode == QueryDrop {
 		return ""
 	}

@@ -22,8 +22,8 @@ func TestQuery(t *testing.T) {
 		"keep":         {NewQuery(QueryKeep, nil, hide), "id=7&name=REDACTED&flag&empty=&Token=REDACTED&page=2&&next=REDACTED"},
 		"drop":         {NewQuery(QueryDrop, show, nil), ""},
 	} {
-		assert.Equal(t, c.want, c.query.apply([]byte(query)), name)
-		assert.Empty(t, c.query.apply(nil), name)
+		assert.Equal(t, c.want, c.query.Apply([]byte(query)), name)
+		assert.Empty(t, c.query.Apply(nil), name)
 	}
 	keep := NewQuery(QueryKeep, nil, []string{"token", "X-Amz-Signature"})
 	for query, want := range map[string]string{
@@ -34,7 +34,7 @@ func TestQuery(t *testing.T) {
 		"https://u:p@h/x":        "https://REDACTED:REDACTED@h/x",
 		"a=\xff":                 "a=\uFFFD",
 	} {
-		assert.Equal(t, want, keep.apply([]byte(query)), query)
+		assert.Equal(t, want, keep.Apply([]byte(query)), query)
 	}
 }
 

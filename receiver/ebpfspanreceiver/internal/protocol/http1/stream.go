@@ -295,7 +295,7 @@ func (st *stream) isStale(data []byte) bool {
 	if st.isRequest() {
 		// The end of a body and the method after it may look like a strange method.
 		method, _, _ := bytes.Cut(data, space)
-		return knownMethod(method) != "" && classifyRequest(data) == protocol.Yes
+		return KnownMethod(method) != "" && classifyRequest(data) == protocol.Yes
 	}
 	return classifyResponse(data) == protocol.Yes
 }

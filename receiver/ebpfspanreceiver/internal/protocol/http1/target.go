@@ -105,3 +105,13 @@ func isHost(s string) bool {
 		return r <= ' ' || r == 0x7f || r == '\uFFFD' || strings.ContainsRune(`"#/:<>?@[\]^{|}`, r)
 	})
 }
+
+// ParseAuthority reads a Host field or authority as the semantic conventions have a
+// server's address. Without a port it is the scheme's; ok is false for what is none.
+func ParseAuthority(authority, scheme string) (address string, port int64, ok bool) {
+	s, ok := parseServer(text(authority), scheme)
+	if !ok {
+		return "", 0, false
+	}
+	return s.address, s.port, true
+}

@@ -169,6 +169,7 @@ func (s *Sink) Check(t *testing.T) {
 var phaseNames = map[protocol.Phase]string{
 	protocol.RequestBegan:  "began",
 	protocol.RequestRead:   "read",
+	protocol.RequestTaken:  "taken",
 	protocol.ResponseBegan: "answered",
 	protocol.Ended:         "ended",
 }

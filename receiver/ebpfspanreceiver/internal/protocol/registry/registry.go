@@ -7,6 +7,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/dns"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http2"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/postgresql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/redis"
 )
@@ -14,6 +15,7 @@ import (
 // Options configures the protocols.
 type Options struct {
 	HTTP1      http1.Options
+	HTTP2      http2.Options
 	Redis      redis.Options
 	PostgreSQL postgresql.Options
 	DNS        dns.Options
@@ -23,6 +25,7 @@ type Options struct {
 // stream's first bytes. A new protocol is one line here.
 func All(o Options, losses *loss.Counts) []protocol.Protocol {
 	return []protocol.Protocol{
+		http2.New(o.HTTP2, losses),
 		http1.New(o.HTTP1, losses),
 		redis.New(o.Redis, losses),
 		postgresql.New(o.PostgreSQL, losses),
