@@ -180,7 +180,7 @@ func TestRedisBothEnds(t *testing.T) {
 // Pipelines of more bytes than are captured of a turn: the kernel side is asked for all of
 // them, and then commands are seen at both ends.
 func TestRedisLongPipelines(t *testing.T) {
-	const n = 12_800
+	const n = 51_200
 	b := newBench(t)
 	port := b.redisServer()
 	b.prepare("bench", "redis-benchmark", "-h", "127.0.0.1", "-p", port, "-q",

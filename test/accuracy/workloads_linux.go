@@ -76,7 +76,7 @@ var (
 
 // workloads are all that are measured.
 var workloads = []workload{
-	{name: "go-chain", steps: inARow("gohttp", 3), requests: 800, wanted: chained},
+	{name: "go-chain", steps: inARow("gohttp"), requests: 800, wanted: chained},
 	{name: "go-fanout", steps: []step{{program: "gohttp", shape: "fanout", calls: 3}}, callees: 3, wanted: exact},
 	{name: "go-nplus1", steps: []step{{program: "gohttp", shape: "nplus1", calls: 5}}, requests: 800, wanted: exact},
 	{name: "go-retry", steps: []step{{program: "gohttp", shape: "retry", calls: 2}}, wanted: exact},
@@ -91,7 +91,7 @@ var workloads = []workload{
 	{name: "go-grpc", steps: callingGRPC("one", 1), connections: kept, wanted: exact},
 	{name: "go-grpc-fanout", steps: callingGRPC("fanout", 3), requests: 800, connections: kept, wanted: exact},
 	{name: "go-grpc-workers", steps: callingGRPC("workers", 1), connections: kept, wanted: exact},
-	{name: "go-http2", steps: inARow("gohttp2", 3), connections: kept, wanted: exact},
+	{name: "go-http2", steps: inARow("gohttp2"), connections: kept, wanted: exact},
 
 	{name: "python-threads", steps: []step{{program: "python", shape: "one"}}, wanted: exact},
 	{name: "python-sequence", steps: []step{{program: "python", shape: "sequence", calls: 3}}, callees: 3, requests: 800, wanted: exact},
@@ -109,7 +109,7 @@ var workloads = []workload{
 	{name: "asyncio-after-response", steps: []step{{program: "asyncio", shape: "after", background: true}}, wanted: exact},
 	{name: "asyncio-pool", steps: []step{{program: "asyncio", shape: "one", env: fewConnections}}, connections: kept, wanted: exact},
 	{name: "asyncio-pool-sequence", steps: []step{{program: "asyncio", shape: "sequence", calls: 3, env: fewConnections}}, callees: 3, requests: 800, connections: kept, wanted: saturated},
-	{name: "asyncio-chain-4", steps: inARow("asyncio", 3), requests: 800, wanted: chained},
+	{name: "asyncio-chain-4", steps: inARow("asyncio"), requests: 800, wanted: chained},
 
 	{name: "node-chain", steps: []step{{program: "node", shape: "one"}}, wanted: exact},
 	{name: "node-sequence", steps: []step{{program: "node", shape: "sequence", calls: 3}}, callees: 3, requests: 800, wanted: exact},
@@ -126,7 +126,7 @@ var workloads = []workload{
 	{name: "node-pool-sequence", steps: []step{{program: "node", shape: "sequence", calls: 3, env: fewConnections}}, callees: 3, requests: 800, connections: kept, wanted: saturated},
 	{name: "node-fetch", steps: []step{{program: "node", shape: "one", env: fetch}}, connections: kept, wanted: exact},
 	{name: "node-fetch-parallel", steps: []step{{program: "node", shape: "parallel", calls: 2, env: fetch}}, callees: 2, connections: kept, wanted: exact},
-	{name: "node-chain-4", steps: inARow("node", 3), requests: 800, wanted: chained},
+	{name: "node-chain-4", steps: inARow("node"), requests: 800, wanted: chained},
 
 	{name: "go-databases", databases: true, steps: []step{{program: "godb", calls: 3}}, connections: kept, wanted: exact},
 	{name: "node-databases", databases: true, steps: []step{{program: "nodedb", shape: "sequence", calls: 3}}, connections: kept, wanted: exact},
@@ -157,10 +157,10 @@ const requestID = "request-id"
 // fetch has Node use undici, whose connections cannot be closed after each call.
 var fetch = []string{"CLIENT=fetch"}
 
-// inARow is a chain of services of one program, each of which makes one call.
-func inARow(program string, services int) []step {
+// inARow is a chain of three services of one program, each of which makes one call.
+func inARow(program string) []step {
 	var steps []step
-	for n := range services {
+	for n := range 3 {
 		steps = append(steps, step{program: program, service: program + "-" + strconv.Itoa(n+1), shape: "one"})
 	}
 	return steps

@@ -40,8 +40,9 @@ func main() {
 	flag.IntVar(&o.jobs, "jobs", runtime.NumCPU(), "kernels to boot at one time; each keeps one processor busy, and takes 2 GiB")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := matrix(ctx, o); err != nil {
+	err := matrix(ctx, o)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "kernels:", err)
 		os.Exit(1)
 	}

@@ -15,19 +15,7 @@ type family struct {
 }
 
 func (s *scorer) request(request string, spans []*run.Span) {
-	f := family{make([][]*run.Span, len(s.plan)), make([][]*run.Span, len(s.plan))}
-	for _, span := range spans {
-		i := s.index(span.Service)
-		switch {
-		case i >= 0 && span.Kind == ptrace.SpanKindServer:
-			f.servers[i] = append(f.servers[i], span)
-		case i >= 0 && span.Kind == ptrace.SpanKindClient:
-			f.calls[i] = append(f.calls[i], span)
-		default:
-			s.result.Extra++
-			s.example("request %s: %s is of no service that was asked", request, span)
-		}
-	}
+	f := s.family(request, spans)
 	whole := s.complete(request, f)
 	var trace pcommon.TraceID
 	if len(f.servers[0]) > 0 {
@@ -57,6 +45,24 @@ func (s *scorer) request(request string, spans []*run.Span) {
 	if whole {
 		s.whole++
 	}
+}
+
+// family sorts the spans of a request by their services.
+func (s *scorer) family(request string, spans []*run.Span) family {
+	f := family{make([][]*run.Span, len(s.plan)), make([][]*run.Span, len(s.plan))}
+	for _, span := range spans {
+		i := s.index(span.Service)
+		switch {
+		case i >= 0 && span.Kind == ptrace.SpanKindServer:
+			f.servers[i] = append(f.servers[i], span)
+		case i >= 0 && span.Kind == ptrace.SpanKindClient:
+			f.calls[i] = append(f.calls[i], span)
+		default:
+			s.result.Extra++
+			s.example("request %s: %s is of no service that was asked", request, span)
+		}
+	}
+	return f
 }
 
 func (s *scorer) index(service string) int {

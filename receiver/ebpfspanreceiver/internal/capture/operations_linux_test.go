@@ -126,7 +126,7 @@ var operations = map[string]func(fd int) error{
 	"read 2":   func(fd int) error { return failure(unix.Read(fd, make([]byte, 2))) },
 	"readv":    func(fd int) error { return failure(unix.Readv(fd, [][]byte{make([]byte, 2), make([]byte, 100)})) },
 	"recv":     func(fd int) error { return receive(fd, 0) },
-	"recvmsg":  func(fd int) error { return receiveMessage(fd) },
+	"recvmsg":  receiveMessage,
 	"recvmmsg": func(fd int) error { return multiple(unix.SYS_RECVMMSG, fd, make([]byte, 100)) },
 	"peek":     func(fd int) error { return receive(fd, unix.MSG_PEEK) },
 	"nothing there": func(fd int) error {

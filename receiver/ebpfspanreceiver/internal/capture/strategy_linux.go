@@ -156,7 +156,7 @@ func (p *programs) use(s strategy, options KernelOptions) (verdicts []Verdict, e
 		}
 		attached[name] = v.Err == nil
 		verdicts = append(verdicts, v)
-		if v.Err != nil && v.Err != errReplaced && !slices.Contains(spare, name) {
+		if v.Err != nil && !errors.Is(v.Err, errReplaced) && !slices.Contains(spare, name) {
 			return verdicts, errors.Join(v.Err, p.rewind(before))
 		}
 	}

@@ -30,34 +30,34 @@ type datagrams struct {
 func init() {
 	for name, talk := range map[string]func(d datagrams) error{
 		"sendto": func(d datagrams) error {
-			return errors.Join(unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer("answer"), receiveFrom(d.client))
+			return errors.Join(unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer(), receiveFrom(d.client))
 		},
 		"connected": func(d datagrams) error {
 			return errors.Join(unix.Connect(d.client, d.to),
-				write(d.client, "ask"), d.answer("answer"), failure(unix.Read(d.client, make([]byte, 100))))
+				write(d.client, "ask"), d.answer(), failure(unix.Read(d.client, make([]byte, 100))))
 		},
 		"vectors": func(d datagrams) error {
 			return errors.Join(unix.Connect(d.client, d.to),
-				failure(unix.Writev(d.client, pieces("a", "", "sk"))), d.answer("answer"),
+				failure(unix.Writev(d.client, pieces("a", "", "sk"))), d.answer(),
 				failure(unix.Readv(d.client, [][]byte{make([]byte, 2), make([]byte, 100)})))
 		},
 		"messages": func(d datagrams) error {
 			return errors.Join(failure(unix.SendmsgBuffers(d.client, pieces("as", "k"), nil, d.to, 0)),
-				d.answer("answer"), receiveMessage(d.client))
+				d.answer(), receiveMessage(d.client))
 		},
 		"peeked": func(d datagrams) error {
-			return errors.Join(unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer("answer"),
+			return errors.Join(unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer(),
 				receive(d.client, unix.MSG_PEEK), receive(d.client, unix.MSG_PEEK|unix.MSG_TRUNC), receiveFrom(d.client))
 		},
 		"nothing there": func(d datagrams) error {
 			if err := receive(d.server, unix.MSG_DONTWAIT); !errors.Is(err, unix.EAGAIN) {
 				return fmt.Errorf("something was there: %w", err)
 			}
-			return errors.Join(unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer("answer"), receiveFrom(d.client))
+			return errors.Join(unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer(), receiveFrom(d.client))
 		},
 		"an empty one": func(d datagrams) error {
 			return errors.Join(unix.Sendto(d.client, nil, 0, d.to), failure(unix.Read(d.server, make([]byte, 9))),
-				unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer("answer"), receiveFrom(d.client))
+				unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer(), receiveFrom(d.client))
 		},
 	} {
 		for version, address := range map[string]unix.Sockaddr{
@@ -102,12 +102,12 @@ func talkOverUDP(address unix.Sockaddr, talk func(datagrams) error) (err error) 
 }
 
 // answer receives from the client, and sends it an answer.
-func (d datagrams) answer(text string) error {
+func (d datagrams) answer() error {
 	_, from, err := unix.Recvfrom(d.server, make([]byte, 100), 0)
 	if err != nil {
 		return err
 	}
-	return unix.Sendto(d.server, []byte(text), 0, from)
+	return unix.Sendto(d.server, []byte("answer"), 0, from)
 }
 
 func receiveFrom(fd int) error {
@@ -176,7 +176,7 @@ func askNobody(d datagrams) error {
 
 // mapped talks IPv4 over sockets of IPv6.
 func mapped(d datagrams) error {
-	return errors.Join(unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer("answer"), receiveFrom(d.client))
+	return errors.Join(unix.Sendto(d.client, []byte("ask"), 0, d.to), d.answer(), receiveFrom(d.client))
 }
 
 // onAndOn sends one datagram, and many more when it is told to.

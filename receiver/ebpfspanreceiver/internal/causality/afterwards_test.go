@@ -180,9 +180,9 @@ func connection(uint32) capture.Task { return onGoroutine(10, 1) }
 // fresh are goroutines that the connection's started.
 func fresh(n int, _ uint32) capture.Task { return onGoroutine(uint64(1000+n), 10) }
 
-func eventLoop(turn uint32) capture.Task { return inTurn(1, turn) }
+func eventLoop(turn uint32) capture.Task { return inTurn(turn) }
 
-func sameLoop(_ int, turn uint32) capture.Task { return inTurn(1, turn) }
+func sameLoop(_ int, turn uint32) capture.Task { return inTurn(turn) }
 
 // A new goroutine that calls while a request is open may be of the one before, if that is
 // what goroutines do here.
@@ -244,7 +244,7 @@ func TestThreadThatOnlyReadsFollowsNothing(t *testing.T) {
 	w.followed(w.made(onThread(1)), nil)
 }
 
-func inTurn(tid, waits uint32) capture.Task { return capture.Task{PID: 1, TID: tid, Waits: waits} }
+func inTurn(waits uint32) capture.Task { return capture.Task{PID: 1, TID: 1, Waits: waits} }
 
 // A loop follows a response only with what it does soon, where there is time for other things.
 func TestLoopCallsAfterAResponse(t *testing.T) {
@@ -269,10 +269,10 @@ func TestTimersFollowNoResponse(t *testing.T) {
 func TestLoopCallsAfterResponses(t *testing.T) {
 	w := newWorld(t)
 	for turn := uint32(1); turn < 200; turn += 20 {
-		r1, r2 := w.reads(inTurn(1, turn)), w.reads(inTurn(1, turn))
-		w.responds(r1, inTurn(1, turn))
-		w.responds(r2, inTurn(1, turn))
-		w.followed(w.made(inTurn(1, turn+1)), nil)
+		r1, r2 := w.reads(inTurn(turn)), w.reads(inTurn(turn))
+		w.responds(r1, inTurn(turn))
+		w.responds(r2, inTurn(turn))
+		w.followed(w.made(inTurn(turn+1)), nil)
 		w.now += int64(time.Millisecond)
 	}
 }

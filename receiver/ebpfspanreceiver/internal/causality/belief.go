@@ -1,5 +1,7 @@
 package causality
 
+import "slices"
+
 // maxBelieved bounds the requests that a belief tells apart.
 const maxBelieved = 4
 
@@ -31,15 +33,8 @@ func (b *belief) of(r *request) float64 {
 	return b.rest / b.others
 }
 
-// known returns the probability of r if the belief tells it apart.
-func (b *belief) known(r *request) (float64, bool) {
-	for i := range b.n {
-		if b.who[i] == r {
-			return b.p[i], true
-		}
-	}
-	return 0, false
-}
+// tells reports whether the belief tells r apart.
+func (b *belief) tells(r *request) bool { return slices.Contains(b.who[:b.n], r) }
 
 // best returns the most probable request and the next one, nil where the belief
 // tells none apart.
@@ -65,7 +60,7 @@ func (b *belief) same(t *belief, at openAt) float64 {
 		}
 	}
 	for i := range b.n {
-		if _, both := t.known(b.who[i]); !both {
+		if !t.tells(b.who[i]) {
 			sum += b.p[i] * t.rest / t.others
 		}
 	}
@@ -140,7 +135,7 @@ func (b *belief) and(o *belief, open int, m *mixture) belief {
 		m.put(b.who[i], b.p[i]*o.of(b.who[i]))
 	}
 	for i := range o.n {
-		if _, both := b.known(o.who[i]); !both {
+		if !b.tells(o.who[i]) {
 			m.put(o.who[i], o.p[i]*b.rest/b.others)
 		}
 	}

@@ -101,7 +101,7 @@ func (t *token) before(trust float64) belief {
 	case t.call.settled():
 		return t.call.certain()
 	}
-	b := t.call.act.forth
+	b := t.call.forth
 	b.doubt(trust)
 	return b
 }

@@ -25,11 +25,11 @@ func (w *world) served(call *protocol.Exchange, method Method, requests ...*prot
 // A loader gathers what requests ask for, and calls once, by a timer.
 func TestLoopBatch(t *testing.T) {
 	w := newWorld(t)
-	r1, r2, r3 := w.reads(inTurn(1, 1)), w.reads(inTurn(1, 2)), w.reads(inTurn(1, 3))
-	k := w.calls(inTurn(1, 9))
-	w.completes(k, inTurn(1, 20))
+	r1, r2, r3 := w.reads(inTurn(1)), w.reads(inTurn(2)), w.reads(inTurn(3))
+	k := w.calls(inTurn(9))
+	w.completes(k, inTurn(20))
 	for _, r := range []*protocol.Exchange{r2, r1, r3} {
-		w.responds(r, inTurn(1, 20))
+		w.responds(r, inTurn(20))
 	}
 	w.linked(k, nil, "")
 	w.served(k, MethodLoop, r1, r2, r3)
@@ -38,12 +38,12 @@ func TestLoopBatch(t *testing.T) {
 // One request asks, and others wait for its answer: who asked is known where it was alone.
 func TestLoopWaitsForAnothersCall(t *testing.T) {
 	w := newWorld(t)
-	r1 := w.reads(inTurn(1, 1))
-	k := w.calls(inTurn(1, 1))
-	r2, r3 := w.reads(inTurn(1, 2)), w.reads(inTurn(1, 3))
-	w.completes(k, inTurn(1, 20))
+	r1 := w.reads(inTurn(1))
+	k := w.calls(inTurn(1))
+	r2, r3 := w.reads(inTurn(2)), w.reads(inTurn(3))
+	w.completes(k, inTurn(20))
 	for _, r := range []*protocol.Exchange{r1, r2, r3} {
-		w.responds(r, inTurn(1, 20))
+		w.responds(r, inTurn(20))
 	}
 	w.linked(k, r1, MethodThread)
 	w.served(k, MethodLoop, r2, r3)
@@ -53,22 +53,22 @@ func TestLoopWaitsForAnothersCall(t *testing.T) {
 func TestResponsesThatOthersCaused(t *testing.T) {
 	for name, play := range map[string]func(w *world, r []*protocol.Exchange, k, other *protocol.Exchange){
 		"another response before, which led to nothing yet": func(w *world, r []*protocol.Exchange, k, other *protocol.Exchange) {
-			w.completes(other, inTurn(1, 20))
-			w.completes(k, inTurn(1, 20))
-			w.responds(r[0], inTurn(1, 20))
-			w.responds(r[1], inTurn(1, 20))
+			w.completes(other, inTurn(20))
+			w.completes(k, inTurn(20))
+			w.responds(r[0], inTurn(20))
+			w.responds(r[1], inTurn(20))
 		},
 		"another response in between": func(w *world, r []*protocol.Exchange, k, other *protocol.Exchange) {
-			w.completes(k, inTurn(1, 20))
-			w.responds(r[0], inTurn(1, 20))
-			w.completes(other, inTurn(1, 20))
-			w.responds(r[1], inTurn(1, 20))
+			w.completes(k, inTurn(20))
+			w.responds(r[0], inTurn(20))
+			w.completes(other, inTurn(20))
+			w.responds(r[1], inTurn(20))
 		},
 		"a later turn": func(w *world, r []*protocol.Exchange, k, other *protocol.Exchange) {
-			w.completes(k, inTurn(1, 20))
-			w.responds(r[0], inTurn(1, 20))
-			w.responds(r[1], inTurn(1, 21))
-			w.completes(other, inTurn(1, 22))
+			w.completes(k, inTurn(20))
+			w.responds(r[0], inTurn(20))
+			w.responds(r[1], inTurn(21))
+			w.completes(other, inTurn(22))
 		},
 		"turns that are not known": func(w *world, r []*protocol.Exchange, k, other *protocol.Exchange) {
 			w.completes(k, onThread(1))
@@ -79,8 +79,8 @@ func TestResponsesThatOthersCaused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			r := []*protocol.Exchange{w.reads(inTurn(1, 1)), w.reads(inTurn(1, 2))}
-			k, other := w.calls(inTurn(1, 3)), w.calls(inTurn(1, 4))
+			r := []*protocol.Exchange{w.reads(inTurn(1)), w.reads(inTurn(2))}
+			k, other := w.calls(inTurn(3)), w.calls(inTurn(4))
 			play(w, r, k, other)
 			w.ladder.Flush()
 			assert.Empty(t, w.links[k].Related)

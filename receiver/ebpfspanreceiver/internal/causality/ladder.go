@@ -150,7 +150,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		p.reading(c, e.Response.First.Task)
 	case protocol.Ended:
 		c.endedAt = e.End.Time
-		c.act.ended()
+		c.ended()
 		if e.Response.Complete {
 			p.completed(c, e.Response.Last.Task)
 		}
@@ -170,7 +170,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 // began finds the deed behind a new call and decides it as far as can be now.
 func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	c := &call{exchange: e}
-	defer func() { c.act.call = c }()
+	defer func() { c.call = c }()
 	e.State = c
 	p.statistics.began()
 	p.learn(e.Request.First)

@@ -12,11 +12,11 @@ func TestALoopsWindowIsBounded(t *testing.T) {
 	const many = 8 * maxTokens
 	for name, step := range map[string]func(w *world){
 		"calls without requests": func(w *world) { w.completes(w.calls(onThread(1)), onThread(1)) },
-		"requests left out":      func(w *world) { w.responds(w.reads(hiding(1, 1)), hiding(1, 1)) },
+		"requests left out":      func(w *world) { w.responds(w.reads(hiding(1)), hiding(1)) },
 		"calls left out": func(w *world) {
-			r := w.reads(hiding(1, 1))
-			w.completes(w.calls(hiding(1, 1)), hiding(1, 1))
-			w.responds(r, hiding(1, 1))
+			r := w.reads(hiding(1))
+			w.completes(w.calls(hiding(1)), hiding(1))
+			w.responds(r, hiding(1))
 		},
 		"requests without calls": func(w *world) { w.responds(w.reads(onThread(1)), onThread(1)) },
 	} {

@@ -140,12 +140,12 @@ func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
 	none := q.step(d, l, x, &after, row)
 	// The states after the row: those that moved, and those that stayed.
 	before, from := q.before[row], q.from[row]
-	next := append(q.spare[:0], q.moved...)
+	q.spare = append(q.spare[:0], q.moved...)
+	next := q.spare
 	for i, a := range before {
 		next[i] += a*queueNone + q.stayed[i]
 	}
 	lo, hi := trimmed(next)
-	q.spare = next
 	q.states(row+1, from+lo, next[lo:hi])
 	s := q.before[row+1]
 	normalise(s)
@@ -320,7 +320,8 @@ func (q *queue) ahead(row, i int) float64 {
 
 // retreat makes beta that of the states before the row.
 func (q *queue) retreat(row int) {
-	next, beyond := append(q.spare[:0], q.before[row]...), 0.0
+	q.spare = append(q.spare[:0], q.before[row]...)
+	next, beyond := q.spare, 0.0
 	for i := len(q.weights) - 1; i >= 0; i-- {
 		h, more := 0.0, 0.0
 		if place := q.from[row] + i - 1; place >= 0 {

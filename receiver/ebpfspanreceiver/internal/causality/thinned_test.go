@@ -11,18 +11,18 @@ import (
 )
 
 // hiding is a thread of which the kernel side leaves out some requests.
-func hiding(tid uint32, hidden int) capture.Task {
-	return capture.Task{PID: 1, TID: tid, Thinned: true, Hidden: uint8(hidden)}
+func hiding(hidden int) capture.Task {
+	return capture.Task{PID: 1, TID: 1, Thinned: true, Hidden: uint8(hidden)}
 }
 
 func TestAHiddenRequestMayBeTheCause(t *testing.T) {
 	w := newWorld(t)
-	r := w.reads(hiding(1, 0))
-	alone, beside := w.calls(hiding(1, 0)), w.calls(hiding(1, 1))
-	connected := w.connects(hiding(1, 1))
-	first := w.begins(hiding(1, 1), &protocol.Exchange{Connected: connected})
+	r := w.reads(hiding(0))
+	alone, beside := w.calls(hiding(0)), w.calls(hiding(1))
+	connected := w.connects(hiding(1))
+	first := w.begins(hiding(1), &protocol.Exchange{Connected: connected})
 	for _, k := range []*protocol.Exchange{alone, beside, first} {
-		w.completes(k, hiding(1, 0))
+		w.completes(k, hiding(0))
 	}
 	w.linked(alone, r, MethodThread)
 	w.linked(beside, nil, "")
@@ -51,7 +51,7 @@ func TestALoopWithHiddenRequestsLinksNothingWrongly(t *testing.T) {
 	truth := make(map[*protocol.Exchange]*protocol.Exchange)
 	var open []*request
 	hidden := 0
-	task := func() capture.Task { return hiding(1, hidden) }
+	task := func() capture.Task { return hiding(hidden) }
 	for range 20_000 {
 		if len(open) == 0 || len(open) < 4 && random.IntN(4) == 0 {
 			r := &request{hidden: random.IntN(2) == 0, hiddenCall: random.IntN(2) == 0}

@@ -27,7 +27,7 @@ func (a *act) conclude(waited bool) {
 	if !waited && a.thread.loop.fresh > 0 && !a.clear() {
 		return // there is more to decode
 	}
-	if waited && !a.final() && !(a.claimed && a.ordered.answered) {
+	if waited && !a.final() && (!a.claimed || !a.ordered.answered) {
 		return
 	}
 	a.decideLoop()

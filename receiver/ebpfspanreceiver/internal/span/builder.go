@@ -166,9 +166,10 @@ func end(e *protocol.Exchange) int64 {
 }
 
 func (b *Builder) describe(s ptrace.Span, e *protocol.Exchange) {
-	list := append(b.attributes[:0], protocol.Attribute{
+	b.attributes = append(b.attributes[:0], protocol.Attribute{
 		Key: string(semconv.ThreadIDKey), Int: int64(e.Request.First.Task.TID), IsInt: true,
 	})
+	list := b.attributes
 	if e.Details != nil {
 		list = e.Details.AppendAttributes(list)
 	}

@@ -16,11 +16,11 @@ func (s *service) messages(w http.ResponseWriter, _ *http.Request) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer connection.Close()
 	const accepted = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: messages\r\nConnection: Upgrade\r\n\r\n"
 	if _, err := io.WriteString(connection, accepted); err != nil {
 		log.Fatal(err)
 	}
+	defer connection.Close()
 	for {
 		if _, err := buffered.ReadString('\n'); err != nil {
 			return // the other end begins anew

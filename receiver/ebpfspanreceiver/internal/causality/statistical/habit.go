@@ -18,8 +18,7 @@ const (
 type relation uint8
 
 const (
-	// afterRead counts from the time at which the request was read.
-	afterRead relation = iota
+	_ relation = iota // from the time at which the request was read
 	// afterAll counts from the end of the last call, when none is under way.
 	afterAll
 	// besideBegun counts from the begin of the last call, which is under way.

@@ -17,8 +17,7 @@ type effort struct {
 	// positions is the last place in a request's row of calls that is told apart.
 	positions uint8
 	// sweeps bounds how often the requests' claims are weighed against each other.
-	// sweeps counts those of this solution, steps what was done in all.
-	sweeps, steps int
+	sweeps int
 	// settled is the change of a call's weight, as a part of it, that no longer matters.
 	settled float64
 }

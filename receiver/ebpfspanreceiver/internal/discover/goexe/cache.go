@@ -56,6 +56,7 @@ func (c *Cache) Load(path string) (*Program, error) {
 	return program, err
 }
 
+// Identify returns the identity of an open file: the same for another name of it, another one after it was written.
 func Identify(file *os.File) (Identity, error) {
 	info, err := file.Stat()
 	if err != nil {

@@ -269,7 +269,7 @@ func TestKey(t *testing.T) {
 	assert.NotEqual(t, client, server)
 	assert.False(t, seen[client] || seen[server])
 
-	later := int64(3 * recentFor)
+	later := 3 * recentFor
 	here.recent[protocol.Client].use(1, later)
 	here.recent[protocol.Client].use(2, 2*later)
 	there.recent[protocol.Server].use(1, later)

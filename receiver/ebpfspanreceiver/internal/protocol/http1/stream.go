@@ -64,14 +64,15 @@ func (st *stream) segment(s *conn.Segment) {
 		st.started, st.offset = true, s.Offset
 	}
 	r := protocol.RunsOf(s)
-	if s.Offset > st.offset && s.Skipped {
+	switch {
+	case s.Offset > st.offset && s.Skipped:
 		st.offset = s.Offset
 		st.parser.leftOut(st)
-	} else if s.Offset > st.offset {
+	case s.Offset > st.offset:
 		// The origin is still that of the last bytes seen: if a message ends in
 		// the gap, that is all that is known of its end.
 		st.unseen(s.Offset-st.offset, loss.StreamGap)
-	} else {
+	default:
 		r.Drop(st.offset - s.Offset)
 	}
 	if s.Turn {

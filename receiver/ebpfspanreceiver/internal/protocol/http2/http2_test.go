@@ -108,8 +108,8 @@ type link struct {
 	client, server *side
 }
 
-func newLink(t *testing.T, payload int, place uint64) *link {
-	return &link{newWire(t, Options{}, payload, place), newSide(), newSide()}
+func newLink(t *testing.T, payload int) *link {
+	return &link{newWire(t, Options{}, payload, 0), newSide(), newSide()}
 }
 
 // begin begins the connection.
@@ -140,7 +140,7 @@ func brief(exchanges []*protocol.Exchange) (all []string) {
 }
 
 func TestGRPCCall(t *testing.T) {
-	l := newLink(t, protocoltest.Everything, 0).begin()
+	l := newLink(t, protocoltest.Everything).begin()
 	l.client.call(1, "/shop.Cart/Add", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 		"x-datadog-trace-id", "123", "x-datadog-parent-id", "456")
 	l.sends()
@@ -163,7 +163,7 @@ func TestGRPCCall(t *testing.T) {
 }
 
 func TestHTTPRequest(t *testing.T) {
-	l := newLink(t, protocoltest.Everything, 0).begin()
+	l := newLink(t, protocoltest.Everything).begin()
 	l.client.headers(1, true, append(get("/items/7?token=secret"), "user-agent", "curl/8")...)
 	l.sends()
 	l.server.headers(1, false, ":status", "103", "link", "</a.css>").headers(1, false, ":status", "404").data(1, true, "no such item")
@@ -216,7 +216,7 @@ func TestGRPCFailures(t *testing.T) {
 
 // Trailers alone answer a call that failed at once.
 func TestTrailersOnly(t *testing.T) {
-	l := newLink(t, protocoltest.Everything, 0).begin()
+	l := newLink(t, protocoltest.Everything).begin()
 	l.client.call(1, "/a.B/C")
 	l.sends()
 	l.server.headers(1, true, ":status", "200", "content-type", "application/grpc", "grpc-status", "14")
@@ -230,7 +230,7 @@ func TestManyStreamsAtOnce(t *testing.T) {
 	for _, payload := range []int{protocoltest.Everything} {
 		for _, size := range []int{0, 1, 7, 100, 5000} {
 			for _, n := range []int{2, 3, 64, 1000} {
-				l := newLink(t, payload, 0).begin()
+				l := newLink(t, payload).begin()
 				l.Size = size
 				random := rand.New(rand.NewPCG(uint64(n), uint64(size)))
 				for i := range n {
@@ -273,7 +273,7 @@ func TestManyStreamsAtOnce(t *testing.T) {
 
 // Of large messages the bytes are counted, whatever is captured of them.
 func TestMessagesThatAreNotCaptured(t *testing.T) {
-	l := newLink(t, 1024, 0).begin()
+	l := newLink(t, 1024).begin()
 	l.client.headers(1, false, ":method", "POST", ":scheme", "http", ":path", "/upload", ":authority", "a")
 	l.client.data(1, true, strings.Repeat("y", 16000))
 	l.sends()
@@ -294,7 +294,7 @@ func TestMessagesThatAreNotCaptured(t *testing.T) {
 // After bytes were missed, what refers to them is unknown, and what does not is right.
 func TestFieldsThatWereMissedAreUnknown(t *testing.T) {
 	for _, missed := range []int{1, 2, 5} {
-		l := newLink(t, protocoltest.Everything, 0).begin()
+		l := newLink(t, protocoltest.Everything).begin()
 		l.client.headers(1, true, append(get("/known/before"), "user-agent", "one")...)
 		l.sends()
 		l.server.headers(1, true, ":status", "200")
@@ -380,7 +380,7 @@ func TestTablesThatBeginInTheMiddle(t *testing.T) {
 }
 
 func TestConnectionOlderThanTheCollector(t *testing.T) {
-	old := newLink(t, protocoltest.Everything, 0).begin()
+	old := newLink(t, protocoltest.Everything).begin()
 	old.client.call(1, "/a.B/C")
 	old.client.take()
 	old.server.answer(1, "0")
@@ -398,7 +398,7 @@ func TestConnectionOlderThanTheCollector(t *testing.T) {
 }
 
 func TestContinuationPaddingPriority(t *testing.T) {
-	l := newLink(t, protocoltest.Everything, 0).begin()
+	l := newLink(t, protocoltest.Everything).begin()
 	b := l.client.block(append(get("/long"), "user-agent", strings.Repeat("u", 300))...)
 	must(l.client.framer.WriteHeaders(http2.HeadersFrameParam{
 		StreamID: 1, BlockFragment: b[:10], EndStream: true, PadLength: 17,
@@ -420,7 +420,7 @@ func TestContinuationPaddingPriority(t *testing.T) {
 }
 
 func TestPushesAreFollowedAndMakeNoSpan(t *testing.T) {
-	l := newLink(t, protocoltest.Everything, 0).begin()
+	l := newLink(t, protocoltest.Everything).begin()
 	l.client.headers(1, true, get("/page")...)
 	l.sends()
 	must(l.server.framer.WritePushPromise(http2.PushPromiseParam{
@@ -470,7 +470,7 @@ func TestStreamsThatEndEarly(t *testing.T) {
 			[]string{"1 a.B/C  connection_reset false", "3 GET  connection_reset false"},
 		},
 	} {
-		l := newLink(t, protocoltest.Everything, 0).begin()
+		l := newLink(t, protocoltest.Everything).begin()
 		call(l)
 		tt.act(l)
 		assert.Equal(t, tt.want, brief(l.Exchanges()), name)
@@ -478,7 +478,7 @@ func TestStreamsThatEndEarly(t *testing.T) {
 }
 
 func TestStreamsBeyondTheBoundAreCounted(t *testing.T) {
-	l := newLink(t, protocoltest.Everything, 0).begin()
+	l := newLink(t, protocoltest.Everything).begin()
 	for i := range maxOpen + 10 {
 		l.client.headers(uint32(2*i+1), true, get("/")...)
 	}
@@ -494,7 +494,7 @@ func TestStreamsBeyondTheBoundAreCounted(t *testing.T) {
 
 // Where the beginnings of frames were lost, segments that begin with frames tell them again.
 func TestFramesAreFoundAgain(t *testing.T) {
-	l := newLink(t, 1024, 0).begin()
+	l := newLink(t, 1024).begin()
 	l.client.headers(1, true, get("/big")...)
 	l.sends()
 	l.server.headers(1, false, ":status", "200").data(1, false, strings.Repeat("z", 16000)).data(1, false, strings.Repeat("z", 16000))
@@ -513,7 +513,7 @@ func TestFramesAreFoundAgain(t *testing.T) {
 
 // Servers may read a frame's header and its payload apart.
 func TestFramesAreFoundAgainInPieces(t *testing.T) {
-	l := newLink(t, protocoltest.Everything, 0).begin()
+	l := newLink(t, protocoltest.Everything).begin()
 	l.Lose(conn.Sent, 100)
 	for i := range uint32(3) {
 		l.client.headers(2*i+1, true, get("/next")...)
@@ -529,7 +529,7 @@ func TestFramesAreFoundAgainInPieces(t *testing.T) {
 }
 
 func TestTasksOfStreams(t *testing.T) {
-	l := newLink(t, protocoltest.Everything, 0).begin()
+	l := newLink(t, protocoltest.Everything).begin()
 	p := l.Parser.(protocol.Multiplexed)
 	p.Asked(3, conn.Origin{Time: 3})
 	p.Asked(1, conn.Origin{Time: 1})

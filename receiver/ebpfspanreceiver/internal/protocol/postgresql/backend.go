@@ -39,7 +39,7 @@ func (p *parser) backend(st *stream) {
 		p.executed(st, u)
 	case '1', '2', '3', 'T', 'n':
 		if u.expected--; u.expected <= 0 && u.flushed && !u.sync && !u.executes {
-			p.finish(st, u, true)
+			p.finish(st, u)
 		}
 	case 'Z':
 		p.readyUp(st)
@@ -65,12 +65,12 @@ func (p *parser) failed(st *stream, u *unit) {
 	}
 	u.failed = true
 	if u.kind == startup {
-		p.finish(st, u, true) // the backend ends the connection
+		p.finish(st, u) // the backend ends the connection
 	}
 	if u.kind == extended {
 		p.skipping = true
 		if !u.sync {
-			p.finish(st, u, true)
+			p.finish(st, u)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func operation(tag []byte) string {
 // executed follows the answer to an Execute, which goes on where a Sync came with it.
 func (p *parser) executed(st *stream, u *unit) {
 	if u.kind == extended && u.executes && !u.sync {
-		p.finish(st, u, true)
+		p.finish(st, u)
 	}
 }
 
@@ -141,10 +141,10 @@ func (p *parser) ready(st *stream, u *unit, last bool) {
 		u.ErrorType, u.Failed = aborted, true
 		u.ErrorMessage = "an error of a command before it in the pipeline left it out"
 		p.session.Respond(&u.Exchange, 0, st.at)
-		p.finish(st, u, true)
+		p.finish(st, u)
 	case last || p.queue.Len() == 1:
 		p.session.Respond(&u.Exchange, 0, st.at)
-		p.finish(st, u, true)
+		p.finish(st, u)
 	default:
 		p.queue.Pop()
 		p.session.Lost(&u.Exchange, loss.StreamGap)
@@ -152,9 +152,9 @@ func (p *parser) ready(st *stream, u *unit, last bool) {
 }
 
 // finish ends the first unit.
-func (p *parser) finish(st *stream, u *unit, complete bool) {
+func (p *parser) finish(st *stream, u *unit) {
 	// Where it is not known whose answer this is, it may still be the only one.
-	u.Response.Complete = complete && (p.aligned || p.queue.Len() == 1 && st.offset == st.end)
+	u.Response.Complete = p.aligned || p.queue.Len() == 1 && st.offset == st.end
 	p.answered = true
 	if p.group == u {
 		p.group = nil

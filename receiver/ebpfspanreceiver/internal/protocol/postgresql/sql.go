@@ -142,7 +142,7 @@ func (s *sql) identifier() {
 		n++
 	}
 	prefix := strings.ToLower(s.rest[:n])
-	if n < len(s.rest) && s.rest[n] == '\'' && (n == 1 && strings.Contains("ebxn", prefix)) {
+	if n < len(s.rest) && s.rest[n] == '\'' && n == 1 && strings.ContainsRune("ebxn", rune(prefix[0])) {
 		s.literal(n + quoted(s.rest[n:], '\'', prefix == "e"))
 		return
 	}

@@ -9,7 +9,7 @@ const longestName = 48
 type nature uint8
 
 const (
-	ordinary nature = iota
+	_ nature = iota // an ordinary one
 	// container: the first argument is a part of the command's name.
 	container
 	// secret: the arguments are, or may be, credentials. So are those of a container's.

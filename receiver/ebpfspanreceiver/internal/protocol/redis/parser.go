@@ -59,7 +59,6 @@ func (p *parser) decideSide(s *conn.Segment) {
 	}
 }
 
-func (p *parser) requests() *stream { return &p.streams[p.session.Side.RequestDirection()] }
 func (p *parser) answers() *stream {
 	return &p.streams[p.session.Side.RequestDirection().Opposite()]
 }
@@ -221,10 +220,10 @@ func (p *parser) answerEnds(st *stream, text []byte) {
 		}
 		return
 	}
-	switch {
-	case st.kind == '-':
+	switch st.kind {
+	case '-':
 		r.failed(text[min(1, len(text)):])
-	case st.kind == '!':
+	case '!':
 		r.failed(text)
 	default:
 		if r.answers--; r.answers > 0 {
