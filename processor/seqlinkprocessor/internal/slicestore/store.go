@@ -113,9 +113,13 @@ func (s *Store) quarantine(name string, cause error) error {
 	return nil
 }
 
-// Put stores a record. Its key is after those of all records before.
+// Put stores a record. Its key is after those of all records before. Without room for it
+// the last slice ends, because only what has ended can go and make room.
 func (s *Store) Put(key Key, value []byte) error {
 	if err := s.checkSpace(); err != nil {
+		if last := s.last(); last != nil {
+			s.seal(last)
+		}
 		return err
 	}
 	current, err := s.current(key)

@@ -267,6 +267,23 @@ func TestSpaceIsLeftToOthers(t *testing.T) {
 	require.NoError(t, b.Put(at(0, 1), value(1)))
 }
 
+// A disk that is full of records in the slice that still took some becomes free when they are released.
+func TestAFullDiskEndsTheLastSlice(t *testing.T) {
+	b := newBench(t)
+	first, second := at(0, 1), at(1, 2)
+	require.NoError(t, b.Put(first, value(1)))
+	require.NoError(t, b.Put(second, value(2)))
+	b.Store.opts.MinFree = math.MaxInt64
+	require.ErrorIs(t, b.Put(at(2, 3), value(3)), ErrNoSpace)
+	require.Equal(t, value(1), b.get(first), "records that wait stay")
+	b.Release(first)
+	require.Len(t, b.slices(), 1)
+	b.Release(second)
+	require.Empty(t, b.slices())
+	b.Store.opts.MinFree = 0
+	require.NoError(t, b.Put(at(3, 4), value(4)))
+}
+
 func TestLock(t *testing.T) {
 	dir := t.TempDir()
 	lock, err := Lock(dir)
