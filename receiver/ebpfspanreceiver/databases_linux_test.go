@@ -88,9 +88,21 @@ func (b *bench) trace(mutate func(*Config)) *spanReceiver {
 	require.NoError(b.t, err)
 	require.NoError(b.t, r.Start(b.t.Context(), componenttest.NewNopHost()))
 	b.run()
-	time.Sleep(100 * time.Millisecond) // what the kernel saw is read within a poll of its buffer
+	awaitRead(b.t, r)
 	require.NoError(b.t, r.Shutdown(b.t.Context()))
 	return r
+}
+
+// awaitRead waits until the receiver has read what the kernel saw: within a poll of its buffer, or
+// later where the machine has other work.
+func awaitRead(t *testing.T, r *spanReceiver) {
+	t.Helper()
+	read := int64(-1)
+	require.Eventually(t, func() bool {
+		before := read
+		read = r.stats.events.Load()
+		return read == before
+	}, time.Minute, 200*time.Millisecond)
 }
 
 // redisServer starts a real one, and returns its port.
