@@ -228,6 +228,10 @@ func (c *cellRun) traffic() *traffic {
 	return &traffic{Warm: warm, First: firstToken + warm, Requests: requests}
 }
 
+// attached is the time in which the receiver has attached the probes that the first requests made it
+// want. How many requests fit in there depends on the machine.
+const attached = 300 * time.Millisecond
+
 // send puts the load on, every request of which must be answered with its token.
 func (c *cellRun) send(ctx context.Context, t *traffic) error {
 	c.load.Lock()
@@ -238,7 +242,10 @@ func (c *cellRun) send(ctx context.Context, t *traffic) error {
 	}
 	defer client.Close()
 	load := run.Load{URL: "http://" + c.chain.Address + "/request?truth=", InFlight: c.cell.InFlight}
-	for _, part := range []struct{ first, requests int }{{t.First - t.Warm, t.Warm}, {t.First, t.Requests}} {
+	for i, part := range []struct{ first, requests int }{{t.First - t.Warm, t.Warm}, {t.First, t.Requests}} {
+		if i > 0 {
+			time.Sleep(attached)
+		}
 		load.First, load.Requests = part.first, part.requests
 		outcome := client.Send(ctx, load)
 		if err := errors.Join(outcome.Errors...); err != nil {
