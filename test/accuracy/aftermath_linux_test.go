@@ -43,7 +43,11 @@ func TestIDsInPayloads(t *testing.T) {
 func TestCallsThatServeSeveral(t *testing.T) {
 	for _, workload := range []string{"go-singleflight", "node-batch"} {
 		c := cellOf(t, workload, true)
-		assertFewWrong(t, c, 0.02)
+		few := 0.02 * float64(c.Calls)
+		assert.LessOrEqual(t, float64(c.WrongParents), few, c.Examples)
+		// A call may be the child of a request that it serves, too, though it was another one that began it.
+		assert.LessOrEqual(t, float64(c.OverMerged), few)
+		assert.Empty(t, c.Broken)
 		assert.GreaterOrEqual(t, c.Recall, 0.7, workload)
 	}
 }
