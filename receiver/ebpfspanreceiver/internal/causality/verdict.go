@@ -70,9 +70,9 @@ func (a *act) decideLoop() {
 }
 
 // against is the confidence in a guess that is right so often, where another one of which as much is
-// known differs.
+// known differs. That one's being wrong makes this one no surer: both may be.
 func against(p, other float64) float64 {
-	return p * (1 - other) / (p*(1-other) + (1-p)*other)
+	return min(p, p*(1-other)/(p*(1-other)+(1-p)*other))
 }
 
 // learn scores what was known before the act, and the order, by what is known now.
