@@ -9,7 +9,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
@@ -25,13 +24,7 @@ type Exchange struct {
 	Status string
 
 	responded, read, ended bool
-	server, peer           end
-}
-
-// end is one end of a connection.
-type end struct {
-	address string
-	port    uint16
+	server, peer           protocol.End
 }
 
 // Title sets the span's name: the summary, else the operation, else the given one. The
@@ -52,63 +45,15 @@ func (e *Exchange) Ended() bool { return e.ended }
 
 // AppendAttributes implements protocol.Details.
 func (e *Exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
-	add := func(key attribute.Key, value string) {
-		if value != "" {
-			to = append(to, protocol.Attribute{Key: string(key), String: value})
-		}
-	}
-	port := func(key attribute.Key, of end) {
-		if of.port != 0 {
-			to = append(to, protocol.Attribute{Key: string(key), Int: int64(of.port), IsInt: true})
-		}
-	}
-	add(e.System.Key, e.System.Value.AsString())
-	add(semconv.DBOperationNameKey, e.Operation)
-	add(semconv.DBNamespaceKey, e.Namespace)
-	add(semconv.DBQuerySummaryKey, e.Summary)
-	add(semconv.DBQueryTextKey, e.Text)
-	add(semconv.DBResponseStatusCodeKey, e.Status)
-	if e.Conn.Unix {
-		add(semconv.NetworkTransportKey, semconv.NetworkTransportUnix.Value.AsString())
-	}
-	add(semconv.ServerAddressKey, e.server.address)
-	port(semconv.ServerPortKey, e.server)
-	add(semconv.NetworkPeerAddressKey, e.peer.address)
-	port(semconv.NetworkPeerPortKey, e.peer)
-	if e.Side == protocol.Server && !e.Conn.Unix {
-		add(semconv.ClientAddressKey, e.peer.address)
-	}
-	return to
-}
-
-// ends are the two ends of a connection, as text.
-type ends struct {
-	local, remote end
-	known         bool
-}
-
-// of returns the server's end and the peer's.
-func (k *ends) of(c *conn.Conn, side protocol.Side) (server, peer end) {
-	if !k.known {
-		k.local, k.remote = endOf(c, true), endOf(c, false)
-		k.known = c.Local.IsValid() && c.Remote.IsValid()
-	}
-	if side == protocol.Server {
-		return k.local, k.remote
-	}
-	return k.remote, k.remote
-}
-
-func endOf(c *conn.Conn, local bool) end {
-	at, path := c.Remote, c.RemotePath
-	if local {
-		at, path = c.Local, c.LocalPath
-	}
-	if c.Unix {
-		return end{address: path}
-	}
-	if !at.IsValid() {
-		return end{}
-	}
-	return end{at.Addr().Unmap().String(), at.Port()}
+	a := protocol.Attributes(to)
+	a.AddString(e.System.Key, e.System.Value.AsString())
+	a.AddString(semconv.DBOperationNameKey, e.Operation)
+	a.AddString(semconv.DBNamespaceKey, e.Namespace)
+	a.AddString(semconv.DBQuerySummaryKey, e.Summary)
+	a.AddString(semconv.DBQueryTextKey, e.Text)
+	a.AddString(semconv.DBResponseStatusCodeKey, e.Status)
+	a.AddUnix(e.Conn)
+	a.AddServer(e.server.Address, int64(e.server.Port))
+	a.AddPeer(&e.Exchange, e.peer)
+	return a
 }

@@ -16,7 +16,7 @@ type Session struct {
 	// Thinner decides which requests are left out; nil keeps all.
 	Thinner *thin.Thinner
 
-	ends ends
+	ends protocol.Ends
 	// whole says that all of the connection's bytes were asked for.
 	whole bool
 	// peerLeft says that the peer ended its stream in good order.
@@ -81,7 +81,7 @@ func (s *Session) Finish(e *Exchange, end conn.Origin) {
 	}
 	e.End = protocol.NotBefore(end, max(e.Request.First.Time, e.Response.Last.Time))
 	if !e.Thinning.Out {
-		e.server, e.peer = s.ends.of(s.Conn, s.Side)
+		e.server, e.peer = s.ends.Of(s.Conn, s.Side)
 	}
 	e.ended = true
 	s.Sink.Exchange(&e.Exchange, protocol.Ended)

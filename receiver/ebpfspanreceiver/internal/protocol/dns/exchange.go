@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"net/netip"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -50,52 +49,28 @@ func (e *exchange) answeredBy(m *message) bool {
 
 // AppendAttributes implements protocol.Details.
 func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
-	add := func(key attribute.Key, value string) {
-		if value != "" {
-			to = append(to, protocol.Attribute{Key: string(key), String: value})
-		}
-	}
-	port := func(key attribute.Key, n uint16) {
-		if n != 0 {
-			to = append(to, protocol.Attribute{Key: string(key), Int: int64(n), IsInt: true})
-		}
-	}
-	add(semconv.DNSQuestionNameKey, nameText(e.question.Name))
+	a := protocol.Attributes(to)
+	a.AddString(semconv.DNSQuestionNameKey, nameText(e.question.Name))
 	if len(e.answers) > 0 {
-		to = append(to, protocol.Attribute{Key: string(semconv.DNSAnswersKey), Strings: e.answers})
+		a = append(a, protocol.Attribute{Key: string(semconv.DNSAnswersKey), Strings: e.answers})
 	}
 	transport := semconv.NetworkTransportTCP
 	if e.Conn.Endpoint != nil {
 		transport = semconv.NetworkTransportUDP
 	}
-	add(transport.Key, transport.Value.AsString())
-	server, peer := e.Conn.Remote, e.Conn.Remote
-	if e.Side == protocol.Server {
-		server = e.Conn.Local
-	}
-	add(semconv.ServerAddressKey, addressText(server))
-	port(semconv.ServerPortKey, server.Port())
-	add(semconv.NetworkPeerAddressKey, addressText(peer))
-	port(semconv.NetworkPeerPortKey, peer.Port())
-	if e.Side == protocol.Server {
-		add(semconv.ClientAddressKey, addressText(peer))
-	}
-	add(attributeCode, e.code)
+	a.AddString(transport.Key, transport.Value.AsString())
+	var ends protocol.Ends // a socket's own address may become known later
+	server, peer := ends.Of(e.Conn, e.Side)
+	a.AddServer(server.Address, int64(server.Port))
+	a.AddPeer(&e.Exchange, peer)
+	a.AddString(attributeCode, e.code)
 	if e.resends > 0 {
-		to = append(to, protocol.Attribute{Key: string(attributeResends), Int: int64(e.resends), IsInt: true})
+		a.AddInt(attributeResends, int64(e.resends))
 	}
 	if e.truncated {
-		to = append(to, protocol.Attribute{Key: string(attributeTruncated), Int: 1, IsBool: true})
+		a = append(a, protocol.Attribute{Key: string(attributeTruncated), Int: 1, IsBool: true})
 	}
-	return to
-}
-
-// addressText is an address as text, empty where a socket takes those of any or it is not known.
-func addressText(a netip.AddrPort) string {
-	if !a.IsValid() || a.Addr().IsUnspecified() {
-		return ""
-	}
-	return a.Addr().Unmap().String()
+	return a
 }
 
 // session takes the exchanges of a flow or a connection through their phases.

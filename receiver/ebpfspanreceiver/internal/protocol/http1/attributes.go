@@ -1,7 +1,8 @@
 package http1
 
 import (
-	"go.opentelemetry.io/otel/attribute"
+	"cmp"
+
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
@@ -9,70 +10,32 @@ import (
 
 // AppendAttributes implements protocol.Details.
 func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
-	a := attributes(to)
-	a.addMethod(e.method, e.originalMethod)
-	a.addString(semconv.URLSchemeKey, e.scheme)
-	a.addString(semconv.URLPathKey, Credentials(e.path))
-	a.addString(semconv.URLQueryKey, e.query)
-	a.addString(semconv.NetworkProtocolNameKey, "http")
-	a.addString(semconv.NetworkProtocolVersionKey, e.version)
-	a.addString(semconv.UserAgentOriginalKey, Credentials(e.agent))
-	if e.Conn.Unix {
-		a.addString(semconv.NetworkTransportKey, semconv.NetworkTransportUnix.Value.AsString())
-	}
-	a.addAddresses(e)
+	a := protocol.Attributes(to)
+	a.AddString(semconv.HTTPRequestMethodKey, cmp.Or(e.method, OtherMethod))
+	a.AddString(semconv.HTTPRequestMethodOriginalKey, e.originalMethod)
+	a.AddString(semconv.URLSchemeKey, e.scheme)
+	a.AddString(semconv.URLPathKey, Credentials(e.path))
+	a.AddString(semconv.URLQueryKey, e.query)
+	a.AddString(semconv.NetworkProtocolNameKey, "http")
+	a.AddString(semconv.NetworkProtocolVersionKey, e.version)
+	a.AddString(semconv.UserAgentOriginalKey, Credentials(e.agent))
+	a.AddUnix(e.Conn)
+	a.AddServer(e.server.address, e.server.port)
+	a.AddPeer(&e.Exchange, protocol.End{Address: e.peer, Port: e.peerPort})
 	if e.status > 0 {
-		a.addInt(semconv.HTTPResponseStatusCodeKey, int64(e.status))
+		a.AddInt(semconv.HTTPResponseStatusCodeKey, int64(e.status))
 	}
 	if e.requestSize >= 0 {
-		a.addInt(semconv.HTTPRequestBodySizeKey, e.requestSize)
+		a.AddInt(semconv.HTTPRequestBodySizeKey, e.requestSize)
 	}
 	if e.responseSize >= 0 {
-		a.addInt(semconv.HTTPResponseBodySizeKey, e.responseSize)
+		a.AddInt(semconv.HTTPResponseBodySizeKey, e.responseSize)
 	}
 	return a
 }
 
+// OtherMethod is what stands for a method that is not known (semantic conventions).
+const OtherMethod = "_OTHER"
+
 // Path returns the path that is asked for, without its query.
 func (e *exchange) Path() string { return e.path }
-
-// attributes is a list that grows.
-type attributes []protocol.Attribute
-
-func (a *attributes) addString(key attribute.Key, value string) {
-	if value != "" {
-		*a = append(*a, protocol.Attribute{Key: string(key), String: value})
-	}
-}
-
-func (a *attributes) addInt(key attribute.Key, value int64) {
-	*a = append(*a, protocol.Attribute{Key: string(key), Int: value, IsInt: true})
-}
-
-func (a *attributes) addMethod(method, original string) {
-	if method == "" {
-		method = "_OTHER"
-	}
-	a.addString(semconv.HTTPRequestMethodKey, method)
-	a.addString(semconv.HTTPRequestMethodOriginalKey, original)
-}
-
-func (a *attributes) addAddresses(e *exchange) {
-	if e.server.address != "" {
-		a.addString(semconv.ServerAddressKey, e.server.address)
-	}
-	if e.server.port != 0 {
-		a.addInt(semconv.ServerPortKey, e.server.port)
-	}
-	if e.peer == "" {
-		return
-	}
-	a.addString(semconv.NetworkPeerAddressKey, e.peer)
-	if e.Conn.Unix {
-		return
-	}
-	a.addInt(semconv.NetworkPeerPortKey, int64(e.peerPort))
-	if e.Side == protocol.Server {
-		a.addString(semconv.ClientAddressKey, e.peer)
-	}
-}

@@ -5,10 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/propagation"
@@ -32,9 +30,8 @@ type exchange struct {
 	grpcStatus string
 	// server is where the request went by its own account.
 	server server
-	// peer is the other end's address, empty where it is not known.
-	peer     string
-	peerPort uint16
+	// peer is the other end.
+	peer protocol.End
 	// responded is true once the final response began.
 	responded bool
 	// doubted is when frames of the response may have been missed, 0 where none were.
@@ -45,9 +42,6 @@ type server struct {
 	address string
 	port    int64
 }
-
-// otherMethod is what stands for a method that is not known (semantic conventions).
-const otherMethod = "_OTHER"
 
 // describe notes what a request's fields say.
 func (e *exchange) describe(h *headers, query http1.Query) {
@@ -97,27 +91,15 @@ func (e *exchange) describeResponse(h *headers) {
 }
 
 // conclude notes what is known at the end only, or from the connection.
-func (e *exchange) conclude(c *conn.Conn) {
+func (e *exchange) conclude(ends *protocol.Ends) {
 	e.fail()
 	if e.grpc && e.Side == protocol.Server && e.grpcStatus == statusUnimplemented {
 		e.Name = "grpc" // anybody may ask for any method
 	}
-	e.peer, e.peerPort = c.RemotePath, c.Remote.Port()
-	if c.Remote.IsValid() {
-		e.peer = c.Remote.Addr().Unmap().String()
-	}
-	if e.server.address != "" {
-		return
-	}
-	at, path := c.Remote, c.RemotePath
-	if e.Side == protocol.Server {
-		at, path = c.Local, c.LocalPath
-	}
-	switch {
-	case c.Unix:
-		e.server.address = path
-	case at.IsValid():
-		e.server = server{at.Addr().Unmap().String(), int64(at.Port())}
+	at, peer := ends.Of(e.Conn, e.Side)
+	e.peer = peer
+	if e.server.address == "" {
+		e.server = server{at.Address, int64(at.Port)}
 	}
 }
 
@@ -139,72 +121,45 @@ func (e *exchange) Path() string { return e.path }
 
 // AppendAttributes implements protocol.Details.
 func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
-	a := attributes(to)
+	a := protocol.Attributes(to)
 	if e.grpc {
-		a.addRPC(e)
+		e.appendRPC(&a)
 	} else {
-		a.addHTTP(e)
+		e.appendHTTP(&a)
 	}
-	a.addString(semconv.NetworkProtocolNameKey, "http")
-	a.addString(semconv.NetworkProtocolVersionKey, "2")
-	if e.Conn.Unix {
-		a.addString(semconv.NetworkTransportKey, semconv.NetworkTransportUnix.Value.AsString())
-	}
-	a.addString(semconv.ServerAddressKey, e.server.address)
-	if e.server.port > 0 {
-		a.addInt(semconv.ServerPortKey, e.server.port)
-	}
-	if e.peer == "" {
-		return a
-	}
-	a.addString(semconv.NetworkPeerAddressKey, e.peer)
-	if !e.Conn.Unix {
-		a.addInt(semconv.NetworkPeerPortKey, int64(e.peerPort))
-		if e.Side == protocol.Server {
-			a.addString(semconv.ClientAddressKey, e.peer)
-		}
-	}
+	a.AddString(semconv.NetworkProtocolNameKey, "http")
+	a.AddString(semconv.NetworkProtocolVersionKey, "2")
+	a.AddUnix(e.Conn)
+	a.AddServer(e.server.address, e.server.port)
+	a.AddPeer(&e.Exchange, e.peer)
 	return a
 }
 
-// attributes is a list that grows.
-type attributes []protocol.Attribute
-
-func (a *attributes) addString(key attribute.Key, value string) {
-	if value != "" {
-		*a = append(*a, protocol.Attribute{Key: string(key), String: value})
-	}
-}
-
-func (a *attributes) addInt(key attribute.Key, value int64) {
-	*a = append(*a, protocol.Attribute{Key: string(key), Int: value, IsInt: true})
-}
-
-func (a *attributes) addRPC(e *exchange) {
-	a.addString(semconv.RPCSystemNameKey, semconv.RPCSystemNameGRPC.Value.AsString())
+func (e *exchange) appendRPC(a *protocol.Attributes) {
+	a.AddString(semconv.RPCSystemNameKey, semconv.RPCSystemNameGRPC.Value.AsString())
 	if e.Side == protocol.Server && e.grpcStatus == statusUnimplemented {
-		a.addString(semconv.RPCMethodKey, otherMethod)
-		a.addString(semconv.RPCMethodOriginalKey, e.rpc)
+		a.AddString(semconv.RPCMethodKey, http1.OtherMethod)
+		a.AddString(semconv.RPCMethodOriginalKey, e.rpc)
 	} else {
-		a.addString(semconv.RPCMethodKey, e.rpc)
+		a.AddString(semconv.RPCMethodKey, e.rpc)
 	}
-	a.addString(semconv.RPCResponseStatusCodeKey, e.grpcStatus)
+	a.AddString(semconv.RPCResponseStatusCodeKey, e.grpcStatus)
 }
 
-func (a *attributes) addHTTP(e *exchange) {
-	a.addString(semconv.HTTPRequestMethodKey, cmp.Or(e.method, otherMethod))
-	a.addString(semconv.HTTPRequestMethodOriginalKey, e.originalMethod)
-	a.addString(semconv.URLSchemeKey, e.scheme)
-	a.addString(semconv.URLPathKey, http1.Credentials(e.path))
-	a.addString(semconv.URLQueryKey, e.query)
-	a.addString(semconv.UserAgentOriginalKey, http1.Credentials(e.agent))
+func (e *exchange) appendHTTP(a *protocol.Attributes) {
+	a.AddString(semconv.HTTPRequestMethodKey, cmp.Or(e.method, http1.OtherMethod))
+	a.AddString(semconv.HTTPRequestMethodOriginalKey, e.originalMethod)
+	a.AddString(semconv.URLSchemeKey, e.scheme)
+	a.AddString(semconv.URLPathKey, http1.Credentials(e.path))
+	a.AddString(semconv.URLQueryKey, e.query)
+	a.AddString(semconv.UserAgentOriginalKey, http1.Credentials(e.agent))
 	if e.status > 0 {
-		a.addInt(semconv.HTTPResponseStatusCodeKey, int64(e.status))
+		a.AddInt(semconv.HTTPResponseStatusCodeKey, int64(e.status))
 	}
 	if e.Request.Complete {
-		a.addInt(semconv.HTTPRequestBodySizeKey, e.Request.Size)
+		a.AddInt(semconv.HTTPRequestBodySizeKey, e.Request.Size)
 	}
 	if e.Response.Complete {
-		a.addInt(semconv.HTTPResponseBodySizeKey, e.Response.Size)
+		a.AddInt(semconv.HTTPResponseBodySizeKey, e.Response.Size)
 	}
 }

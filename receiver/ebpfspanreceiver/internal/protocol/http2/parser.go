@@ -23,6 +23,7 @@ type parser struct {
 	protocol *Protocol
 	conn     *conn.Conn
 	sink     protocol.Sink
+	ends     protocol.Ends
 	// side is known once sided is true.
 	side  protocol.Side
 	sided bool
@@ -250,7 +251,7 @@ func (p *parser) complete(e *exchange) {
 func (p *parser) finish(e *exchange, end conn.Origin) {
 	delete(p.open, e.stream)
 	e.End = protocol.NotBefore(end, max(e.Request.First.Time, e.Response.Last.Time))
-	e.conclude(p.conn)
+	e.conclude(&p.ends)
 	p.emit(e, protocol.Ended)
 }
 
