@@ -3,7 +3,6 @@ package ebpfspanreceiver
 import (
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,28 +12,9 @@ import (
 	"go.opentelemetry.io/collector/featuregate"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/xpdata/pref"
-	"go.uber.org/zap"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
 )
-
-// recordedEvents reads a recording whole.
-func recordedEvents(b *testing.B, path string) (events []capture.Event) {
-	b.Helper()
-	recording, err := capture.OpenRecording(path, &loss.Counts{})
-	require.NoError(b, err)
-	require.NoError(b, recording.Run(b.Context(), func(e *capture.Event) {
-		if e != nil {
-			kept := *e
-			kept.Data, kept.Tail = slices.Clone(e.Data), slices.Clone(e.Tail)
-			events = append(events, kept)
-		}
-	}))
-	require.NoError(b, recording.Close())
-	return events
-}
 
 // BenchmarkReplay takes recordings through all stages, from events to spans of
 // pdata, again and again, each time later and on other sockets. Most allocations
@@ -78,27 +58,12 @@ func benchmarkReplay(b *testing.B, events []capture.Event, pooled bool) {
 			pref.UnrefTraces(batch)
 		}
 	}
-	p := newPipeline(createDefaultConfig().(*Config), span.Options{ScopeName: "bench"}, nil, nil, &stats{}, zap.NewNop(), emit)
-	period := events[len(events)-1].Time - events[0].Time + 1
-	sockets := uint64(0)
-	for i := range events {
-		sockets = max(sockets, events[i].Socket+1)
-	}
+	r := newRepeated(events, emit)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began := cpuTime(b)
-	round := int64(0)
 	for b.Loop() {
-		for i := range events {
-			e := events[i]
-			e.Time += round * period
-			if e.Socket != 0 {
-				e.Socket += uint64(round) * sockets
-			}
-			p.event(&e)
-		}
-		p.finish()
-		round++
+		r.play()
 	}
 	used := cpuTime(b) - began
 	runtime.ReadMemStats(&after)
