@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -151,11 +152,8 @@ func (s *session) finish(e *exchange, at conn.Origin) {
 		return
 	}
 	e.ended = true
-	for i, o := range s.open {
-		if o == e {
-			s.open = append(s.open[:i], s.open[i+1:]...)
-			break
-		}
+	if i := slices.Index(s.open, e); i >= 0 {
+		s.open = slices.Delete(s.open, i, i+1)
 	}
 	e.End = protocol.NotBefore(at, max(e.Request.Last.Time, e.Response.Last.Time))
 	s.sink.Exchange(&e.Exchange, protocol.Ended)

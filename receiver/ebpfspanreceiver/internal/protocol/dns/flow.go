@@ -1,6 +1,8 @@
 package dns
 
 import (
+	"slices"
+
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
@@ -101,15 +103,12 @@ func (f *flow) failed(d *conn.Datagram) {
 	if d.Errno == errnoRefused {
 		why, message = errorRefused, "nobody takes queries there"
 	}
-	for _, e := range f.waiting() {
+	for _, e := range slices.Clone(f.open) {
 		if e.Side == protocol.Client {
 			f.fail(e, why, message, d.Origin)
 		}
 	}
 }
-
-// waiting is a copy of what is open.
-func (f *flow) waiting() []*exchange { return append([]*exchange(nil), f.open...) }
 
 // Tick implements protocol.Flow.
 func (f *flow) Tick(now int64) {
@@ -134,7 +133,7 @@ func (f *flow) Idle() bool { return len(f.open) == 0 }
 
 // End implements protocol.Flow. Who gives up waiting closes the socket.
 func (f *flow) End(cause conn.Cause, at conn.Origin) {
-	for _, e := range f.waiting() {
+	for _, e := range slices.Clone(f.open) {
 		if cause == conn.Closed && e.Side == protocol.Client && at.Time-e.Request.First.Time >= patience {
 			f.fail(e, errorTimeout, "no answer came before the socket was closed", at)
 			continue

@@ -1,6 +1,8 @@
 package dns
 
 import (
+	"slices"
+
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
@@ -65,7 +67,7 @@ func (p *parser) messageEnds(st *stream, e *exchange, m *message, at conn.Origin
 // lost ends what waits where messages were missed in one direction: its answers may be among them.
 func (p *parser) lost(why loss.Reason) {
 	p.lose(why)
-	for _, e := range append([]*exchange(nil), p.open...) {
+	for _, e := range slices.Clone(p.open) {
 		p.finish(e, protocol.NotBefore(e.Request.Last, e.Response.Last.Time))
 	}
 }
@@ -74,7 +76,7 @@ func (p *parser) lost(why loss.Reason) {
 func (p *parser) End(d conn.Direction, cause conn.Cause, at conn.Origin) {
 	p.ended[d] = true
 	p.peerLeft = p.peerLeft || cause == conn.EOF && d == conn.Received
-	for _, e := range append([]*exchange(nil), p.open...) {
+	for _, e := range slices.Clone(p.open) {
 		// A query may be answered after the end of the stream that carries it.
 		if cause == conn.EOF && d == e.Side.RequestDirection() && !p.ended[d.Opposite()] {
 			continue
