@@ -7,8 +7,9 @@ const (
 	late = 0.02
 	// doubt is the least that is left for what seems impossible.
 	doubt = 1e-4
-	// rounds is how often the window is gone through, forth and back.
-	rounds = 2
+	// rounds is how often the window is gone through, forth and back, while the loop is new, and
+	// queueRounds how often while queues are: what leads to their calls is learned from it.
+	rounds, queueRounds = 2, 8
 	// young is how many tokens must be known before the habits are settled.
 	young = 300
 	// unlikely is the probability below which a token is not considered.
@@ -54,7 +55,8 @@ type decoder struct {
 	habits     habits
 	candidates []candidate
 	part       []*deed
-	pool       int
+	// pool is that whose deeds are decoded by themselves, -1 where those of all are.
+	pool int
 	// late is how probable it is that the deed decoded last was done out of order.
 	late        float64
 	unqueued    []*deed
@@ -123,7 +125,6 @@ func (x *deed) after(m *mixture) belief {
 func (x *deed) known() bool { return x.request != nil || x.act.settled() }
 
 // decode goes through the window of l.
-
 func (d *decoder) decode(l *loop) {
 	if len(l.tokens) == 0 || len(l.deeds) == 0 {
 		return
@@ -138,7 +139,7 @@ func (d *decoder) decode(l *loop) {
 		n = rounds
 	}
 	if fresh {
-		n = 8
+		n = queueRounds
 	}
 	for range n {
 		d.pass(l)
