@@ -145,7 +145,7 @@ kernels-needs:
 	@scripts/need qemu-system-x86_64=qemu-system-x86 cpio=cpio /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring
 
 .PHONY: accuracy
-accuracy: accuracy-needs $(BINARY) ## Compare links with the truth for every runtime and shape (about 15 minutes); writes docs/accuracy.md
+accuracy: accuracy-needs $(BINARY) ## Compare links with the truth for every runtime and shape (about 20 minutes); writes docs/accuracy.md
 	@go run ./test/accuracy -bin $(BINARY) -page docs/accuracy.md $(ACCURACY_FLAGS)
 
 .PHONY: accuracy-needs
