@@ -25,11 +25,8 @@ int round_trip(struct registers *ctx)
 	socket = go_conn_socket(receiver + p->conn_offset);
 	if (!socket)
 		return 0;
-	struct event *e = event_reserve(EVENT_ROUND_TRIP);
-	if (!e)
-		return 0;
-	goroutine_read(e, p);
-	e->socket = socket;
-	bpf_ringbuf_submit(e, event_wakeup());
+	struct event *e = event_of_socket(EVENT_ROUND_TRIP, p, socket);
+	if (e)
+		bpf_ringbuf_submit(e, event_wakeup());
 	return 0;
 }

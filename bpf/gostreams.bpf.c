@@ -26,11 +26,9 @@ static __always_inline int tell_stream(const struct process *p, __u8 kind, __u64
 
 	if (!socket || !stream)
 		return 0;
-	e = event_reserve(kind);
+	e = event_of_socket(kind, p, socket);
 	if (!e)
 		return 0;
-	goroutine_read(e, p);
-	e->socket = socket;
 	e->offset = stream;
 	bpf_ringbuf_submit(e, event_wakeup());
 	return 0;

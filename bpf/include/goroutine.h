@@ -41,3 +41,15 @@ static __always_inline void goroutine_read(struct event *e, const struct process
 	if (g)
 		goroutine_ids(g, p, &e->goroutine, &e->parent_goroutine);
 }
+
+/* Reserves an event of a socket's, by the goroutine that the caller runs. */
+static __always_inline struct event *event_of_socket(__u8 kind, const struct process *p, __u64 socket)
+{
+	struct event *e = event_reserve(kind);
+
+	if (!e)
+		return NULL;
+	goroutine_read(e, p);
+	e->socket = socket;
+	return e;
+}

@@ -24,13 +24,11 @@ static __always_inline int connect_begin(const struct process *p, __u64 socket, 
 		__u32 v4_or_flow;
 		__u8 v6[16];
 	} to = {};
-	struct event *e = event_reserve(EVENT_CONNECT);
+	struct event *e = event_of_socket(EVENT_CONNECT, p, socket);
 
 	if (!e)
 		return 0;
-	goroutine_read(e, p);
 	coroutine_read(e, p);
-	e->socket = socket;
 	sockaddr_read(&to, 8, sa); /* a Unix socket's path is told later */
 	if (to.family == AF_INET6)
 		sockaddr_read(&to.v6, sizeof(to.v6), sa + 8);
@@ -65,32 +63,32 @@ static __always_inline int accept_end(const struct process *p, struct sock *sk, 
 
 	if (!sk)
 		return 0;
-	e = event_reserve(EVENT_ACCEPT);
+	e = event_of_socket(EVENT_ACCEPT, p, socket);
 	if (!e)
 		return 0;
-	goroutine_read(e, p);
-	e->socket = socket;
 	addresses_read(e, sk);
 	bpf_ringbuf_submit(e, event_wakeup());
 	return 0;
 }
 
-/* Reports that a connection's last descriptor is closed. */
+/* Reports that a socket's last descriptor is closed. */
+static __always_inline int close_report(const struct process *p, __u64 socket)
+{
+	struct event *e = event_of_socket(EVENT_CLOSE, p, socket);
+
+	if (e)
+		bpf_ringbuf_submit(e, event_wakeup());
+	return 0;
+}
+
+/* Reports that of a connection. */
 static __always_inline int close_begin(const struct process *p, struct connection *c)
 {
-	struct event *e;
-
 	if (c->closed)
 		return 0;
 	c->closed = 1;
 	hidden_answered(c);
-	e = event_reserve(EVENT_CLOSE);
-	if (!e)
-		return 0;
-	goroutine_read(e, p);
-	e->socket = c->socket;
-	bpf_ringbuf_submit(e, event_wakeup());
-	return 0;
+	return close_report(p, c->socket);
 }
 
 /* Whether a process still has a descriptor of the socket. */

@@ -62,24 +62,30 @@ static __always_inline struct thinning *thinning_now(void)
 	return bpf_map_lookup_elem(&thinnings, &zero);
 }
 
+/* How many turns of a connection, or calls on a UDP socket, go by between two looks at what user space says of it. */
+#define MARKS_EVERY 8
+
+/* Takes the role that user space has marked a socket with, if it has. */
+static __always_inline void mark_take(__u64 socket, __u8 *role)
+{
+	__u8 *marked = bpf_map_lookup_elem(&marks, &socket);
+
+	if (!marked)
+		return;
+	*role = *marked;
+	bpf_map_delete_elem(&marks, &socket);
+	if (*role == ROLE_NONE)
+		count_omission(OMITTED_CONNECTIONS);
+}
+
 /*
  * User space marks what it gives up after some turns (maxTurns in protocol/demux.go),
  * and roles while requests are left out: to look at every turn would be a waste.
  */
 static __always_inline void role_learn(struct connection *c, const struct thinning *t)
 {
-	__u64 socket = c->socket;
-	__u8 *role;
-
-	if (!t->active && ++c->turns % 8)
-		return;
-	role = bpf_map_lookup_elem(&marks, &socket);
-	if (!role)
-		return;
-	c->role = *role;
-	bpf_map_delete_elem(&marks, &socket);
-	if (c->role == ROLE_NONE)
-		count_omission(OMITTED_CONNECTIONS);
+	if (t->active || ++c->turns % MARKS_EVERY == 0)
+		mark_take(c->socket, &c->role);
 }
 
 /*

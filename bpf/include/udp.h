@@ -17,9 +17,6 @@
 /* Of one call's datagrams more are counted, and not looked at. */
 #define DATAGRAMS_MAX 64
 
-/* How many calls on a socket go by between two looks at what user space says of it. */
-#define MARKS_EVERY 8
-
 /* What is remembered of a socket. As with connections, an evicted entry is made again. */
 struct udp_socket {
 	__u64 socket; /* inode number: tells a reused struct sock from the old one */
@@ -62,20 +59,8 @@ static __always_inline struct udp_socket *udp_socket_of(struct sock *sk)
 /* Whether nobody wants to know of the socket. User space says so after some datagrams. */
 static __always_inline int udp_unwanted(struct udp_socket *u)
 {
-	__u64 socket = u->socket;
-	__u8 *role;
-
-	if (u->role == ROLE_NONE)
-		return 1;
-	if (++u->calls % MARKS_EVERY)
-		return 0;
-	role = bpf_map_lookup_elem(&marks, &socket);
-	if (!role)
-		return 0;
-	u->role = *role;
-	bpf_map_delete_elem(&marks, &socket);
-	if (u->role == ROLE_NONE)
-		count_omission(OMITTED_CONNECTIONS);
+	if (u->role != ROLE_NONE && ++u->calls % MARKS_EVERY == 0)
+		mark_take(u->socket, &u->role);
 	return u->role == ROLE_NONE;
 }
 
@@ -271,17 +256,10 @@ __noinline int udp_receive_end(__u32 room, __u64 id, __s64 ret)
 static __always_inline int udp_close_begin(const struct process *p, __u64 key)
 {
 	struct udp_socket *u = bpf_map_lookup_elem(&udp_sockets, &key);
-	struct event *e;
 
 	if (!u)
 		return 0;
 	__u64 socket = u->socket;
 	bpf_map_delete_elem(&udp_sockets, &key);
-	e = event_reserve(EVENT_CLOSE);
-	if (!e)
-		return 0;
-	goroutine_read(e, p);
-	e->socket = socket;
-	bpf_ringbuf_submit(e, event_wakeup());
-	return 0;
+	return close_report(p, socket);
 }
