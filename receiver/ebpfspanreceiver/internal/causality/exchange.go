@@ -93,7 +93,7 @@ type act struct {
 	// ordered it, nil where that is not known, claims are the requests that had its result.
 	handoff *handoff
 	order   *request
-	// place counts the acts that are left to that rung.
+	// place is the moment that tells its place among the acts that are left to that rung.
 	place  int
 	claims []claimed
 	// unsettled says that more will be known of it, though nobody can claim it any more.

@@ -66,6 +66,9 @@ type worker struct {
 	// order is the request whose task woke this one last, or was woken by it last for another
 	// reason than a result.
 	order *request
+	// took and released are when it woke somebody last, since it has read an answer, by a queue's lock and by any
+	// lock; 0 where it has not.
+	took, released int
 }
 
 // known returns what is known of a task, nil where that is nothing.
@@ -140,7 +143,7 @@ func (h *handoff) putOff(a *act) {
 		return
 	}
 	a.handoff = h
-	a.place = h.queue.place()
+	a.place = h.queue.began(h.known(actorOf(a.origin.Task)))
 	if a.conn != nil || a.origin.Task.Goroutine == 0 {
 		// A goroutine that connects may do so for whoever shares the connection: what asks tells.
 		h.wanted = a.origin.Time + watchFor
@@ -165,15 +168,22 @@ func (h *handoff) heard(c *call, by capture.Task) {
 	if c.exchange.Multiplexed && c.exchange.Asked != nil {
 		by = c.origin.Task // who reads reads for all; it hands the result to who asked
 	}
-	h.worker(actorOf(by)).receive([]result{{call: c}})
+	w := h.worker(actorOf(by))
+	w.unmark()
+	w.receive([]result{{call: c}})
 }
 
 // woke takes a wake-up: what the waker holds goes on to who is woken.
 func (h *handoff) woke(w conn.Wake) {
-	if h.locks.isLock(w) {
-		return
-	}
 	waker, woken := h.worker(actorOf(w.Waker.Task)), h.worker(actorOf(w.Woken))
+	if f := h.locks.woke(w, len(woken.reading) > 0); f != nil {
+		if len(waker.reading) == 0 {
+			waker.marks(h.queue.places.moment(), f.isQueue())
+		}
+		if f.isLock() {
+			return
+		}
+	}
 	if len(waker.reading) == 1 {
 		// Who works on a request waits for its results, and for nobody else. A goroutine that
 		// waits to hand a result over is woken by who takes it.

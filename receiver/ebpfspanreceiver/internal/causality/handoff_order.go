@@ -35,8 +35,8 @@ type jobOrder struct {
 	// past are requests that have ended, lost the calls that nobody claimed, in the order of their ends.
 	past []*request
 	lost []*call
-	// begun counts the calls, clock is the latest time, decided that of the last assignment.
-	begun          int
+	places places
+	// clock is the latest time, decided that of the last assignment.
 	clock, decided int64
 }
 
@@ -49,15 +49,19 @@ type distance struct {
 	count [2*maxDistance + 1]float64
 }
 
-// place counts the next act.
-func (o *jobOrder) place() int {
-	o.begun++
-	return o.begun
+// began counts an act of a worker, and returns its place.
+func (o *jobOrder) began(w *worker) int {
+	at := o.places.place(w)
+	o.places.take(at)
+	return at
 }
+
+// apart returns how many calls later than another one a call began.
+func (o *jobOrder) apart(from, to *call) int { return o.places.rank(to.place) - o.places.rank(from.place) }
 
 // learn takes two calls of one request.
 func (o *jobOrder) learn(a, b *call) {
-	d := b.place - a.place
+	d := o.apart(a, b)
 	if d < -maxDistance || d > maxDistance {
 		return
 	}
@@ -202,7 +206,7 @@ func (o *jobOrder) weight(c *call, r *request) float64 {
 	}
 	nearest, weight := math.MaxInt, loneWeight
 	for _, other := range r.handed {
-		n := c.place - other.place
+		n := o.apart(other, c)
 		d := o.distance(other, c)
 		if far := max(n, -n); far < nearest && d.total >= enoughPairs && other.lostAt == 0 {
 			nearest, weight = far, d.weight(n)

@@ -1,0 +1,62 @@
+package causality
+
+import "slices"
+
+// maxPlaces bounds one generation of the acts whose places are remembered.
+const maxPlaces = 8192
+
+// places are the acts of workers in the order in which they took their jobs.
+//
+// A job is taken under a lock: that of the queue, or an interpreter's. Between that and the act's system
+// call the thread may have to wait, so that acts overtake each other. But who gives a lock up for which
+// others wait wakes one of them, and that moment is in between, or is the taking itself.
+type places struct {
+	// clock counts the moments, and taken has those of the last acts, in order. Before them there were
+	// forgotten ones.
+	clock, forgotten int
+	taken            []int
+}
+
+// moment returns the present one.
+func (p *places) moment() int {
+	p.clock++
+	return p.clock
+}
+
+// take remembers that an act belongs to a moment.
+func (p *places) take(moment int) {
+	if len(p.taken) >= 2*maxPlaces {
+		p.taken = slices.Delete(p.taken, 0, maxPlaces)
+		p.forgotten += maxPlaces
+	}
+	i, _ := slices.BinarySearch(p.taken, moment)
+	p.taken = slices.Insert(p.taken, i, moment)
+}
+
+// rank returns how many acts there were before a moment.
+func (p *places) rank(moment int) int {
+	i, _ := slices.BinarySearch(p.taken, moment)
+	return p.forgotten + i
+}
+
+// marks takes a wake-up by a lock as the moment at which a worker took its job: the last by a queue's, else the last.
+func (w *worker) marks(moment int, queue bool) {
+	if queue {
+		w.took = moment
+	}
+	w.released = moment
+}
+
+// unmark forgets the moments of a job that is done.
+func (w *worker) unmark() { w.took, w.released = 0, 0 }
+
+// place returns the moment at which the worker took the job of the act that it does now.
+func (p *places) place(w *worker) int {
+	switch {
+	case w == nil || w.released == 0:
+		return p.moment()
+	case w.took != 0:
+		return w.took
+	}
+	return w.released
+}
