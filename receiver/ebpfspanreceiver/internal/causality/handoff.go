@@ -66,8 +66,8 @@ type worker struct {
 	// order is the request whose task woke this one last, or was woken by it last for another
 	// reason than a result.
 	order *request
-	// took and released are when it woke somebody last, since it has read an answer, by a queue's lock and by any
-	// lock; 0 where it has not.
+	// took and released are the last moments, since it has read an answer, next to which it took a job and at
+	// which it woke somebody; 0 where it has not.
 	took, released int
 }
 
@@ -143,7 +143,7 @@ func (h *handoff) putOff(a *act) {
 		return
 	}
 	a.handoff = h
-	a.place = h.queue.began(h.known(actorOf(a.origin.Task)))
+	h.queue.began(a, h.known(actorOf(a.origin.Task)))
 	if a.conn != nil || a.origin.Task.Goroutine == 0 {
 		// A goroutine that connects may do so for whoever shares the connection: what asks tells.
 		h.wanted = a.origin.Time + watchFor
@@ -177,9 +177,7 @@ func (h *handoff) heard(c *call, by capture.Task) {
 func (h *handoff) woke(w conn.Wake) {
 	waker, woken := h.worker(actorOf(w.Waker.Task)), h.worker(actorOf(w.Woken))
 	if f := h.locks.woke(w, len(woken.reading) > 0); f != nil {
-		if len(waker.reading) == 0 {
-			waker.marks(h.queue.places.moment(), f.isQueue())
-		}
+		h.queue.places.woke(waker, woken, f)
 		if f.isLock() {
 			return
 		}

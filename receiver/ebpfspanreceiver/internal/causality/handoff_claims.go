@@ -98,7 +98,7 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	case best == nil:
 		return c.order, forth
 	case c.order == nil && rival == nil:
-		return best.request, h.back(best)
+		return best.request, h.queue.confirm(c, best.request, h.back(best))
 	case c.order == nil:
 		return best.request, handoffDoubt
 	case rival == nil:
@@ -112,7 +112,7 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	case forth > reliable || rival != nil:
 		return best.request, handoffDoubt
 	}
-	return best.request, h.back(best)
+	return best.request, h.queue.confirm(c, best.request, h.back(best))
 }
 
 // back is the confidence in a claim without a rival: how often such a claim was not refuted.
@@ -138,11 +138,6 @@ func (h *handoff) took(c *call) {
 		habit.more++
 	} else {
 		habit.first++
-	}
-	for _, o := range c.parent.handed {
-		if c.lostAt == 0 && o.lostAt == 0 {
-			h.queue.learn(o, c)
-		}
 	}
 	c.parent.handed = append(c.parent.handed, c)
 }

@@ -7,15 +7,10 @@ import (
 )
 
 const (
-	// maxDistance is how far apart in the order of beginning a request's calls are looked for.
-	maxDistance = 24
-	// enoughPairs is from how many pairs on the distances are known, maxPairs bounds their memory.
-	enoughPairs, maxPairs = 24, 1024
-	// sharpness is the power that distances' weights are taken to, as balanced weights are less sure than
-	// the evidence is; measured.
-	sharpness = 1.6
 	// loneWeight is the weight of a request none of whose other calls are known.
 	loneWeight = 1e-4
+	// astray is the weight of none of the requests.
+	astray = 1e-3
 	// balanced is how often the weights are balanced.
 	balanced = 24
 	// surrounded is how long, in nanoseconds, after a call has ended those around it are known, and
@@ -33,40 +28,29 @@ const (
 type jobOrder struct {
 	distances map[pairKind]*distance
 	// past are requests that have ended, lost the calls that nobody claimed, in the order of their ends.
-	past []*request
-	lost []*call
+	past   []*request
+	lost   []*call
 	places places
 	// clock is the latest time, decided that of the last assignment.
 	clock, decided int64
 }
 
-// pairKind is two kinds of calls of one request.
-type pairKind struct{ from, to endpoint }
-
-// distance is how often the one began so many calls after the other.
-type distance struct {
-	total float64
-	count [2*maxDistance + 1]float64
-}
-
-// began counts an act of a worker, and returns its place.
-func (o *jobOrder) began(w *worker) int {
-	at := o.places.place(w)
-	o.places.take(at)
-	return at
+// began takes an act of a worker.
+func (o *jobOrder) began(a *act, w *worker) {
+	a.place, a.placedBy = o.places.place(w)
+	o.places.take(a.place)
 }
 
 // apart returns how many calls later than another one a call began.
-func (o *jobOrder) apart(from, to *call) int { return o.places.rank(to.place) - o.places.rank(from.place) }
+func (o *jobOrder) apart(from, to *call) int {
+	return o.places.rank(to.place) - o.places.rank(from.place)
+}
 
 // learn takes two calls of one request.
 func (o *jobOrder) learn(a, b *call) {
 	d := o.apart(a, b)
-	if d < -maxDistance || d > maxDistance {
-		return
-	}
-	o.distance(a, b).add(d)
-	o.distance(b, a).add(-d)
+	o.distance(a, b).add(d, a.placedBy, b.placedBy)
+	o.distance(b, a).add(-d, b.placedBy, a.placedBy)
 }
 
 func (o *jobOrder) distance(a, b *call) *distance {
@@ -80,27 +64,6 @@ func (o *jobOrder) distance(a, b *call) *distance {
 		o.distances[k] = d
 	}
 	return d
-}
-
-func (d *distance) add(n int) {
-	if d.total >= maxPairs {
-		d.total /= 2
-		for i := range d.count {
-			d.count[i] /= 2
-		}
-	}
-	d.total++
-	d.count[n+maxDistance]++
-}
-
-// weight is that of a call so many calls after the other.
-func (d *distance) weight(n int) float64 {
-	const prior, decay, priorTotal = 0.1, 0.8, 3
-	seen := 0.0
-	if n >= -maxDistance && n <= maxDistance {
-		seen = d.count[n+maxDistance]
-	}
-	return math.Pow((seen+prior*math.Pow(decay, math.Abs(float64(n))))/(d.total+priorTotal), sharpness)
 }
 
 // ended takes a request that may have caused a call that nobody claims.
@@ -139,7 +102,7 @@ func (o *jobOrder) lose(c *call) bool {
 func (o *jobOrder) knows(c *call, pairs float64) bool {
 	e := c.endpoint(false)
 	for k, d := range o.distances {
-		if k.to == e && k.from != e && d.total >= pairs {
+		if k.to == e && k.from != e && d.all.total >= pairs {
 			return true
 		}
 	}
@@ -208,24 +171,29 @@ func (o *jobOrder) weight(c *call, r *request) float64 {
 	for _, other := range r.handed {
 		n := o.apart(other, c)
 		d := o.distance(other, c)
-		if far := max(n, -n); far < nearest && d.total >= enoughPairs && other.lostAt == 0 {
-			nearest, weight = far, d.weight(n)
+		if far := max(n, -n); far < nearest && d.all.total >= enoughPairs && other.lostAt == 0 {
+			nearest, weight = far, d.share(n, other.placedBy, c.placedBy)
 		}
 	}
 	return weight
 }
 
-// balance makes the weights of each row sum up to 1, and those of each column to no more.
+// balance makes the weights of each row, with that of none of the requests, sum up to 1, and those of each column
+// to no more.
 func balance(rows [][]share, columns int) {
-	const least = 1e-9
 	sums := make([]float64, columns)
+	none := make([]float64, len(rows))
+	for i := range none {
+		none[i] = astray
+	}
 	for range balanced {
 		clear(sums)
-		for _, row := range rows {
-			sum := least
+		for i, row := range rows {
+			sum := none[i]
 			for _, s := range row {
 				sum += s.weight
 			}
+			none[i] /= sum
 			for i := range row {
 				row[i].weight /= sum
 				sums[row[i].column] += row[i].weight

@@ -39,24 +39,44 @@ func (p *places) rank(moment int) int {
 	return p.forgotten + i
 }
 
-// marks takes a wake-up by a lock as the moment at which a worker took its job: the last by a queue's, else the last.
-func (w *worker) marks(moment int, queue bool) {
-	if queue {
-		w.took = moment
+// woke takes a wake-up by a futex. By a queue's lock it is next to the taking of a job, and so is the last thing
+// that is done for the job before, which is to wake who waits for its result.
+func (p *places) woke(waker, woken *worker, f *futex) {
+	now := p.moment()
+	if len(waker.reading) == 0 {
+		waker.released = now
+		if f.isQueue() || !f.isLock() {
+			waker.took = now
+		}
 	}
-	w.released = moment
+	if len(woken.reading) == 0 && f.isQueue() {
+		woken.took = now
+	}
 }
 
 // unmark forgets the moments of a job that is done.
 func (w *worker) unmark() { w.took, w.released = 0, 0 }
 
-// place returns the moment at which the worker took the job of the act that it does now.
-func (p *places) place(w *worker) int {
+// mark says what a place is told by.
+type mark uint8
+
+const (
+	// markAct: the act itself, markLock: the last wake-up by its task, by an interpreter's lock or another one,
+	// markJob: one that is next to the taking of the job.
+	markAct mark = iota
+	markLock
+	markJob
+
+	marks // is how many there are
+)
+
+// place returns the moment at which the worker took the job of the act that it does now, as far as it is known.
+func (p *places) place(w *worker) (moment int, by mark) {
 	switch {
-	case w == nil || w.released == 0:
-		return p.moment()
-	case w.took != 0:
-		return w.took
+	case w != nil && w.took != 0:
+		return w.took, markJob
+	case w != nil && w.released != 0:
+		return w.released, markLock
 	}
-	return w.released
+	return p.moment(), markAct
 }

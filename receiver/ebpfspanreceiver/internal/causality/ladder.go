@@ -295,6 +295,11 @@ func (l *Ladder) Flush() {
 		p.statistics.flush()
 	}
 	for _, c := range l.waiting {
+		if !c.decided && c.handoff != nil {
+			c.conclude(true) // what the calls around it tell
+		}
+	}
+	for _, c := range l.waiting {
 		c.ready(l.now, true)
 		l.emit(c)
 	}
