@@ -186,14 +186,14 @@ func (h *handoff) woke(w conn.Wake) {
 		// Who works on a request waits for its results, and for nobody else. A goroutine that
 		// waits to hand a result over is woken by who takes it.
 		if w.Woken.Goroutine != 0 && len(woken.reading) == 0 && woken.unpassed() {
-			taken, _ := woken.pass(&h.jobs)
+			taken, _ := woken.pass(waker, &h.jobs)
 			waker.receive(taken)
 			return
 		}
 		woken.order = waker.reading[0]
 		return
 	}
-	carried, fresh := waker.pass(&h.jobs)
+	carried, fresh := waker.pass(woken, &h.jobs)
 	if !fresh && len(woken.reading) == 1 {
 		waker.order = woken.reading[0]
 	}
@@ -217,7 +217,7 @@ func (h *handoff) answers(r *request, by capture.Task) {
 			c.settle(r, MethodHandoff, handoffSelf)
 			h.took(c)
 		case len(c.claims) < maxClaims:
-			c.claims = append(c.claims, claimed{r, held.hops, held.late, held.older, len(w.reading) > 1})
+			c.claims = append(c.claims, claimed{request: r, late: held.late, hops: held.hops, older: held.older, crowded: len(w.reading) > 1})
 			r.claims = append(r.claims, c)
 		}
 	}

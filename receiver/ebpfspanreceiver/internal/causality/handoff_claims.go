@@ -21,9 +21,10 @@ const (
 // claimed is a request that was answered by who held a call's result.
 type claimed struct {
 	request *request
-	// hops, late and older are those of the result.
-	hops, late int
-	older      bool
+	// late, hops and older are those of the result.
+	late  uint16
+	hops  uint8
+	older bool
 	// crowded says that who answered serves several requests at a time.
 	crowded bool
 }
