@@ -143,21 +143,22 @@ func (h *handoff) putOff(a *act) {
 		return
 	}
 	a.handoff = h
-	h.queue.began(a, h.known(actorOf(a.origin.Task)))
+	h.begins(a)
 	if a.conn != nil || a.origin.Task.Goroutine == 0 {
 		// A goroutine that connects may do so for whoever shares the connection: what asks tells.
 		h.wanted = a.origin.Time + watchFor
 	}
 }
 
-// began takes a call whose act was put off: its task has done with the results of others.
-func (h *handoff) began(c *call) {
-	w := h.worker(actorOf(c.origin.Task))
-	if r := w.order; r != nil && !r.answered && r.read.Time <= c.origin.Time {
-		c.order = r
+// begins takes an act that was put off: its task has done with the results of others.
+func (h *handoff) begins(a *act) {
+	w := h.worker(actorOf(a.origin.Task))
+	if r := w.order; r != nil && !r.answered && r.read.Time <= a.origin.Time {
+		a.order = r
 	}
 	w.order = nil
 	w.results = slices.DeleteFunc(w.results, func(r result) bool { return r.passed > 0 || r.hops > 0 })
+	h.queue.began(a, w)
 }
 
 // heard takes the first byte of the answer to a call, and the last one.

@@ -110,6 +110,8 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 		return best.request, handoffBoth
 	case forth > reliable && c.claimedBy(c.order):
 		return c.order, forth
+	case rival == nil && h.jobs.habit(c).once() && c.order.hasOther(c):
+		// It made its call of the kind already: the worker was woken by who had it before.
 	case forth > reliable || rival != nil:
 		return best.request, handoffDoubt
 	}
@@ -145,6 +147,13 @@ func (h *handoff) took(c *call) {
 
 // made reports whether a request is known to have made another call of this kind.
 func (r *request) made(c *call) bool { return sameKind(r.handed, c) }
+
+// hasOther reports whether another call of c's kind is the request's: it is known to be, or nobody else claims it.
+func (r *request) hasOther(c *call) bool {
+	return r.made(c) || slices.ContainsFunc(r.claims, func(o *call) bool {
+		return o != c && len(o.claims) == 1 && o.endpoint(false) == c.endpoint(false)
+	})
+}
 
 // sameKind reports whether there is another call of c's kind among some.
 func sameKind(calls []*call, c *call) bool {

@@ -188,9 +188,6 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	if !c.decided && c.thread == nil && c.handoff == nil {
 		p.decide(&c.act)
 	}
-	if !c.decided && c.handoff != nil {
-		p.handoff.began(c)
-	}
 	p.sharing.began(c)
 	return c
 }
