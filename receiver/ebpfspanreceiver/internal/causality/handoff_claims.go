@@ -70,7 +70,7 @@ func (h *handoff) placed(c *call, waited bool) bool {
 	if !h.queue.lose(c) {
 		return true
 	}
-	if waited && !h.queue.assigned(c) {
+	if waited && !h.queue.assigned(c) && h.queue.decided != h.queue.clock {
 		h.queue.assign()
 	}
 	return waited

@@ -13,9 +13,8 @@ const (
 	astray = 1e-3
 	// balanced is how often the weights are balanced.
 	balanced = 24
-	// surrounded is how long, in nanoseconds, after a call has ended those around it are known, and
-	// remembered how long requests that have ended are.
-	surrounded, remembered = int64(400e6), int64(6e9)
+	// surrounded is how long, in nanoseconds, after a call has ended those around it are known.
+	surrounded = int64(400e6)
 	// maxPast bounds those requests, maxLost the calls.
 	maxPast, maxLost = 8192, 2048
 )
@@ -31,6 +30,9 @@ type jobOrder struct {
 	past   []*request
 	lost   []*call
 	places places
+	// remembered is how long, in nanoseconds, requests are kept that have ended: twice as long as calls wait that
+	// nobody claims.
+	remembered int64
 	// clock is the latest time, decided that of the last assignment.
 	clock, decided int64
 }
@@ -70,7 +72,7 @@ func (o *jobOrder) distance(a, b *call) *distance {
 func (o *jobOrder) ended(r *request) {
 	o.clock = max(o.clock, r.exchange.End.Time)
 	old := 0
-	for old < len(o.past) && (len(o.past)-old >= maxPast || o.clock-o.past[old].exchange.End.Time > remembered) {
+	for old < len(o.past) && (len(o.past)-old >= maxPast || o.clock-o.past[old].exchange.End.Time > o.remembered) {
 		old++
 	}
 	for _, r := range o.past[:old] {
@@ -111,13 +113,14 @@ func (o *jobOrder) knows(c *call, pairs float64) bool {
 
 // assigned reports whether a call was assigned when those around it were known.
 func (o *jobOrder) assigned(c *call) bool {
-	return o.decided == o.clock || o.decided-c.endedAt >= surrounded
+	return o.decided-c.endedAt >= surrounded
 }
 
-// assign decides all calls that were lost, as far as their order tells.
+// assign tells of all calls that were lost whose they are, as far as their order does. What it has told stands once the
+// requests around a call are forgotten.
 func (o *jobOrder) assign() {
 	o.decided = o.clock
-	o.lost = slices.DeleteFunc(o.lost, func(c *call) bool { return c.decided })
+	o.lost = slices.DeleteFunc(o.lost, func(c *call) bool { return c.decided || o.clock-c.endedAt > o.remembered })
 	columns := make(map[orderColumn]int)
 	rows := make([][]share, len(o.lost))
 	for i, c := range o.lost {

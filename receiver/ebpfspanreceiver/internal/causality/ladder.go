@@ -84,6 +84,7 @@ func (l *Ladder) process(pid uint32) *process {
 	p := l.processes[pid]
 	if p == nil {
 		p = newProcess()
+		p.handoff.queue.remembered = l.maxWait / 5
 		p.aftermath.operations = l.operations
 		p.statistics = l.newStatistics()
 		l.processes[pid] = p
@@ -212,7 +213,7 @@ func (l *Ladder) release(now int64) {
 	kept := l.waiting[:0]
 	for _, c := range l.waiting {
 		if !c.decided {
-			c.conclude(now-c.endedAt > l.maxWait/10)
+			c.conclude(now-c.endedAt > l.maxWait/10) // jobOrder.remembered depends on it
 		}
 		if !c.ready(now, now-c.endedAt > l.maxWait) {
 			kept = append(kept, c)
@@ -293,8 +294,11 @@ func (l *Ladder) Flush() {
 	}
 	for _, c := range l.waiting {
 		if !c.decided && c.handoff != nil {
-			c.conclude(true) // what the calls around it tell
+			c.conclude(true)
 		}
+	}
+	for _, p := range l.processes {
+		p.handoff.queue.assign()
 	}
 	for _, c := range l.waiting {
 		c.ready(l.now, true)
