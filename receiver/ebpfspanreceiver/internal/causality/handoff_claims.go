@@ -43,6 +43,9 @@ func (h *handoff) conclude(a *act, waited bool) {
 	over := waited || !h.candidates(a)
 	if len(c.claims) == 0 {
 		c.unsettled = over && !h.placed(c, waited)
+		if waited && c.queued != nil && c.queuedShare > reliable {
+			h.giveUp(a) // what weaker rungs say comes late, and does not count
+		}
 		return
 	}
 	c.unsettled = !waited && c.contested()
@@ -70,7 +73,7 @@ func (h *handoff) placed(c *call, waited bool) bool {
 	if !h.queue.lose(c) {
 		return true
 	}
-	if waited && !h.queue.assigned(c) && h.queue.decided != h.queue.clock {
+	if waited && !h.queue.assigned(c) {
 		h.queue.assign()
 	}
 	return waited

@@ -33,8 +33,9 @@ type jobOrder struct {
 	// remembered is how long, in nanoseconds, requests are kept that have ended: twice as long as calls wait that
 	// nobody claims.
 	remembered int64
-	// clock is the latest time, decided that of the last assignment.
+	// clock is the latest time, decided that of the last assignment; more says that calls were lost after it.
 	clock, decided int64
+	more           bool
 }
 
 // began takes an act of a worker.
@@ -95,7 +96,7 @@ func (o *jobOrder) lose(c *call) bool {
 	}
 	if c.lostAt == 0 {
 		c.lostAt = o.clock
-		o.lost = append(o.lost, c)
+		o.lost, o.more = append(o.lost, c), true
 	}
 	return true
 }
@@ -111,15 +112,15 @@ func (o *jobOrder) knows(c *call, pairs float64) bool {
 	return false
 }
 
-// assigned reports whether a call was assigned when those around it were known.
+// assigned reports whether a call was assigned when those around it were known, or nothing new is known since.
 func (o *jobOrder) assigned(c *call) bool {
-	return o.decided-c.endedAt >= surrounded
+	return o.decided-c.endedAt >= surrounded || o.decided == o.clock && !o.more
 }
 
 // assign tells of all calls that were lost whose they are, as far as their order does. What it has told stands once the
 // requests around a call are forgotten.
 func (o *jobOrder) assign() {
-	o.decided = o.clock
+	o.decided, o.more = o.clock, false
 	o.lost = slices.DeleteFunc(o.lost, func(c *call) bool { return c.decided || o.clock-c.endedAt > o.remembered })
 	columns := make(map[orderColumn]int)
 	rows := make([][]share, len(o.lost))

@@ -39,17 +39,17 @@ func (p *places) rank(moment int) int {
 	return p.forgotten + i
 }
 
-// woke takes a wake-up by a futex. By a queue's lock it is next to the taking of a job, and so is the last thing
-// that is done for the job before, which is to wake who waits for its result.
+// woke takes a wake-up by a futex. What is no lock's ends a job, as who waits for its result is woken, or begins one; by
+// a queue's lock a worker takes one.
 func (p *places) woke(waker, woken *worker, f *futex) {
-	now := p.moment()
+	now, job := p.moment(), f.isQueue() || !f.isLock()
 	if len(waker.reading) == 0 {
 		waker.released = now
-		if f.isQueue() || !f.isLock() {
+		if job {
 			waker.took = now
 		}
 	}
-	if len(woken.reading) == 0 && f.isQueue() {
+	if len(woken.reading) == 0 && job {
 		woken.took = now
 	}
 }
