@@ -1,6 +1,7 @@
 package causality
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,9 +14,9 @@ const (
 	interpreter, jobQueue = 7, 8
 )
 
-// asksOvertaken plays a request that has two calls made by workers, which take their jobs one after the other but
-// begin to call in the other order, after calls for others. Each worker wakes somebody by the lock when it has taken its job.
-func (w *world) asksOvertaken(lock uint64, handlers ...uint32) []both {
+// asksOvertaken plays requests that have two calls each made by workers, which take their jobs one after the other and
+// then overtake each other. Each worker wakes somebody by the lock when it has taken its job.
+func (w *world) asksOvertaken(chance *rand.Rand, lock uint64, handlers ...uint32) []both {
 	all := make([]both, len(handlers))
 	first := func(i int) uint32 { return 10 * (handlers[i] + 1) }
 	for i, handler := range handlers {
@@ -26,10 +27,10 @@ func (w *world) asksOvertaken(lock uint64, handlers ...uint32) []both {
 			w.wakes(onThread(worker), onThread(worker+2), lock)
 		}
 	}
-	for i := range all { // the last worker is the first to call
+	for _, i := range chance.Perm(len(all)) {
 		all[i].first = w.calls(onThread(first(i)))
 	}
-	for i := len(all) - 1; i >= 0; i-- {
+	for _, i := range chance.Perm(len(all)) {
 		all[i].second = w.begins(onThread(first(i)+1), &protocol.Exchange{Name: "second"})
 	}
 	return all
@@ -38,7 +39,7 @@ func (w *world) asksOvertaken(lock uint64, handlers ...uint32) []both {
 func TestPlaceIsThatOfTakingTheJob(t *testing.T) {
 	for name, lock := range map[string]uint64{"interpreter's lock": interpreter, "queue's lock": jobQueue} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w, chance := newWorld(t), rand.New(rand.NewPCG(1, 2))
 			for i := range uint32(100) { // the interpreter's lock is for those who answer, too
 				reader := w.reads(onThread(900))
 				w.wakes(onThread(800+i%8), onThread(800+(i+1)%8), interpreter)
@@ -46,16 +47,15 @@ func TestPlaceIsThatOfTakingTheJob(t *testing.T) {
 				w.wakes(onThread(800+i%8), onThread(800+(i+1)%8), jobQueue)
 				w.responds(reader, onThread(900))
 			}
-			// How many requests are under way at once changes, and so does what lies between a request's calls.
-			handlers := []uint32{1, 2, 3, 4, 5, 6, 7}
-			for i := range 2 * enoughPairs {
-				for _, b := range w.asksOvertaken(lock, handlers[:1+i%len(handlers)]...) {
+			handlers := []uint32{1, 2, 3, 4, 5, 6}
+			for range enoughPairs {
+				for _, b := range w.asksOvertaken(chance, lock, handlers...) {
 					w.answersBoth(b, 10*(b.handler+1), true)
 					w.linked(b.first, b.request, MethodHandoff)
 					w.linked(b.second, b.request, MethodHandoff)
 				}
 			}
-			all := w.asksOvertaken(lock, handlers[:4]...)
+			all := w.asksOvertaken(chance, lock, handlers...)
 			for _, b := range all {
 				w.answersBoth(b, 10*(b.handler+1), false)
 			}
