@@ -70,13 +70,16 @@ func (c *call) contested() bool {
 
 // placed reports whether there is no more to learn of a call from its place among the others.
 func (h *handoff) placed(c *call, waited bool) bool {
-	if !h.queue.lose(c) {
+	switch {
+	case !h.queue.lose(c):
+		return true
+	case !waited:
+		return false
+	case h.queue.assigned(c):
 		return true
 	}
-	if waited && !h.queue.assigned(c) {
-		h.queue.assign()
-	}
-	return waited
+	h.queue.due = true
+	return false
 }
 
 // giveUp settles a call by the best of its claims and by who ordered it.
@@ -139,6 +142,7 @@ func (h *handoff) took(c *call) {
 		return
 	}
 	h.taken++
+	h.queue.more = true
 	habit := h.jobs.habit(c)
 	if c.parent.made(c) {
 		habit.more++

@@ -33,9 +33,10 @@ type jobOrder struct {
 	// remembered is how long, in nanoseconds, requests are kept that have ended: twice as long as calls wait that
 	// nobody claims.
 	remembered int64
-	// clock is the latest time, decided that of the last assignment; more says that calls were lost after it.
+	// clock is the latest time, decided that of the last assignment; more says that more of calls is known since, and
+	// due that the next one is wanted.
 	clock, decided int64
-	more           bool
+	more, due      bool
 }
 
 // began takes an act of a worker.
@@ -120,7 +121,7 @@ func (o *jobOrder) assigned(c *call) bool {
 // assign tells of all calls that were lost whose they are, as far as their order does. What it has told stands once the
 // requests around a call are forgotten.
 func (o *jobOrder) assign() {
-	o.decided, o.more = o.clock, false
+	o.decided, o.more, o.due = o.clock, false, false
 	o.lost = slices.DeleteFunc(o.lost, func(c *call) bool { return c.decided || o.clock-c.endedAt > o.remembered })
 	columns := make(map[orderColumn]int)
 	rows := make([][]share, len(o.lost))

@@ -152,7 +152,13 @@ func TestEndedRequestsAreForgotten(t *testing.T) {
 }
 
 // At the end the order tells of what it can.
-func TestFlushAsksTheOrder(t *testing.T) {
+func TestOrderTellsAtTheEnd(t *testing.T) {
+	for name, ends := range map[string]func(*Ladder){"flush": (*Ladder).Flush, "exit": func(l *Ladder) { l.Exited(1) }} {
+		t.Run(name, func(t *testing.T) { testOrderAtTheEnd(t, ends) })
+	}
+}
+
+func testOrderAtTheEnd(t *testing.T, ends func(*Ladder)) {
 	w := newWorld(t)
 	for range 2 * enoughPairs {
 		b := w.asksBoth(1, 11)
@@ -163,6 +169,21 @@ func TestFlushAsksTheOrder(t *testing.T) {
 	b := w.asksBoth(1, 11)
 	w.answersBoth(b, 11, false)
 	w.waits(b.second)
-	w.ladder.Flush()
-	assert.Same(t, b.request, w.links[b.second].Parent)
+	ends(w.ladder)
+	w.linked(b.second, b.request, MethodHandoff)
+}
+
+// A request that stays open does not hold up what the order has decided.
+func TestOrderDoesNotWaitForOpenRequests(t *testing.T) {
+	w := newWorld(t)
+	for range 2 * enoughPairs {
+		b := w.asksBoth(1, 11)
+		w.answersBoth(b, 11, true)
+		w.linked(b.first, b.request, MethodHandoff)
+		w.linked(b.second, b.request, MethodHandoff)
+	}
+	w.reads(onThread(99))
+	b := w.asksBoth(1, 11)
+	w.answersBoth(b, 11, false)
+	w.linked(b.second, b.request, MethodHandoff)
 }

@@ -223,6 +223,11 @@ func (l *Ladder) release(now int64) {
 	}
 	clear(l.waiting[len(kept):])
 	l.waiting = kept
+	for _, c := range kept {
+		if c.handoff != nil && c.handoff.queue.due {
+			c.handoff.queue.assign() // with all that is known by now
+		}
+	}
 }
 
 // ready decides a waiting call as far as can be now, and reports whether no more is to come.
@@ -297,8 +302,10 @@ func (l *Ladder) Flush() {
 			c.conclude(true)
 		}
 	}
-	for _, p := range l.processes {
-		p.handoff.queue.assign()
+	for _, c := range l.waiting {
+		if !c.decided && c.handoff != nil && !c.handoff.queue.assigned(c) {
+			c.handoff.queue.assign()
+		}
 	}
 	for _, c := range l.waiting {
 		c.ready(l.now, true)
