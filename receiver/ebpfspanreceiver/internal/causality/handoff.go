@@ -222,7 +222,20 @@ func (h *handoff) answers(r *request, by capture.Task) {
 			r.claims = append(r.claims, c)
 		}
 	}
+	clear(w.results)
 	w.results = w.results[:0]
+}
+
+// tidy lets tasks that have nothing to do go of calls that are decided: each holds an exchange.
+func (h *handoff) tidy() {
+	for _, generation := range []map[actor]*worker{h.workers, h.older} {
+		for _, w := range generation {
+			w.results = slices.DeleteFunc(w.results, func(r result) bool { return r.call.decided })
+			if len(w.results) == 0 {
+				w.results = nil
+			}
+		}
+	}
 }
 
 // open reports whether a request that the act may belong to can still tell.

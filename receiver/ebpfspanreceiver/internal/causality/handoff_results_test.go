@@ -108,3 +108,18 @@ func TestForwardViewIsRefutedByAnotherCall(t *testing.T) {
 	w.linked(k, r2, MethodHandoff)
 	assert.Greater(t, w.links[k].Confidence, reliable)
 }
+
+// Tasks that do nothing for long hold no calls that are decided.
+func TestIdleTasksHoldNothing(t *testing.T) {
+	w := newWorld(t)
+	r := w.reads(onThread(1))
+	k := w.calls(onThread(11))
+	w.completes(k, onThread(11))
+	w.wakes(onThread(11), onThread(1), 1)
+	w.responds(r, onThread(1))
+	idle := w.ladder.process(1).handoff.worker(actorOf(onThread(11)))
+	assert.NotEmpty(t, idle.results)
+	w.linked(k, r, MethodHandoff)
+	w.ladder.Tick(w.now + 2*maxWait.Nanoseconds())
+	assert.Nil(t, idle.results)
+}
