@@ -126,11 +126,12 @@ func (k *Kernel) Run(ctx context.Context, handle func(*Event)) error {
 	for ctx.Err() == nil {
 		now := time.Now()
 		k.upkeep(now)
-		if now.Sub(idle) >= idleInterval {
+		found, err := k.drain(handle)
+		if found < maxDrain && now.Sub(idle) >= idleInterval {
+			// Not before: the time would run ahead of events that wait, by as long as this was kept from running.
 			idle = now
 			handle(nil)
 		}
-		found, err := k.drain(handle)
 		if err == nil && found < maxDrain {
 			err = k.ring.wait(pace.next(found))
 		}

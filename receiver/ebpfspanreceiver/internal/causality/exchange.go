@@ -95,9 +95,11 @@ type act struct {
 	// ordered it, nil where that is not known, claims are the requests that had its result.
 	handoff *handoff
 	order   *request
-	// place counts the acts that are left to that rung.
-	place  int
-	claims []claimed
+	// place is the moment that tells its place among the acts that are left to that rung, and placedBy
+	// which one that is.
+	place    int
+	placedBy mark
+	claims   []claimed
 	// unsettled says that more will be known of it, though nobody can claim it any more.
 	unsettled bool
 	// call is the exchange that came of it.

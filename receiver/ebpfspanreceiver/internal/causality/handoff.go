@@ -66,6 +66,9 @@ type worker struct {
 	// order is the request whose task woke this one last, or was woken by it last for another
 	// reason than a result.
 	order *request
+	// took and released are the last moments, since it has read an answer, next to which it took a job and at
+	// which it woke somebody; 0 where it has not.
+	took, released int
 }
 
 // known returns what is known of a task, nil where that is nothing.
@@ -140,21 +143,22 @@ func (h *handoff) putOff(a *act) {
 		return
 	}
 	a.handoff = h
-	a.place = h.queue.place()
+	h.begins(a)
 	if a.conn != nil || a.origin.Task.Goroutine == 0 {
 		// A goroutine that connects may do so for whoever shares the connection: what asks tells.
 		h.wanted = a.origin.Time + watchFor
 	}
 }
 
-// began takes a call whose act was put off: its task has done with the results of others.
-func (h *handoff) began(c *call) {
-	w := h.worker(actorOf(c.origin.Task))
-	if r := w.order; r != nil && !r.answered && r.read.Time <= c.origin.Time {
-		c.order = r
+// begins takes an act that was put off: its task has done with the results of others.
+func (h *handoff) begins(a *act) {
+	w := h.worker(actorOf(a.origin.Task))
+	if r := w.order; r != nil && !r.answered && r.read.Time <= a.origin.Time {
+		a.order = r
 	}
 	w.order = nil
 	w.results = slices.DeleteFunc(w.results, func(r result) bool { return r.passed > 0 || r.hops > 0 })
+	h.queue.began(a, w)
 }
 
 // heard takes the first byte of the answer to a call, and the last one.
@@ -165,27 +169,32 @@ func (h *handoff) heard(c *call, by capture.Task) {
 	if c.exchange.Multiplexed && c.exchange.Asked != nil {
 		by = c.origin.Task // who reads reads for all; it hands the result to who asked
 	}
-	h.worker(actorOf(by)).receive([]result{{call: c}})
+	w := h.worker(actorOf(by))
+	w.unmark()
+	w.receive([]result{{call: c}})
 }
 
 // woke takes a wake-up: what the waker holds goes on to who is woken.
 func (h *handoff) woke(w conn.Wake) {
-	if h.locks.isLock(w) {
-		return
-	}
 	waker, woken := h.worker(actorOf(w.Waker.Task)), h.worker(actorOf(w.Woken))
+	if f := h.locks.woke(w, len(woken.reading) > 0); f != nil {
+		h.queue.places.woke(waker, woken, f)
+		if f.isLock() {
+			return
+		}
+	}
 	if len(waker.reading) == 1 {
 		// Who works on a request waits for its results, and for nobody else. A goroutine that
 		// waits to hand a result over is woken by who takes it.
 		if w.Woken.Goroutine != 0 && len(woken.reading) == 0 && woken.unpassed() {
-			taken, _ := woken.pass(&h.jobs)
+			taken, _ := woken.pass(waker, &h.jobs)
 			waker.receive(taken)
 			return
 		}
 		woken.order = waker.reading[0]
 		return
 	}
-	carried, fresh := waker.pass(&h.jobs)
+	carried, fresh := waker.pass(woken, &h.jobs)
 	if !fresh && len(woken.reading) == 1 {
 		waker.order = woken.reading[0]
 	}
@@ -209,11 +218,24 @@ func (h *handoff) answers(r *request, by capture.Task) {
 			c.settle(r, MethodHandoff, handoffSelf)
 			h.took(c)
 		case len(c.claims) < maxClaims:
-			c.claims = append(c.claims, claimed{r, held.hops, held.late, held.older, len(w.reading) > 1})
+			c.claims = append(c.claims, claimed{request: r, late: held.late, hops: held.hops, older: held.older, crowded: len(w.reading) > 1})
 			r.claims = append(r.claims, c)
 		}
 	}
+	clear(w.results)
 	w.results = w.results[:0]
+}
+
+// tidy lets tasks that have nothing to do go of calls that are decided: each holds an exchange.
+func (h *handoff) tidy() {
+	for _, generation := range []map[actor]*worker{h.workers, h.older} {
+		for _, w := range generation {
+			w.results = slices.DeleteFunc(w.results, func(r result) bool { return r.call.decided })
+			if len(w.results) == 0 {
+				w.results = nil
+			}
+		}
+	}
 }
 
 // open reports whether a request that the act may belong to can still tell.

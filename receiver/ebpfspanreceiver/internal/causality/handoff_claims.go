@@ -21,9 +21,10 @@ const (
 // claimed is a request that was answered by who held a call's result.
 type claimed struct {
 	request *request
-	// hops, late and older are those of the result.
-	hops, late int
-	older      bool
+	// late, hops and older are those of the result.
+	late  uint16
+	hops  uint8
+	older bool
 	// crowded says that who answered serves several requests at a time.
 	crowded bool
 }
@@ -42,6 +43,9 @@ func (h *handoff) conclude(a *act, waited bool) {
 	over := waited || !h.candidates(a)
 	if len(c.claims) == 0 {
 		c.unsettled = over && !h.placed(c, waited)
+		if waited && c.queued != nil && c.queuedShare > reliable {
+			h.giveUp(a) // what weaker rungs say comes late, and does not count
+		}
 		return
 	}
 	c.unsettled = !waited && c.contested()
@@ -66,13 +70,16 @@ func (c *call) contested() bool {
 
 // placed reports whether there is no more to learn of a call from its place among the others.
 func (h *handoff) placed(c *call, waited bool) bool {
-	if !h.queue.lose(c) {
+	switch {
+	case !h.queue.lose(c):
+		return true
+	case !waited:
+		return false
+	case h.queue.assigned(c):
 		return true
 	}
-	if waited && !h.queue.assigned(c) {
-		h.queue.assign()
-	}
-	return waited
+	h.queue.due = true
+	return false
 }
 
 // giveUp settles a call by the best of its claims and by who ordered it.
@@ -98,7 +105,7 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	case best == nil:
 		return c.order, forth
 	case c.order == nil && rival == nil:
-		return best.request, h.back(best)
+		return best.request, h.queue.confirm(c, best.request, h.back(best))
 	case c.order == nil:
 		return best.request, handoffDoubt
 	case rival == nil:
@@ -109,10 +116,12 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 		return best.request, handoffBoth
 	case forth > reliable && c.claimedBy(c.order):
 		return c.order, forth
+	case rival == nil && h.jobs.habit(c).once() && c.order.hasOther(c):
+		// It made its call of the kind already: the worker was woken by who had it before.
 	case forth > reliable || rival != nil:
 		return best.request, handoffDoubt
 	}
-	return best.request, h.back(best)
+	return best.request, h.queue.confirm(c, best.request, h.back(best))
 }
 
 // back is the confidence in a claim without a rival: how often such a claim was not refuted.
@@ -133,22 +142,25 @@ func (h *handoff) took(c *call) {
 		return
 	}
 	h.taken++
+	h.queue.more = true
 	habit := h.jobs.habit(c)
 	if c.parent.made(c) {
 		habit.more++
 	} else {
 		habit.first++
 	}
-	for _, o := range c.parent.handed {
-		if c.lostAt == 0 && o.lostAt == 0 {
-			h.queue.learn(o, c)
-		}
-	}
 	c.parent.handed = append(c.parent.handed, c)
 }
 
 // made reports whether a request is known to have made another call of this kind.
 func (r *request) made(c *call) bool { return sameKind(r.handed, c) }
+
+// hasOther reports whether another call of c's kind is the request's: it is known to be, or nobody else claims it.
+func (r *request) hasOther(c *call) bool {
+	return r.made(c) || slices.ContainsFunc(r.claims, func(o *call) bool {
+		return o != c && len(o.claims) == 1 && o.endpoint(false) == c.endpoint(false)
+	})
+}
 
 // sameKind reports whether there is another call of c's kind among some.
 func sameKind(calls []*call, c *call) bool {

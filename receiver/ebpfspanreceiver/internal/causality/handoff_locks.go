@@ -12,6 +12,9 @@ const (
 	lockShare = 0.25
 	// lockEvidence is how many such wake-ups it takes.
 	lockEvidence = 2
+	// queueShare is the share of wake-ups of who has a request up to which a futex may be a queue's, and
+	// queueEvidence how many it takes to tell. An interpreter's lock wakes whoever works.
+	queueShare, queueEvidence = 0.02, 8
 	// maxFutexes bounds one generation of the futexes that are remembered, maxWoken the threads
 	// that are remembered for one, and maxWakes the memory of its wake-ups.
 	maxFutexes, maxWoken, maxWakes = 4096, 32, 1024
@@ -27,8 +30,9 @@ type locks struct {
 }
 
 type futex struct {
-	// wakes counts wake-ups, byWoken those by a thread that was woken by it before.
-	wakes, byWoken int
+	// wakes counts wake-ups, byWoken those by a thread that was woken by it before, serving those of
+	// threads that have a request.
+	wakes, byWoken, serving int
 	// woken are the last threads that were, next is where the next one goes.
 	woken []uint32
 	next  int
@@ -49,19 +53,32 @@ func (l *locks) futex(address uint64) *futex {
 	return f
 }
 
-// isLock takes a wake-up and reports whether it handed over a lock.
-func (l *locks) isLock(w conn.Wake) bool {
+// woke takes a wake-up and returns its futex, nil where it is by none. Whether who is woken has a request is told.
+func (l *locks) woke(w conn.Wake, serving bool) *futex {
 	if w.Futex == 0 {
-		return false
+		return nil
 	}
 	f := l.futex(w.Futex)
 	f.woke(w.Waker.Task.TID, w.Woken.TID)
+	if serving {
+		f.serving++
+	}
+	return f
+}
+
+// isLock reports whether it hands over a lock.
+func (f *futex) isLock() bool {
 	return f.byWoken >= lockEvidence && float64(f.byWoken) > lockShare*float64(f.wakes)
+}
+
+// isQueue reports whether it is the lock of a queue, which only those wait for who work for others.
+func (f *futex) isQueue() bool {
+	return f.wakes >= queueEvidence && float64(f.serving) <= queueShare*float64(f.wakes)
 }
 
 func (f *futex) woke(waker, woken uint32) {
 	if f.wakes >= maxWakes {
-		f.wakes, f.byWoken = f.wakes/2, f.byWoken/2
+		f.wakes, f.byWoken, f.serving = f.wakes/2, f.byWoken/2, f.serving/2
 	}
 	f.wakes++
 	if slices.Contains(f.woken, waker) {

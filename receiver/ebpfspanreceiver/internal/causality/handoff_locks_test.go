@@ -34,7 +34,7 @@ func TestLocksAreToldFromHandOffs(t *testing.T) {
 			var last bool
 			for i := range uint32(n) {
 				waker, woken := wakes[name](i)
-				last = l.isLock(conn.Wake{Waker: conn.Origin{Task: onThread(waker)}, Woken: onThread(woken), Futex: 8})
+				last = l.woke(conn.Wake{Waker: conn.Origin{Task: onThread(waker)}, Woken: onThread(woken), Futex: 8}, false).isLock()
 			}
 			assert.Equal(t, want, last)
 		})
@@ -42,7 +42,7 @@ func TestLocksAreToldFromHandOffs(t *testing.T) {
 	t.Run("no futex", func(t *testing.T) {
 		var l locks
 		for i := range uint32(n) {
-			assert.False(t, l.isLock(conn.Wake{Waker: conn.Origin{Task: onThread(i % 8)}, Woken: onThread((i + 1) % 8)}))
+			assert.Nil(t, l.woke(conn.Wake{Waker: conn.Origin{Task: onThread(i % 8)}, Woken: onThread((i + 1) % 8)}, false))
 		}
 	})
 }
@@ -50,8 +50,8 @@ func TestLocksAreToldFromHandOffs(t *testing.T) {
 func TestFutexesAreForgotten(t *testing.T) {
 	var l locks
 	for address := range uint64(3 * maxFutexes) {
-		l.isLock(conn.Wake{Waker: conn.Origin{Task: onThread(1)}, Woken: onThread(2), Futex: address + 1})
-		l.isLock(conn.Wake{Waker: conn.Origin{Task: onThread(1)}, Woken: onThread(2), Futex: 1})
+		l.woke(conn.Wake{Waker: conn.Origin{Task: onThread(1)}, Woken: onThread(2), Futex: address + 1}, false)
+		l.woke(conn.Wake{Waker: conn.Origin{Task: onThread(1)}, Woken: onThread(2), Futex: 1}, false)
 	}
 	assert.LessOrEqual(t, len(l.seen)+len(l.older), 2*maxFutexes)
 	f := l.futex(1)

@@ -7,20 +7,14 @@ import (
 )
 
 const (
-	// maxDistance is how far apart in the order of beginning a request's calls are looked for.
-	maxDistance = 24
-	// enoughPairs is from how many pairs on the distances are known, maxPairs bounds their memory.
-	enoughPairs, maxPairs = 24, 1024
-	// sharpness is the power that distances' weights are taken to, as balanced weights are less sure than
-	// the evidence is; measured.
-	sharpness = 1.6
 	// loneWeight is the weight of a request none of whose other calls are known.
 	loneWeight = 1e-4
+	// astray is the weight of none of the requests.
+	astray = 1e-3
 	// balanced is how often the weights are balanced.
 	balanced = 24
-	// surrounded is how long, in nanoseconds, after a call has ended those around it are known, and
-	// remembered how long requests that have ended are.
-	surrounded, remembered = int64(400e6), int64(6e9)
+	// surrounded is how long, in nanoseconds, after a call has ended those around it are known.
+	surrounded = int64(400e6)
 	// maxPast bounds those requests, maxLost the calls.
 	maxPast, maxLost = 8192, 2048
 )
@@ -33,36 +27,34 @@ const (
 type jobOrder struct {
 	distances map[pairKind]*distance
 	// past are requests that have ended, lost the calls that nobody claimed, in the order of their ends.
-	past []*request
-	lost []*call
-	// begun counts the calls, clock is the latest time, decided that of the last assignment.
-	begun          int
+	past   []*request
+	lost   []*call
+	places places
+	// remembered is how long, in nanoseconds, requests are kept that have ended: twice as long as calls wait that
+	// nobody claims.
+	remembered int64
+	// clock is the latest time, decided that of the last assignment; more says that more of calls is known since, and
+	// due that the next one is wanted.
 	clock, decided int64
+	more, due      bool
 }
 
-// pairKind is two kinds of calls of one request.
-type pairKind struct{ from, to endpoint }
-
-// distance is how often the one began so many calls after the other.
-type distance struct {
-	total float64
-	count [2*maxDistance + 1]float64
+// began takes an act of a worker.
+func (o *jobOrder) began(a *act, w *worker) {
+	a.place, a.placedBy = o.places.place(w)
+	o.places.take(a.place)
 }
 
-// place counts the next act.
-func (o *jobOrder) place() int {
-	o.begun++
-	return o.begun
+// apart returns how many calls later than another one a call began.
+func (o *jobOrder) apart(from, to *call) int {
+	return o.places.rank(to.place) - o.places.rank(from.place)
 }
 
 // learn takes two calls of one request.
 func (o *jobOrder) learn(a, b *call) {
-	d := b.place - a.place
-	if d < -maxDistance || d > maxDistance {
-		return
-	}
-	o.distance(a, b).add(d)
-	o.distance(b, a).add(-d)
+	d := o.apart(a, b)
+	o.distance(a, b).add(d, a.placedBy, b.placedBy)
+	o.distance(b, a).add(-d, b.placedBy, a.placedBy)
 }
 
 func (o *jobOrder) distance(a, b *call) *distance {
@@ -78,32 +70,11 @@ func (o *jobOrder) distance(a, b *call) *distance {
 	return d
 }
 
-func (d *distance) add(n int) {
-	if d.total >= maxPairs {
-		d.total /= 2
-		for i := range d.count {
-			d.count[i] /= 2
-		}
-	}
-	d.total++
-	d.count[n+maxDistance]++
-}
-
-// weight is that of a call so many calls after the other.
-func (d *distance) weight(n int) float64 {
-	const prior, decay, priorTotal = 0.1, 0.8, 3
-	seen := 0.0
-	if n >= -maxDistance && n <= maxDistance {
-		seen = d.count[n+maxDistance]
-	}
-	return math.Pow((seen+prior*math.Pow(decay, math.Abs(float64(n))))/(d.total+priorTotal), sharpness)
-}
-
 // ended takes a request that may have caused a call that nobody claims.
 func (o *jobOrder) ended(r *request) {
 	o.clock = max(o.clock, r.exchange.End.Time)
 	old := 0
-	for old < len(o.past) && (len(o.past)-old >= maxPast || o.clock-o.past[old].exchange.End.Time > remembered) {
+	for old < len(o.past) && (len(o.past)-old >= maxPast || o.clock-o.past[old].exchange.End.Time > o.remembered) {
 		old++
 	}
 	for _, r := range o.past[:old] {
@@ -126,7 +97,7 @@ func (o *jobOrder) lose(c *call) bool {
 	}
 	if c.lostAt == 0 {
 		c.lostAt = o.clock
-		o.lost = append(o.lost, c)
+		o.lost, o.more = append(o.lost, c), true
 	}
 	return true
 }
@@ -135,22 +106,23 @@ func (o *jobOrder) lose(c *call) bool {
 func (o *jobOrder) knows(c *call, pairs float64) bool {
 	e := c.endpoint(false)
 	for k, d := range o.distances {
-		if k.to == e && k.from != e && d.total >= pairs {
+		if k.to == e && k.from != e && d.all.total >= pairs {
 			return true
 		}
 	}
 	return false
 }
 
-// assigned reports whether a call was assigned when those around it were known.
+// assigned reports whether a call was assigned when those around it were known, or nothing new is known since.
 func (o *jobOrder) assigned(c *call) bool {
-	return o.decided == o.clock || o.decided-c.endedAt >= surrounded
+	return o.decided-c.endedAt >= surrounded || o.decided == o.clock && !o.more
 }
 
-// assign decides all calls that were lost, as far as their order tells.
+// assign tells of all calls that were lost whose they are, as far as their order does. What it has told stands once the
+// requests around a call are forgotten.
 func (o *jobOrder) assign() {
-	o.decided = o.clock
-	o.lost = slices.DeleteFunc(o.lost, func(c *call) bool { return c.decided })
+	o.decided, o.more, o.due = o.clock, false, false
+	o.lost = slices.DeleteFunc(o.lost, func(c *call) bool { return c.decided || o.clock-c.endedAt > o.remembered })
 	columns := make(map[orderColumn]int)
 	rows := make([][]share, len(o.lost))
 	for i, c := range o.lost {
@@ -202,26 +174,31 @@ func (o *jobOrder) weight(c *call, r *request) float64 {
 	}
 	nearest, weight := math.MaxInt, loneWeight
 	for _, other := range r.handed {
-		n := c.place - other.place
+		n := o.apart(other, c)
 		d := o.distance(other, c)
-		if far := max(n, -n); far < nearest && d.total >= enoughPairs && other.lostAt == 0 {
-			nearest, weight = far, d.weight(n)
+		if far := max(n, -n); far < nearest && d.all.total >= enoughPairs && other.lostAt == 0 {
+			nearest, weight = far, d.share(n, other.placedBy, c.placedBy)
 		}
 	}
 	return weight
 }
 
-// balance makes the weights of each row sum up to 1, and those of each column to no more.
+// balance makes the weights of each row, with that of none of the requests, sum up to 1, and those of each column
+// to no more.
 func balance(rows [][]share, columns int) {
-	const least = 1e-9
 	sums := make([]float64, columns)
+	none := make([]float64, len(rows))
+	for i := range none {
+		none[i] = astray
+	}
 	for range balanced {
 		clear(sums)
-		for _, row := range rows {
-			sum := least
+		for i, row := range rows {
+			sum := none[i]
 			for _, s := range row {
 				sum += s.weight
 			}
+			none[i] /= sum
 			for i := range row {
 				row[i].weight /= sum
 				sums[row[i].column] += row[i].weight

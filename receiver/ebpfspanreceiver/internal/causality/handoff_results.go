@@ -7,33 +7,42 @@ const (
 	maxHeld = 64
 	// maxPassed is how many wake-ups a result goes on by from one task.
 	maxPassed = 4
+	// maxHops is by how many wake-ups a result goes on at all: where many tasks wake each other, as
+	// goroutines do that share connections, all of them would hold all results otherwise.
+	maxHops = 4
 )
 
 // result is the answer to a call in the hands of a task.
 type result struct {
 	call *call
-	// hops is the number of wake-ups by which it came here, late how many others came before
-	// these, each time after it had come to who woke, or were for results that came later.
-	hops, late int
-	// passed is how often it went on from here.
-	passed int
+	// from is who brought it, nil for who has read it.
+	from *worker
+	// late is how many other wake-ups came before those by which it came here, each time after it had come to who
+	// woke, or were for results that came later.
+	late uint16
+	// hops is the number of wake-ups by which it came here, passed how often it went on from here.
+	hops, passed uint8
 	// older says that the task which read it had read another one when it woke somebody.
 	older bool
 }
 
-// pass hands on what the task holds, and reports whether something of it was not passed on before.
-func (w *worker) pass(j *jobs) (copies []result, fresh bool) {
+// pass hands on what the task holds to another one that it wakes, and reports whether something of it was not
+// passed on before. Who brought a result does not get it back: to wake that one is another matter.
+func (w *worker) pass(to *worker, j *jobs) (copies []result, fresh bool) {
 	w.finish(j)
-	newer := 0
+	newer := uint16(0)
 	for i := range slices.Backward(w.results) {
 		r := &w.results[i]
-		if r.passed < maxPassed {
-			copies = append(copies, result{call: r.call, hops: r.hops + 1, late: r.late + r.passed + newer, older: r.older})
+		if r.from == to {
+			continue
+		}
+		if r.passed < maxPassed && r.hops < maxHops {
+			copies = append(copies, result{call: r.call, from: w, hops: r.hops + 1, late: r.late + uint16(r.passed) + newer, older: r.older})
 		}
 		if r.passed == 0 {
 			newer++
 		}
-		r.passed++
+		r.passed = min(r.passed, maxPassed) + 1
 	}
 	slices.Reverse(copies)
 	return copies, newer > 0
@@ -76,14 +85,30 @@ func (w *worker) receive(results []result) {
 		return r.call.decided || r.passed > 0 && (own || brought && r.hops > 0)
 	})
 	for _, r := range results {
-		i := w.held(r.call)
-		switch {
-		case i < 0 && len(w.results) < maxHeld:
-			w.results = append(w.results, r)
-		case i >= 0:
+		if i := w.held(r.call); i >= 0 {
 			w.results[i].again(r)
+			continue
+		}
+		if len(w.results) >= maxHeld && !w.dropFarther(r) {
+			continue
+		}
+		w.results = append(w.results, r)
+	}
+}
+
+// dropFarther makes room for a result, unless it came the longest way of all.
+func (w *worker) dropFarther(than result) bool {
+	farthest := 0
+	for i := range w.results {
+		if w.results[i].hops > w.results[farthest].hops {
+			farthest = i
 		}
 	}
+	if w.results[farthest].hops <= than.hops {
+		return false
+	}
+	w.results = slices.Delete(w.results, farthest, farthest+1)
+	return true
 }
 
 // again takes a result that the task has: it is to be passed on anew, but for one that others
@@ -93,7 +118,7 @@ func (r *result) again(o result) {
 		r.passed = 0
 	}
 	if o.hops < r.hops || o.hops == r.hops && o.late < r.late {
-		r.hops, r.late = o.hops, o.late
+		r.hops, r.late, r.from = o.hops, o.late, o.from
 	}
 }
 

@@ -84,6 +84,7 @@ func (l *Ladder) process(pid uint32) *process {
 	p := l.processes[pid]
 	if p == nil {
 		p = newProcess()
+		p.handoff.queue.remembered = l.maxWait / 5
 		p.aftermath.operations = l.operations
 		p.statistics = l.newStatistics()
 		l.processes[pid] = p
@@ -188,9 +189,6 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	if !c.decided && c.thread == nil && c.handoff == nil {
 		p.decide(&c.act)
 	}
-	if !c.decided && c.handoff != nil {
-		p.handoff.began(c)
-	}
 	p.sharing.began(c)
 	return c
 }
@@ -215,7 +213,7 @@ func (l *Ladder) release(now int64) {
 	kept := l.waiting[:0]
 	for _, c := range l.waiting {
 		if !c.decided {
-			c.conclude(now-c.endedAt > l.maxWait/10)
+			c.conclude(now-c.endedAt > l.maxWait/10) // jobOrder.remembered depends on it
 		}
 		if !c.ready(now, now-c.endedAt > l.maxWait) {
 			kept = append(kept, c)
@@ -225,6 +223,11 @@ func (l *Ladder) release(now int64) {
 	}
 	clear(l.waiting[len(kept):])
 	l.waiting = kept
+	for _, c := range kept {
+		if c.handoff != nil && c.handoff.queue.due {
+			c.handoff.queue.assign() // with all that is known by now
+		}
+	}
 }
 
 // ready decides a waiting call as far as can be now, and reports whether no more is to come.
@@ -293,6 +296,16 @@ func (l *Ladder) Flush() {
 			t.decode(&l.decoder, math.MaxInt64)
 		}
 		p.statistics.flush()
+	}
+	for _, c := range l.waiting {
+		if !c.decided && c.handoff != nil {
+			c.conclude(true)
+		}
+	}
+	for _, c := range l.waiting {
+		if !c.decided && c.handoff != nil && !c.handoff.queue.assigned(c) {
+			c.handoff.queue.assign()
+		}
 	}
 	for _, c := range l.waiting {
 		c.ready(l.now, true)

@@ -164,6 +164,7 @@ func (p *process) tidy(now int64) {
 	p.goroutines.tidy(now)
 	p.payload.tidy(now)
 	p.coroutines.tidy(now)
+	p.handoff.tidy()
 	for tid, t := range p.threads {
 		if t.last != nil && now-t.last.exchange.End.Time > afterFor {
 			t.last, t.earlier = nil, nil

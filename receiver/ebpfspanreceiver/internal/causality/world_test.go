@@ -116,6 +116,7 @@ func (w *world) linked(call, parent *protocol.Exchange, method Method) {
 	w.t.Helper()
 	w.ladder.Tick(w.now)
 	w.ladder.Tick(w.now + maxWait.Nanoseconds()/5)
+	w.ladder.Tick(w.now + maxWait.Nanoseconds()/5)
 	l, ok := w.links[call]
 	require.True(w.t, ok, "the call must have left")
 	assert.Same(w.t, parent, l.Parent)
