@@ -28,6 +28,8 @@ type request struct {
 	claims, handed []*call
 	// calls is how many it made, as far as that is known at once.
 	calls int
+	// number counts the requests that its thread read.
+	number uint64
 	// facts is the request as the statistical rung knows it.
 	facts *statistical.Request
 }
@@ -85,8 +87,12 @@ type act struct {
 	// ordered is whose it is by the order alone, nil where that does not tell, cause the
 	// token it rests on, and claimed says that a response has confirmed it.
 	ordered *request
-	cause   *ready
-	claimed bool
+	// number counts the acts of its loop. counted is whose it is by that, nil where it does not tell, and
+	// countedAt the number of the response that told it.
+	number, countedAt uint64
+	counted           *request
+	cause             *ready
+	claimed           bool
 	// learned says that it has told what there was to learn from it.
 	learned bool
 	// handoff is set where the decision is left to that rung; order is the request whose task

@@ -117,6 +117,7 @@ type loop struct {
 	// put one before the other.
 	apart  bool
 	rhythm rhythm
+	line   line
 	// late tells how often deeds are done out of order; apiece says that they are, and that those
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
@@ -146,7 +147,9 @@ func (l *loop) number(e endpoint) int {
 	return n
 }
 
-func (l *loop) readRequest(r *request, step uint64) {
+// readRequest takes a request's head, with so many others open.
+func (l *loop) readRequest(r *request, others int, step uint64) {
+	l.line.reads(r, others)
 	e := endpoint{name: r.exchange.Name, incoming: true}
 	if r.exchange.Conn != nil {
 		e.peer, e.path = r.exchange.Conn.Local, r.exchange.Conn.LocalPath
@@ -155,6 +158,9 @@ func (l *loop) readRequest(r *request, step uint64) {
 }
 
 func (l *loop) readResponse(c *call, complete bool, step uint64) *token {
+	if complete {
+		l.line.completes(c)
+	}
 	t := &token{call: c, complete: complete, step: step, kind: l.number(c.endpoint(!complete))}
 	if n := len(l.tokens); complete && n > 0 && !l.acted && l.tokens[n-1].call == c {
 		t.turn, t.number, t.read = l.tokens[n-1].turn, l.tokens[n-1].number, l.tokens[n-1].read
@@ -226,11 +232,13 @@ func (l *loop) did(d *deed) {
 
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
+	l.line.responds(r, open)
 	l.did(&deed{request: r, open: open, step: step})
 }
 
 // acts takes a call or a connect.
 func (l *loop) acts(a *act, open int, step uint64) {
+	l.line.acts(a)
 	a.belief, a.forth = anybody(open), anybody(open)
 	a.deed = &deed{act: a, open: open, step: step, class: l.number(a.to), kind: 1}
 	if a.to.connects {

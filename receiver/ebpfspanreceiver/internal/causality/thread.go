@@ -40,7 +40,7 @@ func (t *thread) opened(r *request, m *aftermath) {
 	t.loop.turns(r.read.Task.Waits, true)
 	if !r.read.Task.Thinned { // tokens with gaps mean nothing
 		t.order.push(&ready{request: r})
-		t.loop.readRequest(r, t.step)
+		t.loop.readRequest(r, len(t.requests)-1, t.step)
 	}
 }
 
