@@ -156,6 +156,9 @@ func (c *call) nextBest() {
 	if first != c.parent {
 		second, q = first, p
 	}
+	if c.parent != nil {
+		q = min(q, 1-c.confidence) // other evidence may have decided
+	}
 	if second != nil && second != c.parent && q >= chance {
 		c.runnerUp, c.runnerUpConfidence = second, q
 	}
