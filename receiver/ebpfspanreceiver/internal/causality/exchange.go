@@ -45,6 +45,8 @@ type call struct {
 	served []service
 	// heldUntil is until when it waits for them, 0 where it does not.
 	heldUntil int64
+	// batch is what the loop does with its response, nil where that is not looked at.
+	batch *batch
 	// endedAt is the time of its end, closedAt when it was found that all requests that may have
 	// caused it have ended, 0 before.
 	endedAt, closedAt int64
