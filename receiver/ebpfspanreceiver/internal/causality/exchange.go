@@ -17,6 +17,11 @@ type request struct {
 	// opened, responded and ended are the thread's steps at which its head was
 	// complete, its response began and it ended; 0 while that is still to come.
 	opened, responded, ended uint64
+	// done is the step from which on it is not supposed to call: that at which its response began, or
+	// ended where the loop calls between a response's parts; 0 while that is still to come.
+	done uint64
+	// begun is the loop's turn in which its response began.
+	begun int
 	// stirred is when and by whom it was read, or the response to a call that it made at once.
 	stirred conn.Origin
 	// coroutine is the task that began its response, 0 where none is known.
@@ -168,5 +173,5 @@ func (a *act) open() bool {
 // that was given up has no request.
 func (a *act) candidate(r *request) bool {
 	after := func(step uint64) bool { return step == 0 || step > a.step }
-	return r != nil && r.thread == a.thread && r.opened <= a.step && after(r.ended) && (a.streaming || after(r.responded))
+	return r != nil && r.thread == a.thread && r.opened <= a.step && after(r.ended) && (a.streaming || after(r.done))
 }

@@ -85,6 +85,7 @@ type endpoint struct {
 	incoming bool
 	partial  bool
 	connects bool
+	ends     bool
 }
 
 // loop is the rung of event loops: the tokens and deeds of one thread, in order.
@@ -117,6 +118,7 @@ type loop struct {
 	// put one before the other.
 	apart  bool
 	rhythm rhythm
+	parts  parts
 	line   line
 	// late tells how often deeds are done out of order; apiece says that they are, and that those
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
@@ -234,6 +236,11 @@ func (l *loop) did(d *deed) {
 func (l *loop) responded(r *request, open int, step uint64) {
 	l.line.responds(r, open)
 	l.did(&deed{request: r, open: open, step: step})
+}
+
+// ended takes the last part of a response that was begun in an earlier turn.
+func (l *loop) ended(r *request, open int, step uint64) {
+	l.did(&deed{request: r, open: open, step: step, class: l.number(endpoint{ends: true})})
 }
 
 // acts takes a call or a connect.
