@@ -392,10 +392,24 @@ func (l *loop) order() {
 	case !l.apiece && l.late.total >= enough && l.late.right > some*l.late.total:
 		l.apiece, l.overtakes = true, agreement{}
 		l.habits.forgetBlocks()
+		l.habits.separate()
+		for _, x := range l.deeds {
+			x.separate()
+		}
 	case l.apiece && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
 		l.apiece, l.late = false, agreement{}
 		l.habits.forgetBlocks()
 	}
+}
+
+// separate makes what was one more deed on a token the first one for its peer.
+func (x *deed) separate() {
+	claim(x, -1)
+	for i := range x.sources {
+		s := &x.sources[i]
+		s.first, s.again = s.share, [maxBlock]float64{}
+	}
+	claim(x, 1)
 }
 
 // settled reports whether every deed in the window was decided by other evidence: a

@@ -69,3 +69,25 @@ func TestCallsBetweenPartsOfResponses(t *testing.T) {
 	}
 	assert.GreaterOrEqual(t, right, (all-learning)*99/100)
 }
+
+// Where the calls to each peer become rows of their own, a call that followed on another act on the same token is
+// the first on it in its row: else nothing would lead to it any more.
+func TestActsBecomeTheFirstOfTheirRow(t *testing.T) {
+	var h habits
+	k := h.kind(1)
+	k.tokens = 100
+	begins := k.class(0)
+	begins.total, begins.lag[0], begins.lag[1] = 100, 75, 25
+	calls := k.class(2)
+	calls.total = 80
+	h.separate()
+	assert.InDelta(t, 75.0, k.class(0).lag[0], 1e-9)
+	assert.InDelta(t, 60.0, k.class(2).lag[0], 1e-9)
+	assert.InDelta(t, 20.0, k.class(2).lag[1], 1e-9)
+
+	token := &token{acted: 0.9}
+	x := &deed{sources: []source{{token: token, share: 1, first: 0.4, again: [maxBlock]float64{0.6}}}}
+	x.separate()
+	assert.InDelta(t, 1.5, token.acted, 1e-9)
+	assert.InDelta(t, 1.0, x.sources[0].first, 1e-9)
+}
