@@ -22,6 +22,8 @@ type line struct {
 	// chance is left out.
 	answered uint64
 	kept     agreement
+	// tried is what is not in kept yet: it counts once as many calls as requests were made.
+	tried agreement
 	// held are the calls that it told last.
 	held [lineHold]*call
 	// decoder tells how often the decoder was right where it was sure.
@@ -34,6 +36,9 @@ const (
 	// lineKept is the least share of responses for which the count must be right, of so many, and lineCredit how many
 	// are taken for right beforehand to tell how sure it is.
 	lineKept, lineEnough, lineCredit = 0.97, 24, 20
+	// lineRefuted is for how many wrong ones it counts that more calls than requests were made: several calls for a
+	// request may look like one for each until then.
+	lineRefuted = 40
 	// lineHold is for how many responses more it must be right before one is taken for sure: once it is lost it may
 	// still be right by chance.
 	lineHold = 8
@@ -42,6 +47,9 @@ const (
 // reads counts a request, with so many others open.
 func (q *line) reads(r *request, others int) {
 	if others == 0 {
+		if q.counting && q.calls != q.requests {
+			q.lose()
+		}
 		q.calls, q.ready = q.requests, q.ready[:0]
 		q.counting, q.began = true, q.requests+1
 		q.held = [lineHold]*call{}
@@ -50,10 +58,19 @@ func (q *line) reads(r *request, others int) {
 	r.number = q.requests
 }
 
-// acts counts a call or a connect.
+// acts counts a call or a connect. None can be made before its request was read.
 func (q *line) acts(a *act) {
 	q.calls++
 	a.number = q.calls
+	switch {
+	case !q.counting:
+	case q.calls > q.requests:
+		q.lose()
+		q.kept = agreement{total: lineRefuted}
+	case q.calls == q.requests:
+		q.kept.join(q.tried)
+		q.tried = agreement{}
+	}
 }
 
 // completes takes a call whose response was read.
@@ -74,7 +91,7 @@ func (q *line) responds(r *request, open int) {
 		q.lose()
 		return
 	}
-	q.kept.weigh(true, max(0, 1-float64(len(q.ready))/float64(max(open, 1))))
+	q.tried.weigh(true, max(0, 1-float64(len(q.ready))/float64(max(open, 1))))
 	c := q.ready[i]
 	c.counted, c.countedAt = r, q.answered
 	q.held[q.answered%lineHold] = c
@@ -84,7 +101,7 @@ func (q *line) responds(r *request, open int) {
 // lose gives the count up, and takes back what it told last.
 func (q *line) lose() {
 	q.kept.add(false)
-	q.counting, q.ready = false, q.ready[:0]
+	q.counting, q.ready, q.tried = false, q.ready[:0], agreement{}
 	for _, c := range q.held {
 		if c != nil {
 			c.counted = nil
@@ -116,7 +133,12 @@ func (q *line) settle(a *act) {
 }
 
 // doubted is what is left of the decoder's confidence: in a loop that falls behind it may be wrong often.
-func (q *line) doubted(p float64) float64 { return p * credited(q.decoder) }
+func (q *line) doubted(p float64) float64 {
+	if !q.trusted() {
+		return p
+	}
+	return p * credited(q.decoder)
+}
 
 // credited is the share that was right, where some are taken for right beforehand.
 func credited(a agreement) float64 { return (a.right + lineCredit) / (a.total + lineCredit + 0.01) }
