@@ -50,6 +50,7 @@ func (q *line) reads(r *request, others int) {
 		if q.counting && q.calls != q.requests {
 			q.lose()
 		}
+		q.count()
 		q.calls, q.ready = q.requests, q.ready[:0]
 		q.counting, q.began = true, q.requests+1
 		q.held = [lineHold]*call{}
@@ -68,9 +69,14 @@ func (q *line) acts(a *act) {
 		q.lose()
 		q.kept = agreement{total: lineRefuted}
 	case q.calls == q.requests:
-		q.kept.join(q.tried)
-		q.tried = agreement{}
+		q.count()
 	}
+}
+
+// count takes what was tried for kept.
+func (q *line) count() {
+	q.kept.join(q.tried)
+	q.tried = agreement{}
 }
 
 // completes takes a call whose response was read.
