@@ -205,6 +205,9 @@ func (c *cellRun) startCollector(ctx context.Context, sink *run.Sink) (*run.Coll
 		"processes": map[string]any{"env": []string{c.marker}, "pids": c.chain.PIDs()},
 		"http":      map[string]any{"query": "keep"}, "redis": map[string]any{"query": "keep"}, "postgresql": map[string]any{"query": "keep"},
 	}
+	if c.workload.payload > 0 {
+		receiver["payload_size"] = c.workload.payload
+	}
 	if c.record != "" {
 		path := c.recording()
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {

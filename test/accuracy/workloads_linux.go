@@ -18,7 +18,9 @@ type workload struct {
 	// connections says whether the services' connections are always kept or always new;
 	// they are either where it is empty.
 	connections connections
-	wanted      wanted
+	// payload is the receiver's payload_size in bytes, its default where 0.
+	payload int
+	wanted  wanted
 }
 
 // step is a service before the leaf.
@@ -119,7 +121,7 @@ var workloads = []workload{
 	{name: "node-streaming", steps: []step{{program: "node", shape: "streaming"}}, connections: kept, wanted: exact},
 	{name: "node-timer", steps: []step{{program: "node", shape: "timer", ownCalls: true}}, connections: kept, wanted: exact},
 	{name: "node-after-response", steps: []step{{program: "node", shape: "after", background: true}}, wanted: exact},
-	{name: "node-batch", steps: []step{{program: "node", shape: "batch", shared: true}}, connections: kept, wanted: saturated},
+	{name: "node-batch", steps: []step{{program: "node", shape: "batch", shared: true}}, connections: kept, payload: longHeads, wanted: saturated},
 	{name: "node-longpoll", steps: []step{{program: "node", shape: "longpoll", ownCalls: true}}, connections: kept, wanted: exact},
 	{name: "node-websocket", steps: []step{{program: "node", shape: "websocket", ownCalls: true, messages: true}}, connections: kept, wanted: exact},
 	{name: "node-pool", steps: []step{{program: "node", shape: "one", env: fewConnections}}, connections: kept, wanted: exact},
@@ -150,6 +152,9 @@ var workloads = []workload{
 
 // fewConnections is a pool that has calls wait with 16 requests in flight.
 var fewConnections = []string{"POOL=8"}
+
+// longHeads is room for the tokens of all requests that one call is for.
+const longHeads = 4096
 
 // requestID has a proxy give each request an id, which the one behind it passes on.
 const requestID = "request-id"

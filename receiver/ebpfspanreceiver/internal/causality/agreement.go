@@ -25,6 +25,14 @@ func (a *agreement) weigh(right bool, weight float64) {
 	}
 }
 
+// join adds what o has counted.
+func (a *agreement) join(o agreement) {
+	if a.total >= maxAgreement {
+		a.right, a.total = a.right/2, a.total/2
+	}
+	a.right, a.total = a.right+o.right, a.total+o.total
+}
+
 // count counts something that is right with this probability.
 func (a *agreement) count(p float64) {
 	a.weigh(true, p)

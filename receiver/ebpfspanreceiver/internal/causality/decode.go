@@ -81,7 +81,7 @@ type openAt struct {
 }
 
 func (o openAt) is(r *request) bool {
-	return r == o.response || r.opened <= o.step && (r.responded == 0 || r.responded > o.step)
+	return r == o.response || r.opened <= o.step && (r.done == 0 || r.done > o.step)
 }
 
 // settled reports whether evidence other than the loop's has decided.

@@ -17,8 +17,16 @@ type request struct {
 	// opened, responded and ended are the thread's steps at which its head was
 	// complete, its response began and it ended; 0 while that is still to come.
 	opened, responded, ended uint64
+<<<<<<< HEAD
 	// turn is the turn of the thread's loop in which it was read.
 	turn int
+=======
+	// done is the step from which on it is not supposed to call: that at which its response began, or
+	// ended where the loop calls between a response's parts; 0 while that is still to come.
+	done uint64
+	// begun is the loop's turn in which its response began.
+	begun int
+>>>>>>> loops
 	// stirred is when and by whom it was read, or the response to a call that it made at once.
 	stirred conn.Origin
 	// coroutine is the task that began its response, 0 where none is known.
@@ -30,6 +38,8 @@ type request struct {
 	claims, handed []*call
 	// calls is how many it made, as far as that is known at once.
 	calls int
+	// number counts the requests that its thread read.
+	number uint64
 	// facts is the request as the statistical rung knows it.
 	facts *statistical.Request
 }
@@ -45,6 +55,8 @@ type call struct {
 	served []service
 	// heldUntil is until when it waits for them, 0 where it does not.
 	heldUntil int64
+	// batch is what the loop does with its response, nil where that is not looked at.
+	batch *batch
 	// endedAt is the time of its end, closedAt when it was found that all requests that may have
 	// caused it have ended, 0 before.
 	endedAt, closedAt int64
@@ -87,8 +99,12 @@ type act struct {
 	// ordered is whose it is by the order alone, nil where that does not tell, cause the
 	// token it rests on, and claimed says that a response has confirmed it.
 	ordered *request
-	cause   *ready
-	claimed bool
+	// number counts the acts of its loop. counted is whose it is by that, nil where it does not tell, and
+	// countedAt the number of the response that told it.
+	number, countedAt uint64
+	counted           *request
+	cause             *ready
+	claimed           bool
 	// learned says that it has told what there was to learn from it.
 	learned bool
 	// handoff is set where the decision is left to that rung; order is the request whose task
@@ -164,5 +180,5 @@ func (a *act) open() bool {
 // that was given up has no request.
 func (a *act) candidate(r *request) bool {
 	after := func(step uint64) bool { return step == 0 || step > a.step }
-	return r != nil && r.thread == a.thread && r.opened <= a.step && after(r.ended) && (a.streaming || after(r.responded))
+	return r != nil && r.thread == a.thread && r.opened <= a.step && after(r.ended) && (a.streaming || after(r.done))
 }

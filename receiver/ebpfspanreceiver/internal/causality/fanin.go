@@ -9,9 +9,9 @@ import "slices"
 
 const (
 	// maxServices bounds the requests that one call is linked to.
-	maxServices = 128
+	maxServices = 256
 	// inTurnConfidence is that in requests whose responses follow in the same turn of a loop.
-	inTurnConfidence = 0.95
+	inTurnConfidence = 0.98
 	// woken is the confidence in a request whose goroutine was woken by who made the call.
 	wokenConfidence = 0.97
 	// holdFor is how long an ended call waits for those that it serves, in nanoseconds.
@@ -82,7 +82,7 @@ type batch struct {
 // reads takes something that the loop reads: a call's response, or a request where c is nil.
 func (b *batch) reads(c *call, complete bool, waits uint32) {
 	if c == nil || c != b.last || waits != b.waits || b.acted {
-		b.unclear = waits == b.waits && (b.unclear || !b.acted)
+		b.unclear = waits == b.waits && (b.unclear || !b.acted && b.last != nil)
 		b.waits, b.acted, b.last, b.call = waits, false, c, nil
 		b.served = b.served[:0]
 	}
@@ -120,5 +120,14 @@ func (p *process) holds(c *call) bool {
 		return true
 	}
 	t := p.threads[by.TID]
-	return t != nil && len(t.requests) > 1
+	if t == nil || len(t.requests) <= 1 {
+		return false
+	}
+	c.batch = &t.batch
+	return true
+}
+
+// serving reports whether the loop may still write responses that the call's response led to.
+func (c *call) serving(now int64) bool {
+	return now < c.heldUntil || c.batch != nil && c.batch.call == c && now < c.endedAt+holdFor
 }

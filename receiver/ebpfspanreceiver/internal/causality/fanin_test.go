@@ -35,6 +35,22 @@ func TestLoopBatch(t *testing.T) {
 	w.served(k, MethodLoop, r1, r2, r3)
 }
 
+// Requests that were read in the same turn have led to nothing yet, but to no other request's response either. What
+// a turn leads to is not cut short by what ended before it was over.
+func TestLoopBatchBesideRequests(t *testing.T) {
+	w := newWorld(t)
+	r1, r2, r3 := w.reads(inTurn(1)), w.reads(inTurn(2)), w.reads(inTurn(3))
+	k := w.calls(inTurn(9))
+	w.reads(inTurn(20))
+	w.completes(k, inTurn(20))
+	w.responds(r2, inTurn(20))
+	w.responds(r1, inTurn(20))
+	w.waits(k)
+	w.responds(r3, inTurn(20))
+	w.linked(k, nil, "")
+	w.served(k, MethodLoop, r1, r2, r3)
+}
+
 // One request asks, and others wait for its answer: who asked is known where it was alone.
 func TestLoopWaitsForAnothersCall(t *testing.T) {
 	w := newWorld(t)

@@ -298,6 +298,31 @@ func (h *habits) forgetBlocks() {
 	}
 }
 
+// separate takes all acts for the first ones of their kind: those that followed on others on the same token
+// come after as many turns as these.
+func (h *habits) separate() {
+	for i := range h.kinds {
+		var all [lags]float64
+		sum := 0.0
+		for j := range h.kinds[i].acts {
+			for lag, n := range h.kinds[i].acts[j].lag {
+				all[lag] += n
+				sum += n
+			}
+		}
+		for j := range h.kinds[i].acts {
+			a := &h.kinds[i].acts[j]
+			more := a.total
+			for _, n := range a.lag {
+				more -= n
+			}
+			for lag := range a.lag {
+				a.lag[lag] += max(more, 0) * all[lag] / max(sum, 1)
+			}
+		}
+	}
+}
+
 func (h *habits) reset() {
 	for i := range h.kinds {
 		k := &h.kinds[i]

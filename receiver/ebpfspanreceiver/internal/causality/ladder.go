@@ -160,7 +160,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		}
 		c.statistics = p.statistics
 		c.asked = p.statistics.ended(c)
-		if c.decided && (c.parent != nil || !c.asked) && !p.holds(c) {
+		if held := p.holds(c); c.decided && (c.parent != nil || !c.asked) && !held {
 			l.emit(c)
 			return
 		}
@@ -232,7 +232,7 @@ func (l *Ladder) release(now int64) {
 
 // ready decides a waiting call as far as can be now, and reports whether no more is to come.
 func (c *call) ready(now int64, overdue bool) bool {
-	if now < c.heldUntil && !overdue {
+	if c.serving(now) && !overdue {
 		return false
 	}
 	if c.decided && c.parent != nil && (c.confidence >= sure || c.method != MethodLoop) {

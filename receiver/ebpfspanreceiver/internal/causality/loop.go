@@ -85,6 +85,7 @@ type endpoint struct {
 	incoming bool
 	partial  bool
 	connects bool
+	ends     bool
 }
 
 // loop is the rung of event loops: the tokens and deeds of one thread, in order.
@@ -117,6 +118,8 @@ type loop struct {
 	// put one before the other.
 	apart  bool
 	rhythm rhythm
+	parts  parts
+	line   line
 	// late tells how often deeds are done out of order; apiece says that they are, and that those
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
@@ -146,7 +149,13 @@ func (l *loop) number(e endpoint) int {
 	return n
 }
 
+<<<<<<< HEAD
 func (l *loop) readRequest(r *request) {
+=======
+// readRequest takes a request's head, with so many others open.
+func (l *loop) readRequest(r *request, others int, step uint64) {
+	l.line.reads(r, others)
+>>>>>>> loops
 	e := endpoint{name: r.exchange.Name, incoming: true}
 	if r.exchange.Conn != nil {
 		e.peer, e.path = r.exchange.Conn.Local, r.exchange.Conn.LocalPath
@@ -155,6 +164,9 @@ func (l *loop) readRequest(r *request) {
 }
 
 func (l *loop) readResponse(c *call, complete bool, step uint64) *token {
+	if complete {
+		l.line.completes(c)
+	}
 	t := &token{call: c, complete: complete, step: step, kind: l.number(c.endpoint(!complete))}
 	if n := len(l.tokens); complete && n > 0 && !l.acted && l.tokens[n-1].call == c {
 		t.turn, t.number, t.read = l.tokens[n-1].turn, l.tokens[n-1].number, l.tokens[n-1].read
@@ -226,11 +238,18 @@ func (l *loop) did(d *deed) {
 
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
+	l.line.responds(r, open)
 	l.did(&deed{request: r, open: open, step: step})
+}
+
+// ended takes the last part of a response that was begun in an earlier turn.
+func (l *loop) ended(r *request, open int, step uint64) {
+	l.did(&deed{request: r, open: open, step: step, class: l.number(endpoint{ends: true})})
 }
 
 // acts takes a call or a connect.
 func (l *loop) acts(a *act, open int, step uint64) {
+	l.line.acts(a)
 	a.belief, a.forth = anybody(open), anybody(open)
 	a.deed = &deed{act: a, open: open, step: step, class: l.number(a.to), kind: 1}
 	if a.to.connects {
@@ -377,10 +396,24 @@ func (l *loop) order() {
 	case !l.apiece && l.late.total >= enough && l.late.right > some*l.late.total:
 		l.apiece, l.overtakes = true, agreement{}
 		l.habits.forgetBlocks()
+		l.habits.separate()
+		for _, x := range l.deeds {
+			x.separate()
+		}
 	case l.apiece && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
 		l.apiece, l.late = false, agreement{}
 		l.habits.forgetBlocks()
 	}
+}
+
+// separate makes what was one more deed on a token the first one for its peer.
+func (x *deed) separate() {
+	claim(x, -1)
+	for i := range x.sources {
+		s := &x.sources[i]
+		s.first, s.again = s.share, [maxBlock]float64{}
+	}
+	claim(x, 1)
 }
 
 // settled reports whether every deed in the window was decided by other evidence: a

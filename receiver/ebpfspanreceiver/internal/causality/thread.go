@@ -41,8 +41,14 @@ func (t *thread) opened(r *request, m *aftermath) {
 	t.batch.reads(nil, false, r.read.Task.Waits)
 	t.spell.turns(due, r.read.Time, m)
 	t.loop.turns(r.read.Task.Waits, true)
+<<<<<<< HEAD
 	if r.turn = t.loop.turn; t.calls {
 		t.ready(r)
+=======
+	if !r.read.Task.Thinned { // tokens with gaps mean nothing
+		t.order.push(&ready{request: r})
+		t.loop.readRequest(r, len(t.requests)-1, t.step)
+>>>>>>> loops
 	}
 }
 
@@ -73,8 +79,12 @@ func (t *thread) calling() {
 }
 
 func (t *thread) closed(r *request, m *aftermath) {
+	t.ends(r)
 	t.step++
 	r.ended = t.step
+	if r.done == 0 {
+		r.done = t.step
+	}
 	t.order.forget(r)
 	t.requests = slices.DeleteFunc(t.requests, func(o *request) bool { return o == r })
 	end := r.exchange.End
@@ -134,11 +144,11 @@ func (t *thread) acts(a *act, r *request) {
 	t.loop.acts(a, 1, t.step)
 }
 
-// working returns at most two of the requests whose response was not begun; where
+// working returns at most two of the requests that may call; where
 // there are none, of those that are streaming it.
 func (t *thread) working() (open []*request, streaming bool) {
 	for _, r := range t.requests {
-		if r.responded == 0 {
+		if r.done == 0 {
 			open = append(open, r)
 		}
 		if len(open) == 2 {
@@ -156,13 +166,25 @@ func (t *thread) working() (open []*request, streaming bool) {
 func (t *thread) responds(r *request, by capture.Task) {
 	t.step++
 	r.responded = t.step
+	between := t.loop.parts.call()
+	if !between {
+		r.done = t.step
+	}
 	if by.TID == r.read.Task.TID && !by.Thinned {
 		t.loop.turns(by.Waits, false)
 		t.batch.responds(r, by.Waits)
+<<<<<<< HEAD
 		if t.calls {
 			t.order.responds(r)
 			t.loop.responded(r, len(t.requests), t.step)
 		}
+=======
+		r.begun = t.loop.turn
+		if !between {
+			t.order.responds(r)
+		}
+		t.loop.responded(r, len(t.requests), t.step)
+>>>>>>> loops
 	}
 }
 

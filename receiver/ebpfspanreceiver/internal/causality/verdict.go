@@ -21,7 +21,16 @@ func (a *act) conclude(waited bool) {
 	if a.origin.Task.Coroutine != 0 && a.open() {
 		return // the response of its request will tell
 	}
-	if a.deed == nil || !waited && (!a.final() || a.thread.loop.seen() < enough) {
+	if a.deed == nil {
+		return
+	}
+	if q := &a.thread.loop.line; q.tells(a, !waited) {
+		q.settle(a)
+		return
+	} else if q.willTell(a) && !waited {
+		return // the response to its request will tell
+	}
+	if !waited && (!a.final() || a.thread.loop.seen() < enough) {
 		return
 	}
 	if !waited && a.thread.loop.fresh > 0 && !a.clear() {
@@ -43,7 +52,13 @@ const (
 // decideLoop settles the act by the decoder where that is sure. Where it is not, the
 // order decides, with the confidence that it has earned, or the decoder's guess stands.
 func (a *act) decideLoop() {
+	line := &a.thread.loop.line
+	if line.tells(a, false) {
+		line.settle(a)
+		return
+	}
 	first, _, p, _ := a.belief.best()
+	p = line.doubted(p)
 	earned := a.thread.order.earned()
 	if !a.claimed {
 		earned = min(earned, unconfirmed)
@@ -140,6 +155,9 @@ func (c *call) nextBest() {
 	first, second, p, q := c.belief.best()
 	if first != c.parent {
 		second, q = first, p
+	}
+	if c.parent != nil {
+		q = min(q, 1-c.confidence) // other evidence may have decided
 	}
 	if second != nil && second != c.parent && q >= chance {
 		c.runnerUp, c.runnerUpConfidence = second, q
