@@ -43,6 +43,10 @@ type call struct {
 	served []service
 	// heldUntil is until when it waits for them, 0 where it does not.
 	heldUntil int64
+	// carriers are how many goroutines were brought its result and have not responded since.
+	carriers int
+	// answer is its answer as the thread read it, nil where no turn is known.
+	answer *stimulus
 	// endedAt is the time of its end, closedAt when it was found that all requests that may have
 	// caused it have ended, 0 before.
 	endedAt, closedAt int64
@@ -112,6 +116,10 @@ type act struct {
 	suspect, prompt bool
 	// doubt is how probable it is that it would have come without a request.
 	doubt float64
+	// stimulus is what the thread had read last in the same turn, nil where that was nothing, and
+	// nth how much it had done since.
+	stimulus *stimulus
+	nth      int
 
 	decided    bool
 	parent     *request
@@ -123,6 +131,9 @@ type act struct {
 func (a *act) settle(parent *request, method Method, confidence float64) {
 	a.decided, a.parent, a.method, a.confidence = true, parent, method, confidence
 }
+
+// blind reports whether what it rests on may have been left out.
+func (a *act) blind() bool { return a.origin.Task.Hidden > 0 || a.origin.Task.Thinned }
 
 // putOff leaves the decision to what will be seen later.
 func (a *act) putOff(t *thread, streaming bool) {

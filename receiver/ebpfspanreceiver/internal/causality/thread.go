@@ -27,6 +27,8 @@ type thread struct {
 	several       bool
 	spell         spell
 	batch         batch
+	reacts        reacts
+	process       *process
 }
 
 func (t *thread) opened(r *request, m *aftermath) {
@@ -36,6 +38,7 @@ func (t *thread) opened(r *request, m *aftermath) {
 	t.requests = append(t.requests, r)
 	t.several = t.several || len(t.requests) > 1
 	t.batch.reads(nil, false, r.read.Task.Waits)
+	t.reacts.reads(r, nil, r.read.Task.Waits, r.read.Time)
 	t.spell.turns(due, r.read.Time, m)
 	t.loop.turns(r.read.Task.Waits, true)
 	if !r.read.Task.Thinned { // tokens with gaps mean nothing
@@ -83,6 +86,8 @@ func (t *thread) decide(a *act, m *aftermath) {
 	switch {
 	case len(open) == 0:
 		a.settle(nil, "", 0)
+	case len(open) == 1 && !coroutine && t.turnsTell(a):
+		t.decideByTurn(a, open[0], streaming)
 	case len(open) == 1 && !coroutine && a.doubt > doubtful:
 		a.alone()
 	case len(open) == 1 && !coroutine:
@@ -130,6 +135,7 @@ func (t *thread) responds(r *request, by capture.Task) {
 	if by.TID == r.read.Task.TID && !by.Thinned {
 		t.loop.turns(by.Waits, false)
 		t.batch.responds(r, by.Waits)
+		t.reacts.responds(r, by)
 		t.order.responds(r)
 		t.loop.responded(r, len(t.requests), t.step)
 	}
