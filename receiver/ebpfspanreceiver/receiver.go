@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
@@ -16,6 +17,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/discover/pods"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/footprint"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/metadata"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/span"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
@@ -24,6 +26,9 @@ import (
 // pendingBatches is how many finished batches may wait for the next consumer.
 // Behind them the ring buffer fills, and what it cannot hold is counted.
 const pendingBatches = 16
+
+// settleAfter is how long after its start a collector does what it will go on doing.
+const settleAfter = 5 * time.Second
 
 // spanReceiver adapts the stages to the Collector: it owns their goroutine and
 // the one that hands finished spans to the next consumer.
@@ -70,6 +75,7 @@ func (r *spanReceiver) Start(starting context.Context, host component.Host) erro
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	r.running.Go(func() { r.sender.run(ctx, r.batches) })
+	r.running.Go(func() { r.settle(ctx) })
 	r.running.Go(func() {
 		defer close(r.batches)
 		if err := run(ctx); err != nil {
@@ -78,6 +84,18 @@ func (r *spanReceiver) Start(starting context.Context, host component.Host) erro
 		}
 	})
 	return nil
+}
+
+// settle gives back what only the start needed.
+func (r *spanReceiver) settle(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(settleAfter):
+	}
+	if err := footprint.Release(); err != nil {
+		r.settings.Logger.Debug("The executable's pages stay mapped.", zap.Error(err))
+	}
 }
 
 // runner does the receiver's work until its context ends.

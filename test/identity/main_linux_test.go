@@ -16,9 +16,10 @@ const (
 
 // roles are the programs that the tests start.
 var roles = map[string]func(options []byte) error{
-	"agent":  role(runAgent),
-	"client": role(runClient),
-	"server": role(runServer),
+	"agent":    role(runAgent),
+	"client":   role(runClient),
+	"server":   role(runServer),
+	"shuffler": role(runShuffler),
 }
 
 func TestMain(m *testing.M) {

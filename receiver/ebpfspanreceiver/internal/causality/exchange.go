@@ -17,6 +17,8 @@ type request struct {
 	// opened, responded and ended are the thread's steps at which its head was
 	// complete, its response began and it ended; 0 while that is still to come.
 	opened, responded, ended uint64
+	// turn is the turn of the thread's loop in which it was read.
+	turn int
 	// stirred is when and by whom it was read, or the response to a call that it made at once.
 	stirred conn.Origin
 	// coroutine is the task that began its response, 0 where none is known.

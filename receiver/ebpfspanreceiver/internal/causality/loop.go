@@ -146,12 +146,12 @@ func (l *loop) number(e endpoint) int {
 	return n
 }
 
-func (l *loop) readRequest(r *request, step uint64) {
+func (l *loop) readRequest(r *request) {
 	e := endpoint{name: r.exchange.Name, incoming: true}
 	if r.exchange.Conn != nil {
 		e.peer, e.path = r.exchange.Conn.Local, r.exchange.Conn.LocalPath
 	}
-	l.ready(&token{request: r, complete: true, step: step, kind: l.number(e)}, r.read.Time)
+	l.ready(&token{request: r, complete: true, step: r.opened, kind: l.number(e)}, r.read.Time)
 }
 
 func (l *loop) readResponse(c *call, complete bool, step uint64) *token {

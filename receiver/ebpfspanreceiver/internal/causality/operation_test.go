@@ -29,8 +29,8 @@ func TestRoute(t *testing.T) {
 // path is details with a path.
 type path string
 
-func (path) AppendAttributes(to []protocol.Attribute) []protocol.Attribute { return to }
-func (p path) Path() string                                                { return string(p) }
+func (path) AddAttributes(*protocol.Attributes) {}
+func (p path) Path() string                     { return string(p) }
 
 func TestNamesOfOperations(t *testing.T) {
 	o := newOperations()

@@ -19,6 +19,9 @@ type thread struct {
 	loop     loop
 	// step counts what happened on the thread; it starts at 1.
 	step uint64
+	// calls is true once it has called anybody, or read an answer: the order and the loop
+	// know nothing before.
+	calls bool
 	// active is when it read a request last.
 	active int64
 	// last is the request that it read and answered last, earlier the one before, nil where
@@ -41,10 +44,35 @@ func (t *thread) opened(r *request, m *aftermath) {
 	t.reacts.reads(r, nil, r.read.Task.Waits, r.read.Time)
 	t.spell.turns(due, r.read.Time, m)
 	t.loop.turns(r.read.Task.Waits, true)
-	if !r.read.Task.Thinned { // tokens with gaps mean nothing
-		t.order.push(&ready{request: r})
-		t.loop.readRequest(r, t.step)
+	if r.turn = t.loop.turn; t.calls {
+		t.ready(r)
 	}
+}
+
+// ready has the order and the loop know of a request's head.
+func (t *thread) ready(r *request) {
+	if r.read.Task.Thinned {
+		return // tokens with gaps mean nothing
+	}
+	t.order.push(&ready{request: r})
+	t.loop.readRequest(r)
+}
+
+// calling tells the order and the loop, before its first call, of the requests that may
+// cause it. A server that calls nobody is spared them.
+func (t *thread) calling() {
+	if t.calls {
+		return
+	}
+	t.calls = true
+	turn := t.loop.turn
+	for _, r := range t.requests {
+		if r.responded == 0 {
+			t.loop.turn = r.turn
+			t.ready(r)
+		}
+	}
+	t.loop.turn = turn
 }
 
 func (t *thread) closed(r *request, m *aftermath) {
@@ -63,6 +91,7 @@ func (t *thread) closed(r *request, m *aftermath) {
 // loop otherwise.
 func (t *thread) decide(a *act, m *aftermath) {
 	t.batch.acts()
+	t.calling()
 	open, streaming := t.working()
 	t.loop.turns(a.origin.Task.Waits, false)
 	if by := a.origin.Task; by.Hidden > 0 || by.Thinned && (streaming || len(open) > 1) {
@@ -136,13 +165,16 @@ func (t *thread) responds(r *request, by capture.Task) {
 		t.loop.turns(by.Waits, false)
 		t.batch.responds(r, by.Waits)
 		t.reacts.responds(r, by)
-		t.order.responds(r)
-		t.loop.responded(r, len(t.requests), t.step)
+		if t.calls {
+			t.order.responds(r)
+			t.loop.responded(r, len(t.requests), t.step)
+		}
 	}
 }
 
 // read takes a call's response, its first byte or the last.
 func (t *thread) read(c *call, complete bool, by capture.Task) {
+	t.calling()
 	t.loop.turns(by.Waits, true)
 	t.step++
 	if by.Thinned {

@@ -40,23 +40,10 @@ type Message struct {
 	Complete bool
 }
 
-// Attribute is one span attribute by the semantic conventions. Exactly one of
-// String, Int, a truth and Strings is meant: Int where IsInt is true, whether Int is not 0
-// where IsBool is, Strings where that is not nil.
-type Attribute struct {
-	Key    string
-	String string
-	Int    int64
-	IsInt  bool
-	IsBool bool
-	// Strings must not be changed afterwards.
-	Strings []string
-}
-
 // Details describe an exchange by the semantic conventions of its protocol.
 type Details interface {
-	// AppendAttributes appends what is known to attributes.
-	AppendAttributes(attributes []Attribute) []Attribute
+	// AddAttributes adds what is known to attributes.
+	AddAttributes(to *Attributes)
 }
 
 // TraceContext is a trace context that an application put into a request.

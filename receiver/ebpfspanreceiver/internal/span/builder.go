@@ -2,10 +2,8 @@
 package span
 
 import (
-	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/sampling"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.opentelemetry.io/collector/pdata/xpdata"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality"
@@ -23,9 +21,6 @@ const (
 
 // usualSpans is room for the spans of a process that is not busy.
 const usualSpans = 16
-
-// linkAttributes is how many attributes say how a parent was found.
-const linkAttributes = 2
 
 // minRunnerUp is the confidence from which the next likely parent is worth a span link.
 const minRunnerUp = 0.05
@@ -55,9 +50,8 @@ type Builder struct {
 	// scopes holds the scope of each process in traces.
 	scopes map[uint32]ptrace.ScopeSpans
 	count  int
-	// attributes is room for those of one exchange, pairs makes pdata's of them.
-	attributes []protocol.Attribute
-	pairs      xpdata.MapBuilder
+	// attributes are those of one exchange, for each side.
+	attributes [2]protocol.Attributes
 	thinned    thinned
 }
 
@@ -97,9 +91,8 @@ func (b *Builder) Link(l causality.Link) {
 	s.SetName(e.Name)
 	s.SetStartTimestamp(pcommon.Timestamp(e.Request.First.Time))
 	s.SetEndTimestamp(pcommon.Timestamp(end(e)))
-	b.describe(s, e)
+	b.describe(s, l)
 	b.identify(s, l)
-	b.thinned.describe(s, e)
 	related(s, l)
 	contexts(s, e)
 }
@@ -121,15 +114,18 @@ func (b *Builder) identify(s ptrace.Span, l causality.Link) {
 		return
 	}
 	parent := idOf(l.Parent)
-	if l.Confidence < b.options.MinConfidence {
-		linkTo(s, causality.Relation{Exchange: l.Parent, Method: l.Method, Confidence: l.Confidence})
-	} else {
+	if b.trusted(l) {
 		s.SetTraceID(TraceID(parent))
 		s.SetParentSpanID(parent)
-		s.Attributes().PutStr(AttributeLinkMethod, string(l.Method))
-		s.Attributes().PutDouble(AttributeLinkConfidence, l.Confidence)
+	} else {
+		linkTo(s, causality.Relation{Exchange: l.Parent, Method: l.Method, Confidence: l.Confidence})
 	}
 	runnerUp(s, l)
+}
+
+// trusted reports whether the exchange has a parent that is sure enough to be its span's.
+func (b *Builder) trusted(l causality.Link) bool {
+	return l.Exchange.Side == protocol.Client && l.Parent != nil && l.Confidence >= b.options.MinConfidence
 }
 
 // runnerUp adds a span link to the next likely parent.
@@ -165,54 +161,24 @@ func end(e *protocol.Exchange) int64 {
 	return max(e.Request.First.Time, e.End.Time)
 }
 
-func (b *Builder) describe(s ptrace.Span, e *protocol.Exchange) {
-	b.attributes = append(b.attributes[:0], protocol.Attribute{
-		Key: string(semconv.ThreadIDKey), Int: int64(e.Request.First.Task.TID), IsInt: true,
-	})
-	list := b.attributes
+// describe sets the attributes and the status. How the parent was found is known already.
+func (b *Builder) describe(s ptrace.Span, l causality.Link) {
+	e, a := l.Exchange, &b.attributes[l.Exchange.Side]
+	a.AddInt(semconv.ThreadIDKey, int64(e.Request.First.Task.TID))
 	if e.Details != nil {
-		list = e.Details.AppendAttributes(list)
+		e.Details.AddAttributes(a)
 	}
-	if e.ErrorType != "" {
-		list = append(list, protocol.Attribute{Key: string(semconv.ErrorTypeKey), String: e.ErrorType})
+	a.AddString(semconv.ErrorTypeKey, e.ErrorType)
+	if b.trusted(l) {
+		a.AddString(AttributeLinkMethod, string(l.Method))
+		a.AddDouble(AttributeLinkConfidence, l.Confidence)
 	}
-	b.attributes = list
-	b.put(s.Attributes(), e, list)
+	b.thinned.describe(s, a, e)
+	a.MoveTo(s.Attributes())
 	if e.Failed {
 		s.Status().SetCode(ptrace.StatusCodeError)
 		s.Status().SetMessage(e.ErrorMessage)
 	}
-}
-
-// put writes list to attributes, with room for those that say how a parent was found and
-// how many requests it stands for. No key is twice in it, and each Put would look for that.
-func (b *Builder) put(attributes pcommon.Map, e *protocol.Exchange, list []protocol.Attribute) {
-	size := len(list)
-	if e.Side == protocol.Client {
-		size += linkAttributes
-	}
-	if e.Thinning.Threshold != sampling.AlwaysSampleThreshold {
-		size++
-	}
-	b.pairs.EnsureCapacity(size)
-	for i := range list {
-		a := &list[i]
-		value := b.pairs.AppendEmpty(a.Key)
-		switch {
-		case a.IsInt:
-			value.SetInt(a.Int)
-		case a.IsBool:
-			value.SetBool(a.Int != 0)
-		case a.Strings != nil:
-			list := value.SetEmptySlice()
-			for _, s := range a.Strings {
-				list.AppendEmpty().SetStr(s)
-			}
-		default:
-			value.SetStr(a.String)
-		}
-	}
-	b.pairs.UnsafeIntoMap(attributes)
 }
 
 // contexts attaches what applications said about the trace as span links.

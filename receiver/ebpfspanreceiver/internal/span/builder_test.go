@@ -168,17 +168,19 @@ func TestRelatedRequestsAreSpanLinks(t *testing.T) {
 }
 
 // details are what a protocol tells.
-type details []protocol.Attribute
+type details struct {
+	path   string
+	status int64
+}
 
-func (d details) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
-	return append(to, d...)
+func (d details) AddAttributes(a *protocol.Attributes) {
+	a.AddString("url.path", d.path)
+	a.AddInt("http.response.status_code", d.status)
 }
 
 func TestSpanTellsTheExchange(t *testing.T) {
 	_, server := ends(1)
-	server.Details = details{
-		{Key: "url.path", String: "/x"}, {Key: "http.response.status_code", Int: 500, IsInt: true},
-	}
+	server.Details = details{path: "/x", status: 500}
 	server.ErrorType, server.Failed = "500", true
 	server.Contexts = []protocol.TraceContext{{
 		Propagator: "w3c", TraceID: [16]byte{1}, SpanID: [8]byte{2}, Flags: 1, TraceState: "a=b",

@@ -19,7 +19,7 @@ type thinned struct {
 // threshold of OpenTelemetry's probability sampling (ot=th in the tracestate), by which
 // the Collector's span_metrics connector, for one, counts the span as many. There is
 // no ot=rv: the randomness is the request's, and not its trace's.
-func (t *thinned) describe(s ptrace.Span, e *protocol.Exchange) {
+func (t *thinned) describe(s ptrace.Span, a *protocol.Attributes, e *protocol.Exchange) {
 	threshold := e.Thinning.Threshold
 	if threshold == sampling.AlwaysSampleThreshold {
 		return
@@ -29,5 +29,5 @@ func (t *thinned) describe(s ptrace.Span, e *protocol.Exchange) {
 		t.state = "ot=th:" + threshold.TValue()
 	}
 	s.TraceState().FromRaw(t.state)
-	s.Attributes().PutDouble(AttributeCaptureRatio, t.ratio)
+	a.AddDouble(AttributeCaptureRatio, t.ratio)
 }

@@ -43,9 +43,8 @@ func (e *Exchange) Responded() bool { return e.responded }
 // Ended reports whether nothing changes any more.
 func (e *Exchange) Ended() bool { return e.ended }
 
-// AppendAttributes implements protocol.Details.
-func (e *Exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
-	a := protocol.Attributes(to)
+// AddAttributes implements protocol.Details.
+func (e *Exchange) AddAttributes(a *protocol.Attributes) {
 	a.AddString(e.System.Key, e.System.Value.AsString())
 	a.AddString(semconv.DBOperationNameKey, e.Operation)
 	a.AddString(semconv.DBNamespaceKey, e.Namespace)
@@ -55,5 +54,4 @@ func (e *Exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribut
 	a.AddUnix(e.Conn)
 	a.AddServer(e.server.Address, int64(e.server.Port))
 	a.AddPeer(&e.Exchange, e.peer)
-	return a
 }

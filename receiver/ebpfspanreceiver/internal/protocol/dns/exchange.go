@@ -48,13 +48,10 @@ func (e *exchange) answeredBy(m *message) bool {
 		strings.EqualFold(e.question.Name.String(), m.question.Name.String())
 }
 
-// AppendAttributes implements protocol.Details.
-func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
-	a := protocol.Attributes(to)
+// AddAttributes implements protocol.Details.
+func (e *exchange) AddAttributes(a *protocol.Attributes) {
 	a.AddString(semconv.DNSQuestionNameKey, nameText(e.question.Name))
-	if len(e.answers) > 0 {
-		a = append(a, protocol.Attribute{Key: string(semconv.DNSAnswersKey), Strings: e.answers})
-	}
+	a.AddStrings(semconv.DNSAnswersKey, e.answers)
 	transport := semconv.NetworkTransportTCP
 	if e.Conn.Endpoint != nil {
 		transport = semconv.NetworkTransportUDP
@@ -69,9 +66,8 @@ func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribut
 		a.AddInt(attributeResends, int64(e.resends))
 	}
 	if e.truncated {
-		a = append(a, protocol.Attribute{Key: string(attributeTruncated), Int: 1, IsBool: true})
+		a.AddBool(attributeTruncated, true)
 	}
-	return a
 }
 
 // session takes the exchanges of a flow or a connection through their phases.

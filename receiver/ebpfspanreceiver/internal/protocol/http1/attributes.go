@@ -8,17 +8,15 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
-// AppendAttributes implements protocol.Details.
-func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
-	a := protocol.Attributes(to)
+// AddAttributes implements protocol.Details.
+func (e *exchange) AddAttributes(a *protocol.Attributes) {
 	a.AddString(semconv.HTTPRequestMethodKey, cmp.Or(e.method, OtherMethod))
 	a.AddString(semconv.HTTPRequestMethodOriginalKey, e.originalMethod)
 	a.AddString(semconv.URLSchemeKey, e.scheme)
-	a.AddString(semconv.URLPathKey, Credentials(e.path))
+	a.AddString(semconv.URLPathKey, e.path)
 	a.AddString(semconv.URLQueryKey, e.query)
-	a.AddString(semconv.NetworkProtocolNameKey, "http")
 	a.AddString(semconv.NetworkProtocolVersionKey, e.version)
-	a.AddString(semconv.UserAgentOriginalKey, Credentials(e.agent))
+	a.AddString(semconv.UserAgentOriginalKey, e.agent)
 	a.AddUnix(e.Conn)
 	a.AddServer(e.server.address, e.server.port)
 	a.AddPeer(&e.Exchange, protocol.End{Address: e.peer, Port: e.peerPort})
@@ -31,7 +29,6 @@ func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribut
 	if e.responseSize >= 0 {
 		a.AddInt(semconv.HTTPResponseBodySizeKey, e.responseSize)
 	}
-	return a
 }
 
 // OtherMethod is what stands for a method that is not known (semantic conventions).

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
 func TestPayloads(t *testing.T) {
@@ -36,14 +37,14 @@ func TestPayloads(t *testing.T) {
 		require.Len(t, f.sink.exchanges, 3, tt.payload)
 		for i, e := range f.sink.exchanges {
 			assert.Equal(t, "GET", e.Name)
-			assert.Equal(t, tt.path, value(e, "url.path"))
-			assert.Equal(t, tt.status, value(e, "http.response.status_code"))
-			assert.Equal(t, tt.length, value(e, "http.response.body.size"))
+			assert.Equal(t, tt.path, protocoltest.Value(e, "url.path"))
+			assert.Equal(t, tt.status, protocoltest.Value(e, "http.response.status_code"))
+			assert.Equal(t, tt.length, protocoltest.Value(e, "http.response.body.size"))
 			assert.EqualValues(t, i*len(long), e.Place)
 			assert.EqualValues(t, 2*i*step+step, e.Request.First.Time)
 			assert.EqualValues(t, 2*i*step+2*step, e.End.Time, "the time of its last byte")
 			if tt.host != "" {
-				assert.Equal(t, tt.host, value(e, "server.address"))
+				assert.Equal(t, tt.host, protocoltest.Value(e, "server.address"))
 			}
 		}
 		for reason := range tt.lost {
@@ -84,7 +85,7 @@ func TestLongHeadIsReadWithTheSegmentThatExceedsThePayload(t *testing.T) {
 	f := newFixture(t, 64)
 	f.received(get)
 	require.Equal(t, []string{"began 1@0", "read 1@0"}, f.sink.log)
-	assert.Equal(t, "/users/7", value(f.sink.exchanges[0], "url.path"))
+	assert.Equal(t, "/users/7", protocoltest.Value(f.sink.exchanges[0], "url.path"))
 	f.sent(ok)
 	assert.Zero(t, f.sink.open())
 }
@@ -94,9 +95,9 @@ func TestLongRequestTargetIsNotCut(t *testing.T) {
 	f.received("GET /a/path?and=a&long=query&that=ends HTTP/1.1\r\n\r\n")
 	f.sent("HTTP/1.1 204 No\r\n\r\n")
 	e := f.ended()
-	assert.Equal(t, "/a/path", value(e, "url.path"))
-	assert.Empty(t, value(e, "url.query"))
-	assert.Empty(t, value(e, "network.protocol.version"))
+	assert.Equal(t, "/a/path", protocoltest.Value(e, "url.path"))
+	assert.Empty(t, protocoltest.Value(e, "url.query"))
+	assert.Empty(t, protocoltest.Value(e, "network.protocol.version"))
 }
 
 func TestBodyOfKnownLengthNeedsNoCapture(t *testing.T) {
@@ -109,8 +110,8 @@ func TestBodyOfKnownLengthNeedsNoCapture(t *testing.T) {
 	require.Equal(t, 1, f.sink.open())
 	f.sent("b")
 	e := f.ended()
-	assert.Equal(t, "5000", value(e, "http.request.body.size"))
-	assert.Equal(t, "5000", value(e, "http.response.body.size"))
+	assert.Equal(t, "5000", protocoltest.Value(e, "http.request.body.size"))
+	assert.Equal(t, "5000", protocoltest.Value(e, "http.response.body.size"))
 	assert.Equal(t, f.clock, e.End.Time)
 	assert.Empty(t, f.lost())
 }
@@ -181,7 +182,7 @@ func TestResponseWithoutEndWaitsForAPause(t *testing.T) {
 	f.received("GET / HTTP/1.1\r\n\r\n")
 	f.sent("HTTP/1.1 204 No\r\n\r\n")
 	require.Len(t, f.sink.exchanges, 2)
-	assert.Equal(t, "204", value(f.sink.exchanges[1], "http.response.status_code"))
+	assert.Equal(t, "204", protocoltest.Value(f.sink.exchanges[1], "http.response.status_code"))
 }
 
 func TestPipelinedResponsesHiddenByALongHead(t *testing.T) {
@@ -192,9 +193,9 @@ func TestPipelinedResponsesHiddenByALongHead(t *testing.T) {
 	require.Equal(t, 1, f.sink.open())
 	f.sent("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
 	require.Len(t, f.sink.exchanges, 3)
-	assert.Equal(t, "200", value(f.sink.exchanges[0], "http.response.status_code"))
-	assert.Empty(t, value(f.sink.exchanges[1], "http.response.status_code"), "nobody knows")
-	assert.Equal(t, "201", value(f.sink.exchanges[2], "http.response.status_code"))
+	assert.Equal(t, "200", protocoltest.Value(f.sink.exchanges[0], "http.response.status_code"))
+	assert.Empty(t, protocoltest.Value(f.sink.exchanges[1], "http.response.status_code"), "nobody knows")
+	assert.Equal(t, "201", protocoltest.Value(f.sink.exchanges[2], "http.response.status_code"))
 	assert.Equal(t, map[string]int64{"head_too_long": 1, "stream_gap": 1}, f.lost())
 }
 
@@ -206,7 +207,7 @@ func TestHeadBufferIsBounded(t *testing.T) {
 	assert.Equal(t, map[string]int64{"head_too_long": 1}, f.lost())
 	f.cut = nil
 	f.sent(ok)
-	assert.Equal(t, "200", value(f.ended(), "http.response.status_code"))
+	assert.Equal(t, "200", protocoltest.Value(f.ended(), "http.response.status_code"))
 }
 
 func TestServerBodyThatWasPassedOn(t *testing.T) {
@@ -219,7 +220,7 @@ func TestServerBodyThatWasPassedOn(t *testing.T) {
 			f.received(get)
 			f.sent(ok)
 			require.Zero(f.t, f.sink.open())
-			assert.Equal(f.t, "200", value(f.sink.exchanges[1], "http.response.status_code"))
+			assert.Equal(f.t, "200", protocoltest.Value(f.sink.exchanges[1], "http.response.status_code"))
 		},
 		"client leaves": func(f *fixture) { f.parser.End(conn.Received, conn.EOF, f.now()); f.close(conn.Closed) },
 	}

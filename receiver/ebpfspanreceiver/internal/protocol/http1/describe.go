@@ -11,6 +11,7 @@ import (
 
 // vocabulary holds the strings that most exchanges repeat.
 type vocabulary struct {
+	// texts have no credentials.
 	texts *memo.Memo[string]
 	hosts *memo.Memo[server]
 	// addresses are keyed by their 16 bytes.
@@ -18,13 +19,16 @@ type vocabulary struct {
 }
 
 func newVocabulary() vocabulary {
-	return vocabulary{texts: memo.New(text), hosts: memo.New(serverOf), addresses: memo.New(addressText)}
+	return vocabulary{texts: memo.New(publicText), hosts: memo.New(serverOf), addresses: memo.New(addressText)}
 }
 
 func (v *vocabulary) address(at netip.AddrPort) string {
 	b := at.Addr().As16()
 	return v.addresses.Of(b[:])
 }
+
+// publicText makes a string of s that may be exported.
+func publicText(s string) string { return Credentials(text(s)) }
 
 // addressText writes an address of 16 bytes.
 func addressText(b string) string { return netip.AddrFrom16([16]byte([]byte(b))).Unmap().String() }

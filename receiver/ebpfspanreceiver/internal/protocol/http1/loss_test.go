@@ -9,6 +9,7 @@ import (
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
 func TestMalformed(t *testing.T) {
@@ -42,7 +43,7 @@ func TestMalformed(t *testing.T) {
 		f.sent(ok)
 		require.Len(t, f.sink.exchanges, 2, name)
 		assert.Zero(t, f.sink.open(), name)
-		assert.Equal(t, "200", value(f.sink.exchanges[1], "http.response.status_code"), name)
+		assert.Equal(t, "200", protocoltest.Value(f.sink.exchanges[1], "http.response.status_code"), name)
 		assert.Equal(t, map[string]int64{"malformed_message": tt.lost}, f.lost(), name)
 	}
 }
@@ -59,7 +60,7 @@ func TestMalformedLengths(t *testing.T) {
 		f.sent("HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n")
 		e := f.ended()
 		assert.Equal(t, map[string]int64{"malformed_message": 1}, f.lost(), field)
-		assert.Equal(t, "400", value(e, "http.response.status_code"), field)
+		assert.Equal(t, "400", protocoltest.Value(e, "http.response.status_code"), field)
 
 		f.received(get)
 		f.sent("HTTP/1.1 200 OK\r\n" + field + "\r\n\r\nhello")
@@ -122,7 +123,7 @@ func TestGapInAHead(t *testing.T) {
 	f.lose(conn.Received, 10)
 	f.received(get[70:])
 	e := f.sink.exchanges[0]
-	assert.Equal(t, "/users/7", value(e, "url.path"), "what is known is used")
+	assert.Equal(t, "/users/7", protocoltest.Value(e, "url.path"), "what is known is used")
 	f.sent(ok)
 	assert.Zero(t, f.sink.open())
 	assert.Equal(t, map[string]int64{"stream_gap": 1}, f.lost())
@@ -201,7 +202,7 @@ func TestGapsBetweenMessages(t *testing.T) {
 		tt.then(f)
 		var statuses []string
 		for _, e := range f.sink.exchanges {
-			statuses = append(statuses, value(e, "http.response.status_code"))
+			statuses = append(statuses, protocoltest.Value(e, "http.response.status_code"))
 			assert.False(t, e.Failed, name)
 		}
 		assert.Equal(t, tt.statuses, statuses, name)

@@ -11,6 +11,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
 const (
@@ -48,22 +49,21 @@ func TestServerExchange(t *testing.T) {
 	assert.Equal(t, "w3c", e.Contexts[0].Propagator)
 	assert.Equal(t, [8]byte{0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31}, e.Contexts[0].SpanID)
 	assert.Empty(t, f.lost())
-	assert.ElementsMatch(t, []protocol.Attribute{
-		{Key: "http.request.method", String: "GET"},
-		{Key: "url.scheme", String: "http"},
-		{Key: "url.path", String: "/users/7"},
-		{Key: "url.query", String: "id=REDACTED&token=REDACTED"},
-		{Key: "network.protocol.name", String: "http"},
-		{Key: "network.protocol.version", String: "1.1"},
-		{Key: "server.address", String: "shop.example"},
-		{Key: "server.port", Int: 8080, IsInt: true},
-		{Key: "user_agent.original", String: "test/1"},
-		{Key: "network.peer.address", String: "10.0.0.2"},
-		{Key: "network.peer.port", Int: 50000, IsInt: true},
-		{Key: "client.address", String: "10.0.0.2"},
-		{Key: "http.response.status_code", Int: 200, IsInt: true},
-		{Key: "http.response.body.size", Int: 5, IsInt: true},
-	}, e.Details.AppendAttributes(nil))
+	assert.Equal(t, map[string]any{
+		"http.request.method":       "GET",
+		"url.scheme":                "http",
+		"url.path":                  "/users/7",
+		"url.query":                 "id=REDACTED&token=REDACTED",
+		"network.protocol.version":  "1.1",
+		"server.address":            "shop.example",
+		"server.port":               int64(8080),
+		"user_agent.original":       "test/1",
+		"network.peer.address":      "10.0.0.2",
+		"network.peer.port":         int64(50000),
+		"client.address":            "10.0.0.2",
+		"http.response.status_code": int64(200),
+		"http.response.body.size":   int64(5),
+	}, protocoltest.AttributesOf(e).AsRaw())
 	f.close(conn.Closed)
 	assert.Len(t, f.sink.log, 4)
 }
@@ -76,12 +76,12 @@ func TestClientExchange(t *testing.T) {
 	assert.Equal(t, protocol.Client, e.Side)
 	assert.Equal(t, "404", e.ErrorType)
 	assert.True(t, e.Failed)
-	assert.Equal(t, "3", value(e, "http.request.body.size"))
-	assert.Equal(t, "0", value(e, "http.response.body.size"))
-	assert.Equal(t, "10.0.0.2", value(e, "server.address"), "no Host: the peer")
-	assert.Equal(t, "50000", value(e, "server.port"))
-	assert.Empty(t, value(e, "client.address"))
-	assert.Equal(t, "1.0", value(e, "network.protocol.version"))
+	assert.Equal(t, "3", protocoltest.Value(e, "http.request.body.size"))
+	assert.Equal(t, "0", protocoltest.Value(e, "http.response.body.size"))
+	assert.Equal(t, "10.0.0.2", protocoltest.Value(e, "server.address"), "no Host: the peer")
+	assert.Equal(t, "50000", protocoltest.Value(e, "server.port"))
+	assert.Empty(t, protocoltest.Value(e, "client.address"))
+	assert.Equal(t, "1.0", protocoltest.Value(e, "network.protocol.version"))
 }
 
 func TestStatusOfServerSpans(t *testing.T) {
@@ -170,7 +170,7 @@ func TestDialogs(t *testing.T) {
 			if name != "until close" || e.ErrorType != "" {
 				assert.Empty(t, e.ErrorType, name)
 			}
-			assert.NotEmpty(t, value(e, "http.response.status_code"), name)
+			assert.NotEmpty(t, protocoltest.Value(e, "http.response.status_code"), name)
 			assert.True(t, e.Response.Complete, name)
 		}
 	}
@@ -181,44 +181,44 @@ func TestDialogDetails(t *testing.T) {
 		return play(t, true, everything, whole, dialogs[name]).sink.exchanges[0]
 	}
 	e := first("chunked both")
-	assert.Equal(t, "5", value(e, "http.request.body.size"))
-	assert.Equal(t, "13", value(e, "http.response.body.size"))
+	assert.Equal(t, "5", protocoltest.Value(e, "http.request.body.size"))
+	assert.Equal(t, "13", protocoltest.Value(e, "http.response.body.size"))
 	assert.EqualValues(t, len("5;x=y\r\nhello\r\n0\r\n\r\n"), e.Request.Size)
 
 	e = first("interim")
-	assert.Equal(t, "200", value(e, "http.response.status_code"))
-	assert.Equal(t, "3", value(e, "http.request.body.size"))
+	assert.Equal(t, "200", protocoltest.Value(e, "http.response.status_code"))
+	assert.Equal(t, "3", protocoltest.Value(e, "http.request.body.size"))
 	assert.EqualValues(t, 4*step, e.Response.First.Time, "not that of 100 Continue")
 
 	e = first("head")
-	assert.Empty(t, value(e, "http.response.body.size"))
+	assert.Empty(t, protocoltest.Value(e, "http.response.body.size"))
 
 	e = first("upgrade")
-	assert.Equal(t, "101", value(e, "http.response.status_code"))
+	assert.Equal(t, "101", protocoltest.Value(e, "http.response.status_code"))
 	assert.EqualValues(t, 2*step, e.End.Time)
 
 	e = first("connect")
-	assert.Equal(t, "db.example", value(e, "server.address"))
-	assert.Equal(t, "443", value(e, "server.port"))
-	assert.Empty(t, value(e, "url.path"))
+	assert.Equal(t, "db.example", protocoltest.Value(e, "server.address"))
+	assert.Equal(t, "443", protocoltest.Value(e, "server.port"))
+	assert.Empty(t, protocoltest.Value(e, "url.path"))
 
 	e = first("obs-fold")
-	assert.Equal(t, "a  \tb", value(e, "user_agent.original"))
+	assert.Equal(t, "a  \tb", protocoltest.Value(e, "user_agent.original"))
 
 	e = first("extension method")
 	assert.Equal(t, "HTTP", e.Name)
-	assert.Equal(t, "_OTHER", value(e, "http.request.method"))
-	assert.Equal(t, "PROPFIND", value(e, "http.request.method_original"))
+	assert.Equal(t, "_OTHER", protocoltest.Value(e, "http.request.method"))
+	assert.Equal(t, "PROPFIND", protocoltest.Value(e, "http.request.method_original"))
 
 	e = first("absolute form")
-	assert.Equal(t, "/p", value(e, "url.path"))
-	assert.Equal(t, "q=REDACTED", value(e, "url.query"))
-	assert.Equal(t, "proxy.example", value(e, "server.address"))
-	assert.Equal(t, "80", value(e, "server.port"))
+	assert.Equal(t, "/p", protocoltest.Value(e, "url.path"))
+	assert.Equal(t, "q=REDACTED", protocoltest.Value(e, "url.query"))
+	assert.Equal(t, "proxy.example", protocoltest.Value(e, "server.address"))
+	assert.Equal(t, "80", protocoltest.Value(e, "server.port"))
 	assert.NotContains(t, describe(e), "pass")
 
 	e = first("until close")
-	assert.Equal(t, "10", value(e, "http.response.body.size"))
+	assert.Equal(t, "10", protocoltest.Value(e, "http.response.body.size"))
 }
 
 func TestFirstByteIsReadAlone(t *testing.T) {
@@ -277,8 +277,8 @@ func TestResponseBeforeTheHeadIsWhole(t *testing.T) {
 	f.sent(ok)
 	f.close(conn.Closed)
 	require.Len(t, f.sink.exchanges, 2)
-	assert.Equal(t, "408", value(f.sink.exchanges[0], "http.response.status_code"))
-	assert.Equal(t, "200", value(f.sink.exchanges[1], "http.response.status_code"))
+	assert.Equal(t, "408", protocoltest.Value(f.sink.exchanges[0], "http.response.status_code"))
+	assert.Equal(t, "200", protocoltest.Value(f.sink.exchanges[1], "http.response.status_code"))
 }
 
 func TestPipelineIsBounded(t *testing.T) {
@@ -296,7 +296,7 @@ func TestPipelineIsBounded(t *testing.T) {
 	require.Zero(t, f.sink.open())
 	require.Len(t, f.sink.exchanges, maxOpen+1)
 	last := f.sink.exchanges[maxOpen]
-	assert.Equal(t, "/late", value(last, "url.path"))
-	assert.Equal(t, "201", value(last, "http.response.status_code"))
+	assert.Equal(t, "/late", protocoltest.Value(last, "url.path"))
+	assert.Equal(t, "201", protocoltest.Value(last, "http.response.status_code"))
 	f.close(conn.Closed)
 }

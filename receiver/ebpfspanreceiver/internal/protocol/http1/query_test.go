@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
 func TestQuery(t *testing.T) {
@@ -87,8 +88,8 @@ func TestNoSecretLeaves(t *testing.T) {
 			f.close(conn.EOF)
 			for _, e := range f.sink.exchanges {
 				assert.NotContains(t, e.Name+e.ErrorMessage, secret)
-				for _, a := range e.Details.AppendAttributes(nil) {
-					assert.NotContains(t, a.String, secret, a.Key)
+				for key, value := range protocoltest.AttributesOf(e).All() {
+					assert.NotContains(t, value.AsString(), secret, key)
 				}
 			}
 			assert.NotEmpty(t, f.sink.exchanges)

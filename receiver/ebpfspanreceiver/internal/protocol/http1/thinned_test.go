@@ -12,6 +12,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
 
@@ -61,7 +62,7 @@ func TestThinnedExchangesAreStillFollowed(t *testing.T) {
 			continue
 		}
 		kept++
-		assert.Equal(t, fmt.Sprintf("/%c", 'a'+i%4), value(e, "url.path"))
+		assert.Equal(t, fmt.Sprintf("/%c", 'a'+i%4), protocoltest.Value(e, "url.path"))
 	}
 	assert.InDelta(t, n/2, kept, n/8)
 	assert.Empty(t, f.lost())
@@ -118,8 +119,8 @@ func TestExchangesLeftOutByTheKernelSide(t *testing.T) {
 			f.close(conn.Forgotten)
 			for i, e := range f.sink.exchanges {
 				assert.Equal(t, places[i], e.Place, name)
-				assert.Equal(t, "/b", value(e, "url.path"), name)
-				assert.Equal(t, "200", value(e, "http.response.status_code"), name)
+				assert.Equal(t, "/b", protocoltest.Value(e, "url.path"), name)
+				assert.Equal(t, "200", protocoltest.Value(e, "http.response.status_code"), name)
 				assert.True(t, e.Request.Complete, name)
 				if i < n-1 {
 					assert.Empty(t, e.ErrorType, name)
@@ -149,7 +150,7 @@ func TestAResponseCutByALeftOutRequest(t *testing.T) {
 	assert.False(t, first.Response.Complete)
 	assert.Equal(t, map[string]int64{"stream_gap": 1}, f.lost())
 	assert.True(t, next.Response.Complete)
-	assert.Equal(t, "/next", value(next, "url.path"))
+	assert.Equal(t, "/next", protocoltest.Value(next, "url.path"))
 	f.close(conn.Closed)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
 // Unix sockets have a path for an address, and no port.
@@ -33,13 +34,11 @@ func TestUnixSocketAttributes(t *testing.T) {
 			p := &parser{protocol: New(Options{}, nil), conn: &tt.conn, side: tt.side}
 			p.describeEnd(e)
 			got := make(map[string]any)
-			for _, a := range e.AppendAttributes(nil) {
-				switch a.Key {
+			e.Details = e
+			for key, value := range protocoltest.AttributesOf(&e.Exchange).All() {
+				switch key {
 				case "network.transport", "network.peer.address", "network.peer.port", "client.address", "server.address", "server.port":
-					got[a.Key] = a.String
-					if a.IsInt {
-						got[a.Key] = a.Int
-					}
+					got[key] = value.AsRaw()
 				}
 			}
 			assert.Equal(t, tt.want, got)

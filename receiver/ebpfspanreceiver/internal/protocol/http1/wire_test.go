@@ -6,13 +6,16 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
 // step is a clock tick of the tests: one system call takes this long.
@@ -163,9 +166,9 @@ func (s *sink) checkEnded(e *protocol.Exchange) {
 	if e.Details == nil {
 		return
 	}
-	for _, a := range e.Details.AppendAttributes(nil) {
-		s.check(!a.IsInt || a.Int >= 0, "%s is %d", a.Key, a.Int)
-		s.check(strings.ToValidUTF8(a.String, "") == a.String, "%s is not UTF-8", a.Key)
+	for key, value := range protocoltest.AttributesOf(e).All() {
+		s.check(value.Type() != pcommon.ValueTypeInt || value.Int() >= 0, "%s is %s", key, value.AsString())
+		s.check(utf8.ValidString(value.AsString()), "%s is not UTF-8", key)
 	}
 }
 
@@ -237,27 +240,13 @@ func (f *fixture) lost() map[string]int64 {
 	return lost
 }
 
-// value returns an attribute as text, "" where it is missing.
-func value(e *protocol.Exchange, key string) string {
-	for _, a := range e.Details.AppendAttributes(nil) {
-		switch {
-		case a.Key != key:
-		case a.IsInt:
-			return fmt.Sprint(a.Int)
-		default:
-			return a.String
-		}
-	}
-	return ""
-}
-
 // describe writes down what must not depend on how the bytes came.
 func describe(e *protocol.Exchange) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s side=%d place=%d request=%d,%t response=%d,%t error=%q failed=%t contexts=%d", e.Name, e.Side, e.Place,
 		e.Request.Size, e.Request.Complete, e.Response.Size, e.Response.Complete, e.ErrorType, e.Failed, len(e.Contexts))
-	for _, a := range e.Details.AppendAttributes(nil) {
-		fmt.Fprintf(&b, " %s=%s", a.Key, value(e, a.Key))
+	for key, value := range protocoltest.AttributesOf(e).All() {
+		fmt.Fprintf(&b, " %s=%s", key, value.AsString())
 	}
 	return b.String()
 }

@@ -119,23 +119,20 @@ func (e *exchange) fail() {
 // Path returns the path that is asked for, without its query.
 func (e *exchange) Path() string { return e.path }
 
-// AppendAttributes implements protocol.Details.
-func (e *exchange) AppendAttributes(to []protocol.Attribute) []protocol.Attribute {
-	a := protocol.Attributes(to)
+// AddAttributes implements protocol.Details.
+func (e *exchange) AddAttributes(a *protocol.Attributes) {
 	if e.grpc {
-		e.appendRPC(&a)
+		e.addRPC(a)
 	} else {
-		e.appendHTTP(&a)
+		e.addHTTP(a)
 	}
-	a.AddString(semconv.NetworkProtocolNameKey, "http")
 	a.AddString(semconv.NetworkProtocolVersionKey, "2")
 	a.AddUnix(e.Conn)
 	a.AddServer(e.server.address, e.server.port)
 	a.AddPeer(&e.Exchange, e.peer)
-	return a
 }
 
-func (e *exchange) appendRPC(a *protocol.Attributes) {
+func (e *exchange) addRPC(a *protocol.Attributes) {
 	a.AddString(semconv.RPCSystemNameKey, semconv.RPCSystemNameGRPC.Value.AsString())
 	if e.Side == protocol.Server && e.grpcStatus == statusUnimplemented {
 		a.AddString(semconv.RPCMethodKey, http1.OtherMethod)
@@ -144,9 +141,10 @@ func (e *exchange) appendRPC(a *protocol.Attributes) {
 		a.AddString(semconv.RPCMethodKey, e.rpc)
 	}
 	a.AddString(semconv.RPCResponseStatusCodeKey, e.grpcStatus)
+	a.AddString(semconv.NetworkProtocolNameKey, "http") // of HTTP's own spans it is the default
 }
 
-func (e *exchange) appendHTTP(a *protocol.Attributes) {
+func (e *exchange) addHTTP(a *protocol.Attributes) {
 	a.AddString(semconv.HTTPRequestMethodKey, cmp.Or(e.method, http1.OtherMethod))
 	a.AddString(semconv.HTTPRequestMethodOriginalKey, e.originalMethod)
 	a.AddString(semconv.URLSchemeKey, e.scheme)

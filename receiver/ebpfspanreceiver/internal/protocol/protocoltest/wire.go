@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
@@ -201,9 +203,9 @@ func (s *Sink) checkEnded(e *protocol.Exchange) {
 	if e.Details == nil {
 		return
 	}
-	for _, a := range e.Details.AppendAttributes(nil) {
-		s.check(!a.IsInt || a.Int >= 0, "%s is %d", a.Key, a.Int)
-		s.check(strings.ToValidUTF8(a.String, "") == a.String, "%s is not UTF-8", a.Key)
+	for key, value := range AttributesOf(e).All() {
+		s.check(value.Type() != pcommon.ValueTypeInt || value.Int() >= 0, "%s is %s", key, value.AsString())
+		s.check(utf8.ValidString(value.AsString()), "%s is not UTF-8", key)
 	}
 }
 
@@ -232,22 +234,29 @@ func (s *Sink) Open() (n int) {
 	return n
 }
 
-// Value returns an attribute as text, "" where it is missing.
+// AttributesOf returns what an exchange tells of itself.
+func AttributesOf(e *protocol.Exchange) pcommon.Map {
+	var a protocol.Attributes
+	e.Details.AddAttributes(&a)
+	m := pcommon.NewMap()
+	a.MoveTo(m)
+	return m
+}
+
+// Value returns an attribute as text, a list with commas, "" where it is missing.
 func Value(e *protocol.Exchange, key string) string {
-	for _, a := range e.Details.AppendAttributes(nil) {
-		switch {
-		case a.Key != key:
-		case a.IsInt:
-			return fmt.Sprint(a.Int)
-		case a.IsBool:
-			return fmt.Sprint(a.Int != 0)
-		case a.Strings != nil:
-			return strings.Join(a.Strings, ",")
-		default:
-			return a.String
-		}
+	value, ok := AttributesOf(e).Get(key)
+	switch {
+	case !ok:
+		return ""
+	case value.Type() != pcommon.ValueTypeSlice:
+		return value.AsString()
 	}
-	return ""
+	var texts []string
+	for _, v := range value.Slice().All() {
+		texts = append(texts, v.AsString())
+	}
+	return strings.Join(texts, ",")
 }
 
 // Describe writes down what must not depend on how the bytes came.
@@ -255,8 +264,8 @@ func Describe(e *protocol.Exchange) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s side=%d place=%d request=%d,%t response=%d,%t error=%q failed=%t contexts=%d", e.Name, e.Side, e.Place,
 		e.Request.Size, e.Request.Complete, e.Response.Size, e.Response.Complete, e.ErrorType, e.Failed, len(e.Contexts))
-	for _, a := range e.Details.AppendAttributes(nil) {
-		fmt.Fprintf(&b, " %s=%s", a.Key, Value(e, a.Key))
+	for key, value := range AttributesOf(e).All() {
+		fmt.Fprintf(&b, " %s=%s", key, value.AsString())
 	}
 	return b.String()
 }

@@ -1,0 +1,2 @@
+// Package footprint keeps the process's memory small.
+package footprint
