@@ -49,7 +49,11 @@ func (b *bench) start(service, program string, args ...string) {
 	require.NoError(b.t, err, "install what has %s: make test-needs does", program)
 	pid, _ := orphan(b.t, "SEQLINK_SERVICE="+service, append([]string{path}, args...)...)
 	b.servers = append(b.servers, pid)
-	b.t.Cleanup(func() { _ = syscall.Kill(int(pid), syscall.SIGINT) })
+	b.t.Cleanup(func() {
+		// SIGINT ends PostgreSQL at once, but a shell's background processes may ignore it.
+		_ = syscall.Kill(int(pid), syscall.SIGINT)
+		_ = syscall.Kill(int(pid), syscall.SIGTERM)
+	})
 }
 
 // prepare has a program wait, so that nothing of it is missed.

@@ -50,6 +50,8 @@ type kind struct {
 type habit struct {
 	calls [duties]ages
 	count [duties]float64
+	// unprompted counts those while nothing was open that rested on nothing that was read in their turn.
+	unprompted float64
 }
 
 func (m *aftermath) kindOf(a *act) kind {
@@ -81,27 +83,35 @@ func (m *aftermath) aged(a *act, s *spell) (age int64, ok bool) {
 
 // began takes a call that a task makes while nothing is open.
 func (m *aftermath) began(a *act, s *spell) {
+	h := m.habit(m.kindOf(a))
+	if h == nil {
+		return
+	}
+	if a.stimulus == nil && !a.blind() {
+		h.unprompted++
+	}
 	age, ok := m.aged(a, s)
 	if !ok {
 		return
-	}
-	k := m.kindOf(a)
-	h := m.kinds[k]
-	if h == nil {
-		if len(m.kinds) >= maxKinds {
-			return
-		}
-		if m.kinds == nil {
-			m.kinds = make(map[kind]*habit)
-		}
-		h = new(habit)
-		m.kinds[k] = h
 	}
 	s.turns(idle, a.origin.Time, m)
 	h.add(idle, age)
 	if m.alone++; m.alone >= maxAlone {
 		m.halve()
 	}
+}
+
+// habit returns that of a kind, nil where there are too many.
+func (m *aftermath) habit(k kind) *habit {
+	h := m.kinds[k]
+	if h == nil && len(m.kinds) < maxKinds {
+		if m.kinds == nil {
+			m.kinds = make(map[kind]*habit)
+		}
+		h = new(habit)
+		m.kinds[k] = h
+	}
+	return h
 }
 
 func (h *habit) add(d duty, age int64) (bin int) {
@@ -113,6 +123,9 @@ func (h *habit) add(d duty, age int64) (bin int) {
 
 func (m *aftermath) halve() {
 	m.alone /= 2
+	for _, h := range m.kinds {
+		h.unprompted /= 2
+	}
 	for d := range duties {
 		m.spells[d].halve()
 		m.time[d] /= 2

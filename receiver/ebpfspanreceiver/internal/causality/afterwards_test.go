@@ -300,3 +300,12 @@ func TestAnsweredGoroutinesAreForgotten(t *testing.T) {
 	assert.Empty(t, w.ladder.process(1).goroutines.serving)
 	assert.Nil(t, w.ladder.process(1).threads[1].last)
 }
+
+// What was counted before it was known that another thread answers is forgotten, and no more than that.
+func TestCallsAloneOnceOthersAnswer(t *testing.T) {
+	w := newWorld(t)
+	w.responds(w.reads(inTurn(1)), onThread(2))
+	w.responds(w.reads(inTurn(1)), inTurn(1))
+	w.completes(w.begins(inTurn(2), &protocol.Exchange{Details: path("/x")}), inTurn(3))
+	assert.Len(t, w.ladder.processes[1].aftermath.kinds, 1)
+}

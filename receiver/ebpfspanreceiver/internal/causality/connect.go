@@ -34,6 +34,9 @@ func (c *call) takeConnect(a *act) {
 	if c.deed != nil {
 		c.deed.act = &c.act
 	}
+	if s := c.stimulus; s != nil && s.act == a {
+		s.act = &c.act
+	}
 	if c.method == MethodThread {
 		c.method = MethodConnect
 	}

@@ -19,10 +19,13 @@ type coroutines struct {
 	answering map[uint64]*request
 	// waiting are the deeds since then, of tasks that have not begun a response.
 	waiting map[uint64][]*act
+	// alone are the tasks that called while nothing was open and have begun no response since, by
+	// when they did last.
+	alone map[uint64]int64
 }
 
 func newCoroutines() coroutines {
-	return coroutines{answering: make(map[uint64]*request), waiting: make(map[uint64][]*act)}
+	return coroutines{answering: make(map[uint64]*request), waiting: make(map[uint64][]*act), alone: make(map[uint64]int64)}
 }
 
 // decide settles the deed where its task answers a request already. Otherwise it waits.
@@ -39,6 +42,44 @@ func (c *coroutines) decide(a *act) {
 		return
 	}
 	c.waiting[id] = append(c.waiting[id], a)
+}
+
+// actsAlone takes a deed while nothing is open: a task that works for nobody.
+func (c *coroutines) actsAlone(a *act) {
+	id := a.origin.Task.Coroutine
+	if _, known := c.alone[id]; id != 0 && !a.blind() && (known || len(c.alone) < maxCoroutines) {
+		c.alone[id] = a.origin.Time
+	}
+}
+
+// worksAlone reports whether the act is of a task that calls while nothing is open, too.
+func (a *act) worksAlone() bool {
+	if a.origin.Task.Coroutine == 0 || a.thread == nil {
+		return false
+	}
+	_, alone := a.thread.process.coroutines.alone[a.origin.Task.Coroutine]
+	return alone
+}
+
+// ofAnotherTask reports whether r was answered by another task than the act's, which nobody waits for.
+func (a *act) ofAnotherTask(r *request) bool {
+	id := a.origin.Task.Coroutine
+	return r != nil && id != 0 && r.coroutine != 0 && r.coroutine != id
+}
+
+// concludeTask settles an act of a task while one request only was open, which another
+// task may have answered.
+func (a *act) concludeTask(waited, over bool) {
+	switch {
+	case a.worksAlone():
+		a.alone()
+	case !over && (a.open() || !waited):
+		// The response of its request will tell, or that it calls alone.
+	case a.doubt > doubtful || !a.waitedFor(a.sole):
+		a.alone()
+	default:
+		a.settle(a.sole, MethodThread, (1-a.doubt)*threadConfidence)
+	}
 }
 
 // byCoroutine settles the deed, for the loop as well.
@@ -68,6 +109,7 @@ func (c *coroutines) responds(r *request, by capture.Task) {
 		}
 	}
 	delete(c.waiting, by.Coroutine)
+	delete(c.alone, by.Coroutine)
 	c.answering[by.Coroutine] = r
 	r.coroutine = by.Coroutine
 }
@@ -81,6 +123,11 @@ func (c *coroutines) closed(r *request) {
 
 // tidy forgets what no response has told and none will.
 func (c *coroutines) tidy(now int64) {
+	for id, at := range c.alone {
+		if now-at > afterFor {
+			delete(c.alone, id)
+		}
+	}
 	for id, waiting := range c.waiting {
 		kept := waiting[:0]
 		for _, a := range waiting {

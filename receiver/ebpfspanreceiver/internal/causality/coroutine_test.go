@@ -105,3 +105,54 @@ func TestCoroutinesAreForgotten(t *testing.T) {
 	w.responds(r, inTask(10))
 	assert.Empty(t, p.coroutines.answering)
 }
+
+// A task that also calls while nothing is open works for nobody, though its call is answered before the
+// only request, which another task answers.
+func TestTaskThatCallsAlone(t *testing.T) {
+	task := func(id uint64, turn uint32) capture.Task {
+		return capture.Task{PID: 1, TID: 1, Coroutine: id, Waits: turn}
+	}
+	w := newWorld(t)
+	r := w.reads(inTurn(1))
+	own, other := w.calls(task(10, 2)), w.calls(task(20, 2))
+	w.completes(own, inTurn(4))
+	w.completes(other, inTurn(4))
+	w.responds(r, task(10, 5))
+	w.waits(other)
+	w.completes(w.calls(task(20, 8)), inTurn(10))
+	w.linked(own, r, MethodTask)
+	w.linked(other, nil, "")
+
+	r = w.reads(inTurn(11))
+	detached := w.calls(task(30, 12))
+	w.completes(detached, inTurn(14))
+	w.responds(r, task(10, 15))
+	w.linked(detached, r, MethodThread)
+
+	c := &w.ladder.processes[1].coroutines
+	assert.Len(t, c.alone, 1)
+	w.reads(inTurn(20))
+	r = w.reads(inTurn(20))
+	w.responds(r, task(20, 21))
+	assert.Empty(t, c.alone, "it answers requests now")
+	w.responds(w.reads(inTurn(22)), task(10, 23))
+}
+
+func TestTasksThatCallAloneAreForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.calls(inTask(10))
+	p := w.ladder.processes[1]
+	assert.Len(t, p.coroutines.alone, 1)
+	p.tidy(w.now + afterFor + 1)
+	assert.Empty(t, p.coroutines.alone)
+}
+
+// A loop that has one request at a time has timers, too.
+func TestWantsCoroutinesOfLoopsThatCall(t *testing.T) {
+	w := newWorld(t)
+	w.ladder.Found(&capture.Process{PID: 1, Runtime: capture.RuntimePython})
+	w.calls(onThread(1))
+	assert.Empty(t, w.ladder.WantsCoroutines())
+	w.calls(inTurn(1))
+	assert.Equal(t, []uint32{1}, w.ladder.WantsCoroutines())
+}

@@ -17,16 +17,13 @@ type request struct {
 	// opened, responded and ended are the thread's steps at which its head was
 	// complete, its response began and it ended; 0 while that is still to come.
 	opened, responded, ended uint64
-<<<<<<< HEAD
 	// turn is the turn of the thread's loop in which it was read.
 	turn int
-=======
 	// done is the step from which on it is not supposed to call: that at which its response began, or
 	// ended where the loop calls between a response's parts; 0 while that is still to come.
 	done uint64
 	// begun is the loop's turn in which its response began.
 	begun int
->>>>>>> loops
 	// stirred is when and by whom it was read, or the response to a call that it made at once.
 	stirred conn.Origin
 	// coroutine is the task that began its response, 0 where none is known.
@@ -57,6 +54,10 @@ type call struct {
 	heldUntil int64
 	// batch is what the loop does with its response, nil where that is not looked at.
 	batch *batch
+	// carriers are how many goroutines were brought its result and have not responded since.
+	carriers int
+	// answer is its answer as the thread read it, nil where no turn is known.
+	answer *stimulus
 	// endedAt is the time of its end, closedAt when it was found that all requests that may have
 	// caused it have ended, 0 before.
 	endedAt, closedAt int64
@@ -132,6 +133,10 @@ type act struct {
 	suspect, prompt bool
 	// doubt is how probable it is that it would have come without a request.
 	doubt float64
+	// stimulus is what the thread had read last in the same turn, nil where that was nothing, and
+	// nth how much it had done since.
+	stimulus *stimulus
+	nth      int
 
 	decided    bool
 	parent     *request
@@ -143,6 +148,9 @@ type act struct {
 func (a *act) settle(parent *request, method Method, confidence float64) {
 	a.decided, a.parent, a.method, a.confidence = true, parent, method, confidence
 }
+
+// blind reports whether what it rests on may have been left out.
+func (a *act) blind() bool { return a.origin.Task.Hidden > 0 || a.origin.Task.Thinned }
 
 // putOff leaves the decision to what will be seen later.
 func (a *act) putOff(t *thread, streaming bool) {

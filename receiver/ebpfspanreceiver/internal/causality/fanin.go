@@ -16,6 +16,8 @@ const (
 	wokenConfidence = 0.97
 	// holdFor is how long an ended call waits for those that it serves, in nanoseconds.
 	holdFor = int64(50e6)
+	// carriedFor is how long it does while its result is with goroutines that have not responded yet.
+	carriedFor = int64(500e6)
 )
 
 // service is a request that a call served, though another one may have begun it.
@@ -109,6 +111,12 @@ func (b *batch) responds(r *request, waits uint32) {
 	}
 }
 
+// held reports whether an ended call still waits for requests that it may have served.
+func (c *call) held(now int64) bool {
+	return now < c.heldUntil || c.heldUntil > 0 && c.carriers > 0 && now < c.endedAt+carriedFor ||
+		c.batch != nil && c.batch.call == c && now < c.endedAt+holdFor
+}
+
 // holds reports whether an ended call must wait for the requests that it may serve.
 func (p *process) holds(c *call) bool {
 	by := c.exchange.Response.Last.Task
@@ -125,9 +133,4 @@ func (p *process) holds(c *call) bool {
 	}
 	c.batch = &t.batch
 	return true
-}
-
-// serving reports whether the loop may still write responses that the call's response led to.
-func (c *call) serving(now int64) bool {
-	return now < c.heldUntil || c.batch != nil && c.batch.call == c && now < c.endedAt+holdFor
 }

@@ -139,6 +139,52 @@ func TestSingleFlight(t *testing.T) {
 	w.served(k, MethodHandoff, requests[1:]...)
 }
 
+// Between the result and the response a goroutine may wait for locks, which others hand over that work on
+// requests, or read connections; what these had the result of before is over.
+func TestLocksTakeNoResultAway(t *testing.T) {
+	w := newWorld(t)
+	last := w.reads(onGoroutine(50, 1))
+	w.ladder.process(1).sharing.wanted = w.now + watchFor
+	w.completes(w.calls(onGoroutine(50, 1)), onGoroutine(50, 1))
+	w.responds(last, onGoroutine(50, 1))
+
+	leader, other, another := w.reads(onGoroutine(10, 1)), w.reads(onGoroutine(30, 1)), w.reads(onGoroutine(50, 1))
+	asked := w.at(onGoroutine(10, 1))
+	k := w.begins(onGoroutine(8, 7), &protocol.Exchange{Asked: &asked})
+	w.completes(k, onGoroutine(9, 7))
+	w.wakes(onGoroutine(10, 1), onGoroutine(30, 1), 0)
+	w.wakes(onGoroutine(50, 1), onGoroutine(30, 1), 0)
+	w.wakes(onGoroutine(9, 7), onGoroutine(30, 1), 0)
+	w.responds(other, onGoroutine(30, 1))
+	w.responds(leader, onGoroutine(10, 1))
+	w.responds(another, onGoroutine(50, 1))
+	w.ladder.Flush()
+	assert.Same(t, leader, w.links[k].Parent)
+	w.served(k, MethodHandoff, other)
+}
+
+// A goroutine that was brought a result may have to wait for a processor before it responds.
+func TestResultsThatAreCarriedForLong(t *testing.T) {
+	w := newWorld(t)
+	leader, slow, stuck := w.reads(onGoroutine(10, 1)), w.reads(onGoroutine(30, 1)), w.reads(onGoroutine(40, 1))
+	w.ladder.process(1).sharing.wanted = w.now + watchFor
+	k := w.calls(onGoroutine(10, 1))
+	w.completes(k, onGoroutine(10, 1))
+	w.wakes(onGoroutine(10, 1), onGoroutine(30, 1), 0)
+	w.wakes(onGoroutine(10, 1), onGoroutine(40, 1), 0)
+	w.responds(leader, onGoroutine(10, 1))
+	w.now += 2 * holdFor
+	w.waits(k)
+	w.responds(slow, onGoroutine(30, 1))
+	w.waits(k)
+	w.now += carriedFor
+	w.ladder.Tick(w.now)
+	assert.Same(t, leader, w.links[k].Parent)
+	w.served(k, MethodHandoff, slow)
+	w.responds(stuck, onGoroutine(40, 1))
+	assert.Zero(t, k.State.(*call).carriers)
+}
+
 // Who calls again, or makes a call itself, is not served; and wake-ups of others say nothing.
 func TestWakeUpsThatServeNothing(t *testing.T) {
 	w := newWorld(t)

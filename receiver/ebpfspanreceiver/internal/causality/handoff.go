@@ -55,6 +55,9 @@ type handoff struct {
 	taken int
 	// takenOver says that a request was answered by another task than the one that read it.
 	takenOver bool
+	// asked is when wake-ups were asked for first, woken when the last one was seen, and hearing
+	// since when they are; 0 where none was.
+	asked, woken, hearing int64
 }
 
 // worker is what is known of one task.
@@ -69,6 +72,10 @@ type worker struct {
 	// took and released are the last moments, since it has read an answer, next to which it took a job and at
 	// which it woke somebody; 0 where it has not.
 	took, released int
+	// own are the calls that it made for others, started those of the goroutines that it started.
+	own, started ties
+	// attendant says that it reads or writes a connection for those who ask.
+	attendant bool
 }
 
 // known returns what is known of a task, nil where that is nothing.
@@ -147,6 +154,9 @@ func (h *handoff) putOff(a *act) {
 	if a.conn != nil || a.origin.Task.Goroutine == 0 {
 		// A goroutine that connects may do so for whoever shares the connection: what asks tells.
 		h.wanted = a.origin.Time + watchFor
+		if h.asked == 0 {
+			h.asked = a.origin.Time
+		}
 	}
 }
 
@@ -163,11 +173,12 @@ func (h *handoff) begins(a *act) {
 
 // heard takes the first byte of the answer to a call, and the last one.
 func (h *handoff) heard(c *call, by capture.Task) {
+	if c.exchange.Asked != nil {
+		h.attends(c, by)
+		by = c.origin.Task // who reads reads for others; it hands the result to who asked
+	}
 	if c.handoff != h || c.decided {
 		return
-	}
-	if c.exchange.Multiplexed && c.exchange.Asked != nil {
-		by = c.origin.Task // who reads reads for all; it hands the result to who asked
 	}
 	w := h.worker(actorOf(by))
 	w.unmark()
@@ -176,12 +187,16 @@ func (h *handoff) heard(c *call, by capture.Task) {
 
 // woke takes a wake-up: what the waker holds goes on to who is woken.
 func (h *handoff) woke(w conn.Wake) {
+	h.hears(w.Waker.Time)
 	waker, woken := h.worker(actorOf(w.Waker.Task)), h.worker(actorOf(w.Woken))
 	if f := h.locks.woke(w, len(woken.reading) > 0); f != nil {
 		h.queue.places.woke(waker, woken, f)
 		if f.isLock() {
 			return
 		}
+	}
+	if waker.attendant || woken.attendant {
+		return
 	}
 	if len(waker.reading) == 1 {
 		// Who works on a request waits for its results, and for nobody else. A goroutine that

@@ -86,8 +86,10 @@ func (h *handoff) placed(c *call, waited bool) bool {
 func (h *handoff) giveUp(a *act) {
 	c := a.call
 	h.forgetOlder(c)
+	most := h.most(c)
+	h.ties(c)
 	if r, confidence := h.verdict(c); r != nil {
-		c.settle(r, MethodHandoff, confidence)
+		c.settle(r, MethodHandoff, min(confidence, most))
 		h.took(c)
 	} else {
 		c.settle(nil, "", 0)
@@ -209,15 +211,15 @@ func (h *handoff) best(c *call) (best, rival *claimed) {
 }
 
 // refuses reports whether a weaker rung's guess is against what hand-offs tell: the order
-// has told, or the request is known to have made its one call of this kind.
+// has told, the request is known to have made its one call of this kind, or no request waits for such calls.
 func (h *handoff) refuses(c *call, r *request) bool {
-	return c.queued != nil || h.jobs.habit(c).once() && r.made(c)
+	return c.queued != nil || h.jobs.habit(c).once() && r.made(c) || h.most(c) <= handoffDoubt
 }
 
 // limit is the most that a weaker rung is believed: where hand-offs tell of most calls, those
-// of which they do not are not like the others.
-func (h *handoff) limit(confidence float64) float64 {
-	if h.taken < enoughRequests {
+// of which they do not are not like the others. Of goroutines they tell as soon as they are seen.
+func (h *handoff) limit(c *call, confidence float64) float64 {
+	if h.taken < enoughRequests && (c.origin.Task.Goroutine == 0 || h.deaf(c.endedAt)) {
 		return confidence
 	}
 	return min(confidence, unconfirmed)

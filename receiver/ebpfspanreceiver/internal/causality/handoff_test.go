@@ -342,8 +342,8 @@ func TestEarlierCallsAreNotHandedOver(t *testing.T) {
 // What hand-offs do not tell, where they tell of other calls, no weaker rung is sure of.
 func TestWeakerEvidenceIsLimited(t *testing.T) {
 	var h handoff
-	assert.InDelta(t, 0.99, h.limit(0.99), 0)
+	assert.InDelta(t, 0.99, h.limit(&call{}, 0.99), 0)
 	h.taken = enoughRequests
-	assert.InDelta(t, unconfirmed, h.limit(0.99), 0)
-	assert.InDelta(t, 0.3, h.limit(0.3), 0)
+	assert.InDelta(t, unconfirmed, h.limit(&call{}, 0.99), 0)
+	assert.InDelta(t, 0.3, h.limit(&call{}, 0.3), 0)
 }

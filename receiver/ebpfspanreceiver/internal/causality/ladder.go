@@ -232,12 +232,15 @@ func (l *Ladder) release(now int64) {
 
 // ready decides a waiting call as far as can be now, and reports whether no more is to come.
 func (c *call) ready(now int64, overdue bool) bool {
-	if c.serving(now) && !overdue {
+	if c.held(now) && !overdue {
 		return false
 	}
 	if c.decided && c.parent != nil && (c.confidence >= sure || c.method != MethodLoop) {
 		c.statistics.decided(c)
 		return true
+	}
+	if !overdue && !c.decided && c.byProof() {
+		return false
 	}
 	if !overdue && (!c.decided && (c.open() || !c.decoded(now)) || c.asked && c.guess == nil) {
 		return false
@@ -265,6 +268,7 @@ func (l *Ladder) emit(c *call) {
 	if c.runnerUp != nil {
 		link.RunnerUp, link.RunnerUpConfidence = c.runnerUp.exchange, c.runnerUpConfidence
 	}
+	c.stimulus, c.answer = nil, nil // else each call would keep those before it
 	l.sink.Link(link)
 }
 

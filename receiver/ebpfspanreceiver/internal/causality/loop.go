@@ -149,13 +149,9 @@ func (l *loop) number(e endpoint) int {
 	return n
 }
 
-<<<<<<< HEAD
-func (l *loop) readRequest(r *request) {
-=======
 // readRequest takes a request's head, with so many others open.
-func (l *loop) readRequest(r *request, others int, step uint64) {
+func (l *loop) readRequest(r *request, others int) {
 	l.line.reads(r, others)
->>>>>>> loops
 	e := endpoint{name: r.exchange.Name, incoming: true}
 	if r.exchange.Conn != nil {
 		e.peer, e.path = r.exchange.Conn.Local, r.exchange.Conn.LocalPath

@@ -13,11 +13,13 @@ type process struct {
 	goRuntime  bool
 	goroutines goroutines
 	aftermath  aftermath
+	reactions  reactions
 	payload    payload
 	sharing    sharing
 	threads    map[uint32]*thread
 	coroutines coroutines
-	// python says that it runs Python, loops that one of its threads had several requests.
+	// python says that it runs Python, loops that one of its threads had several requests, or that
+	// it calls and waits for several descriptors at once.
 	python, loops bool
 	handoff       handoff
 	// withoutGoroutines says that it is a Go program whose goroutines cannot be told.
@@ -33,7 +35,7 @@ func newProcess() *process {
 func (p *process) thread(tid uint32) *thread {
 	t := p.threads[tid]
 	if t == nil {
-		t = &thread{}
+		t = &thread{process: p, reacts: reacts{reactions: &p.reactions}}
 		p.threads[tid] = t
 	}
 	return t
@@ -53,6 +55,7 @@ func (p *process) opened(r *request) {
 	p.handoff.opened(r)
 	p.withoutGoroutines = p.goRuntime && r.read.Task.Goroutine == 0
 	if p.byGoroutine(r.read.Task) {
+		p.sharing.opened(r)
 		if !r.exchange.Multiplexed {
 			p.goroutines.opened(r, &p.aftermath)
 		}
@@ -81,7 +84,12 @@ func (p *process) decide(a *act) {
 		return
 	}
 	t := p.threads[a.origin.Task.TID]
+	if t != nil {
+		t.reacts.acts(a)
+	}
+	p.loops = p.loops || a.origin.Task.Waits > 0
 	if t == nil || len(t.requests) == 0 {
+		p.coroutines.actsAlone(a)
 		if t != nil && !p.handoff.mayServe() {
 			t.idle(a, &p.aftermath, len(p.handoff.requests) > 0)
 		}
@@ -104,7 +112,7 @@ func (p *process) responds(r *request, by capture.Task) {
 	before := p.handoff.takenOver
 	p.handoff.answers(r, by)
 	if p.handoff.takenOver && !before {
-		p.aftermath = aftermath{} // calls for others were counted as nobody's
+		p.aftermath = aftermath{operations: p.aftermath.operations} // calls for others were counted as nobody's
 	}
 	p.coroutines.responds(r, by)
 	if r.thread != nil {
@@ -117,6 +125,7 @@ func (p *process) reading(c *call, by capture.Task) {
 	p.handoff.heard(c, by)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.batch.reads(c, false, by.Waits)
+		t.reacts.hears(c, c.exchange.Response.First)
 		t.read(c, false, by)
 	}
 }
@@ -126,6 +135,7 @@ func (p *process) completed(c *call, by capture.Task) {
 	p.sharing.completed(c)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.batch.reads(c, true, by.Waits)
+		t.reacts.hears(c, c.exchange.Response.Last)
 	}
 	if c.decided && c.parent == nil {
 		return

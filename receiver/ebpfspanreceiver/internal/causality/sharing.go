@@ -57,20 +57,47 @@ func (s *sharing) completed(c *call) {
 	s.results[id] = c
 }
 
-func (s *sharing) woke(w conn.Wake) {
+// opened takes the next request of a goroutine: it has done with all results.
+func (s *sharing) opened(r *request) {
+	delete(s.results, r.read.Task.Goroutine)
+	s.take(r.read.Task.Goroutine)
+}
+
+// bring notes that a goroutine was brought a result: the call waits for its response.
+func (s *sharing) bring(to uint64, c *call) {
+	s.take(to)
+	if s.brought == nil || len(s.brought) >= maxSharing {
+		s.brought = make(map[uint64]*call)
+	}
+	s.brought[to] = c
+	c.carriers++
+}
+
+// take returns the result that a goroutine was brought, nil where there is none, and forgets it.
+func (s *sharing) take(id uint64) *call {
+	c := s.brought[id]
+	if c != nil {
+		delete(s.brought, id)
+		c.carriers--
+	}
+	return c
+}
+
+// woke takes a wake-up. locks says that without a result it hands over no more than a lock, which takes no
+// other result away.
+func (s *sharing) woke(w conn.Wake, locks bool) {
 	from, to := w.Waker.Task.Goroutine, w.Woken.Goroutine
 	if from == 0 || to == 0 {
 		return
 	}
 	c := s.results[from]
 	if c == nil {
-		delete(s.brought, to)
+		if !locks {
+			s.take(to)
+		}
 		return
 	}
-	if s.brought == nil || len(s.brought) >= maxSharing {
-		s.brought = make(map[uint64]*call)
-	}
-	s.brought[to] = c
+	s.bring(to, c)
 }
 
 // responds takes the first byte of a response.
@@ -79,12 +106,9 @@ func (s *sharing) responds(r *request, by capture.Task) {
 	if id == 0 || id != r.read.Task.Goroutine {
 		return
 	}
-	if c := s.brought[id]; c != nil {
-		delete(s.brought, id)
-		if s.mayServe(c, r) {
-			c.serves(r, MethodHandoff, wokenConfidence)
-			s.found = true
-		}
+	if c := s.take(id); c != nil && s.mayServe(c, r) {
+		c.serves(r, MethodHandoff, wokenConfidence)
+		s.found = true
 	}
 	s.answered++
 	if s.last != nil && s.mayServe(s.last, r) && at-r.read.Time >= idleLeast && at-s.last.exchange.End.Time <= soon {

@@ -144,7 +144,7 @@ func (c *call) guessed() {
 		if c.handoff.refuses(c, parent) {
 			return
 		}
-		confidence = c.handoff.limit(confidence)
+		confidence = c.handoff.limit(c, confidence)
 	}
 	c.settle(parent, MethodStatistical, confidence)
 	if g.RunnerUp != nil {

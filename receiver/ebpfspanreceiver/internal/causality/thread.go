@@ -30,6 +30,8 @@ type thread struct {
 	several       bool
 	spell         spell
 	batch         batch
+	reacts        reacts
+	process       *process
 }
 
 func (t *thread) opened(r *request, m *aftermath) {
@@ -39,26 +41,21 @@ func (t *thread) opened(r *request, m *aftermath) {
 	t.requests = append(t.requests, r)
 	t.several = t.several || len(t.requests) > 1
 	t.batch.reads(nil, false, r.read.Task.Waits)
+	t.reacts.reads(r, nil, r.read.Task.Waits, r.read.Time)
 	t.spell.turns(due, r.read.Time, m)
 	t.loop.turns(r.read.Task.Waits, true)
-<<<<<<< HEAD
 	if r.turn = t.loop.turn; t.calls {
-		t.ready(r)
-=======
-	if !r.read.Task.Thinned { // tokens with gaps mean nothing
-		t.order.push(&ready{request: r})
-		t.loop.readRequest(r, len(t.requests)-1, t.step)
->>>>>>> loops
+		t.ready(r, len(t.requests)-1)
 	}
 }
 
-// ready has the order and the loop know of a request's head.
-func (t *thread) ready(r *request) {
+// ready has the order and the loop know of a request's head, with so many others open.
+func (t *thread) ready(r *request, others int) {
 	if r.read.Task.Thinned {
 		return // tokens with gaps mean nothing
 	}
 	t.order.push(&ready{request: r})
-	t.loop.readRequest(r)
+	t.loop.readRequest(r, others)
 }
 
 // calling tells the order and the loop, before its first call, of the requests that may
@@ -69,10 +66,10 @@ func (t *thread) calling() {
 	}
 	t.calls = true
 	turn := t.loop.turn
-	for _, r := range t.requests {
+	for i, r := range t.requests {
 		if r.responded == 0 {
 			t.loop.turn = r.turn
-			t.ready(r)
+			t.ready(r, i)
 		}
 	}
 	t.loop.turn = turn
@@ -122,6 +119,8 @@ func (t *thread) decide(a *act, m *aftermath) {
 	switch {
 	case len(open) == 0:
 		a.settle(nil, "", 0)
+	case len(open) == 1 && !coroutine && t.turnsTell(a):
+		t.decideByTurn(a, open[0], streaming)
 	case len(open) == 1 && !coroutine && a.doubt > doubtful:
 		a.alone()
 	case len(open) == 1 && !coroutine:
@@ -173,18 +172,15 @@ func (t *thread) responds(r *request, by capture.Task) {
 	if by.TID == r.read.Task.TID && !by.Thinned {
 		t.loop.turns(by.Waits, false)
 		t.batch.responds(r, by.Waits)
-<<<<<<< HEAD
-		if t.calls {
-			t.order.responds(r)
-			t.loop.responded(r, len(t.requests), t.step)
-		}
-=======
+		t.reacts.responds(r, by)
 		r.begun = t.loop.turn
+		if !t.calls {
+			return
+		}
 		if !between {
 			t.order.responds(r)
 		}
 		t.loop.responded(r, len(t.requests), t.step)
->>>>>>> loops
 	}
 }
 

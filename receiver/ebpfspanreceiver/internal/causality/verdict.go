@@ -18,6 +18,10 @@ func (a *act) conclude(waited bool) {
 		a.handoff.conclude(a, waited)
 		return
 	}
+	if a.byProof() {
+		a.prove(waited, false)
+		return
+	}
 	if a.origin.Task.Coroutine != 0 && a.open() {
 		return // the response of its request will tell
 	}
@@ -53,8 +57,12 @@ const (
 // order decides, with the confidence that it has earned, or the decoder's guess stands.
 func (a *act) decideLoop() {
 	line := &a.thread.loop.line
-	if line.tells(a, false) {
+	switch {
+	case line.tells(a, false):
 		line.settle(a)
+		return
+	case a.comesAlone() || a.worksAlone():
+		a.alone()
 		return
 	}
 	first, _, p, _ := a.belief.best()
@@ -65,6 +73,9 @@ func (a *act) decideLoop() {
 	}
 	if l := &a.thread.loop; l.disorderly || a.deed != nil && l.queued(a.deed) {
 		earned = 0
+	}
+	if (a.nth > 0 || a.unprompted()) && a.leadsNowhere() || a.ofAnotherTask(a.ordered) {
+		earned = 0 // the order takes each act for one that leads on
 	}
 	if a.thread.loop.seen() > young {
 		// The order takes each act for the consequence of something that was read.
@@ -130,17 +141,26 @@ func (a *act) giveUp() {
 		a.settle(nil, "", 0)
 		return
 	}
-	switch {
-	case a.sole != nil && a.doubt > doubtful:
-		a.alone()
-	case a.sole != nil:
-		a.settle(a.sole, MethodThread, (1-a.doubt)*threadConfidence)
-	default:
-		a.decideLoop()
+	if a.byProof() {
+		a.prove(true, true)
+		return
 	}
+	a.decideLoop()
 	if a.origin.Task.Coroutine != 0 && !a.waitedFor(a.parent) {
 		a.settle(nil, "", 0)
 	}
+}
+
+// byProof reports whether one request only was open, and what follows on the act proves that it was its.
+func (a *act) byProof() bool { return a.sole != nil && a.thread != nil }
+
+// prove settles such an act as far as can be now. over says that nothing more is to come.
+func (a *act) prove(waited, over bool) {
+	if a.origin.Task.Coroutine != 0 {
+		a.concludeTask(waited, over)
+		return
+	}
+	a.concludeSole(waited, over)
 }
 
 // waitedFor reports whether the call was answered before r was: a task that no task waits

@@ -19,5 +19,7 @@ func (l *Ladder) WantsWakes() map[uint32]bool {
 func (l *Ladder) Wake(w conn.Wake) {
 	p := l.process(w.Waker.Task.PID)
 	p.handoff.woke(w)
-	p.sharing.woke(w)
+	waker := p.handoff.known(actorOf(w.Waker.Task))
+	// Who works on a request waits for its results, and an attendant hands them to who asked.
+	p.sharing.woke(w, waker != nil && (len(waker.reading) > 0 || waker.attendant))
 }
