@@ -115,16 +115,15 @@ func (o *options) run(ctx context.Context) error {
 	}
 	r.sort()
 	r.print(os.Stdout)
-	err = errors.Join(err, r.write(o.out), r.broken())
+	err = errors.Join(err, r.write(o.out))
 	switch {
 	case o.page == "" || err != nil:
-		return err
 	case !o.whole:
 		progress("%s is left as it is: this was a part", o.page)
-		return nil
 	default:
-		return r.writePage(o.page)
+		err = r.writePage(o.page)
 	}
+	return errors.Join(err, r.broken())
 }
 
 // broken returns an error if the figures of a run say nothing, because spans or services

@@ -67,8 +67,12 @@ func row(out *strings.Builder, levels []int, cells []*cell) {
 	whole, merged, calibration := 1.0, 0, 0.0
 	for _, level := range levels {
 		i := slices.IndexFunc(cells, func(c *cell) bool { return c.InFlight == level })
-		if i < 0 {
+		switch {
+		case i < 0:
 			out.WriteString(" |")
+			continue
+		case cells[i].Broken != "":
+			out.WriteString(" spans lost |")
 			continue
 		}
 		c := cells[i]

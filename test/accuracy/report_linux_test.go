@@ -67,7 +67,8 @@ func TestWritePage(t *testing.T) {
 		{Workload: "a", InFlight: 1, Reuse: true, Result: result(1, 1, 1)},
 		{Workload: "a", InFlight: 16, Reuse: true, Result: result(0.99996, 0.5, 0.5), CPUMicros: 212.3, Short: []string{"recall"}},
 		{Workload: "a", InFlight: 16, Result: result(1, 1, 1)},
-		{Workload: "b", InFlight: 16, Result: &score.Result{Precision: 1}},
+		{Workload: "b", InFlight: 1, Result: result(1, 0.1, 0.1), Broken: "1 spans missing"},
+		{Workload: "b", InFlight: 16, Result: &score.Result{Precision: 1, FullyCorrect: 0.25}},
 	}}
 	require.NoError(t, os.WriteFile(page, []byte("before\n"+pageBegin+"old\n"+pageEnd+"after\n"), 0o600))
 	for range 2 {
@@ -78,7 +79,7 @@ func TestWritePage(t *testing.T) {
 	assert.NotContains(t, string(text), "old")
 	assert.Contains(t, string(text), "| `a` | kept | 100 / 100 | **99.99 / 50.00** | 50.00 | 0 | 0.000 | loop 50.0, none 50.0 | 212 |\n")
 	assert.Contains(t, string(text), "| `a` | new | | 100 / 100 | 100 |")
-	assert.Contains(t, string(text), "| `b` | new | | – / 0.00 |", "no parent is no precision")
+	assert.Contains(t, string(text), "| `b` | new | spans lost | – / 0.00 | 25.00 |", "no parent is no precision")
 	assert.True(t, strings.HasPrefix(string(text), "before\n") && strings.HasSuffix(string(text), pageEnd+"after\n"))
 	require.NoError(t, os.WriteFile(page, nil, 0o600))
 	assert.ErrorContains(t, r.writePage(page), "are not there")
