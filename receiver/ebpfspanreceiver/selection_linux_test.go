@@ -43,7 +43,7 @@ while True:
 // A server that is selected by its port is traced although it binds long after the
 // receiver started, and another one is not.
 func TestListeningPort(t *testing.T) {
-	for _, how := range []string{"alone", "forking"} {
+	for how, processes := range map[string]int64{"alone": 1, "forking": 2} {
 		t.Run(how, func(t *testing.T) {
 			port, other := freePort(t), freePort(t)
 			_, input := orphan(t, "SEQLINK_SERVICE=late", "python3", "-c", lateServers, port, how)
@@ -60,7 +60,7 @@ func TestListeningPort(t *testing.T) {
 			}
 			awaitListening(t, port)
 			awaitListening(t, other)
-			require.Eventually(t, func() bool { return r.stats.processes.Load() > 0 }, 20*time.Second, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return r.stats.processes.Load() == processes }, 20*time.Second, 10*time.Millisecond)
 			for _, p := range []string{other, port} {
 				response, err := http.Get("http://127.0.0.1:" + p + "/late")
 				require.NoError(t, err)

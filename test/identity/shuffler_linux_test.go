@@ -150,9 +150,10 @@ func newShuffledNetwork(t *testing.T) *network {
 		at                   *namespace
 		v4, peer4, v6, peer6 string
 	}{{n.client, clientV4, serverV4, clientV6, serverV6}, {n.server, serverV4, clientV4, serverV6, clientV6}} {
+		end.at.run("ip", "link", "set", "uplink", "up") // before: what is added to a device that is down loses its peer
 		end.at.run("ip", "address", "add", end.v4, "peer", end.peer4, "dev", "uplink")
 		end.at.run("ip", "address", "add", end.v6, "peer", end.peer6, "dev", "uplink", "nodad")
-		end.at.run("ip", "link", "set", "uplink", "up")
+		end.at.run("ip", "route", "replace", end.peer6, "dev", "uplink")
 	}
 	return n
 }

@@ -112,6 +112,8 @@ type act struct {
 	// ordered it, nil where that is not known, claims are the requests that had its result.
 	handoff *handoff
 	order   *request
+	// crowd says that several requests were open then.
+	crowd bool
 	// place is the moment that tells its place among the acts that are left to that rung, and placedBy
 	// which one that is.
 	place    int

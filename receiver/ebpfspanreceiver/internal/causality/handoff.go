@@ -149,7 +149,7 @@ func (h *handoff) putOff(a *act) {
 		a.settle(nil, "", 0)
 		return
 	}
-	a.handoff = h
+	a.handoff, a.crowd = h, len(h.requests) > 1
 	h.begins(a)
 	if a.conn != nil || a.origin.Task.Goroutine == 0 {
 		// A goroutine that connects may do so for whoever shares the connection: what asks tells.

@@ -87,6 +87,9 @@ func (h *handoff) giveUp(a *act) {
 	c := a.call
 	h.forgetOlder(c)
 	most := h.most(c)
+	if c.exchange.Datagram != 0 && a.crowd {
+		most = min(most, unconfirmed) // the lookups of a pool's threads are all alike, and there are two for each name
+	}
 	h.ties(c)
 	if r, confidence := h.verdict(c); r != nil {
 		c.settle(r, MethodHandoff, min(confidence, most))
