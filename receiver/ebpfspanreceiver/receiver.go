@@ -28,7 +28,7 @@ import (
 const pendingBatches = 16
 
 // settleAfter is how long after its start a collector does what it will go on doing.
-const settleAfter = 5 * time.Second
+const settleAfter = time.Second
 
 // spanReceiver adapts the stages to the Collector: it owns their goroutine and
 // the one that hands finished spans to the next consumer.
@@ -62,6 +62,7 @@ func (r *spanReceiver) Start(starting context.Context, host component.Host) erro
 	if err := r.observe(); err != nil {
 		return err
 	}
+	settled := r.settle()
 	run, err := r.open(starting)
 	if err != nil && r.config.ErrorMode == errorModeIgnore {
 		r.settings.Logger.Error("Tracing is off: the receiver cannot start.", zap.Error(err))
@@ -75,7 +76,7 @@ func (r *spanReceiver) Start(starting context.Context, host component.Host) erro
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	r.running.Go(func() { r.sender.run(ctx, r.batches) })
-	r.running.Go(func() { r.settle(ctx) })
+	r.running.Go(func() { settled(ctx) })
 	r.running.Go(func() {
 		defer close(r.batches)
 		if err := run(ctx); err != nil {
@@ -86,15 +87,21 @@ func (r *spanReceiver) Start(starting context.Context, host component.Host) erro
 	return nil
 }
 
-// settle gives back what only the start needed.
-func (r *spanReceiver) settle(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-time.After(settleAfter):
+// settle gives back what only the start needed: now, before the programs are loaded, for which
+// the kernel's types are read, and once the other components have started as well.
+func (r *spanReceiver) settle() (later func(context.Context)) {
+	release := func() {
+		if err := footprint.Release(); err != nil {
+			r.settings.Logger.Debug("The executable's pages stay mapped.", zap.Error(err))
+		}
 	}
-	if err := footprint.Release(); err != nil {
-		r.settings.Logger.Debug("The executable's pages stay mapped.", zap.Error(err))
+	release()
+	return func(ctx context.Context) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(settleAfter):
+			release()
+		}
 	}
 }
 

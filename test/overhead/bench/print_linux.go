@@ -26,8 +26,8 @@ func (r *report) print(to io.Writer) {
 		}
 	}
 	if f := r.Agent; f != nil {
-		fmt.Fprintf(w, "\nsteady: %.0f requests/s, %.0f spans/s: agent %.2f cores, %.2f µs CPU a span, at most %.0f MiB (anonymous %.0f)%s\n",
-			f.RequestsPerSecond, f.SpansPerSecond, f.Cores, f.CPUMicros, f.RSSMiB, f.AnonymousMiB, printLost(f.Lost))
+		fmt.Fprintf(w, "\nsteady: %.0f requests/s, %.0f spans/s: agent %.2f cores, %.2f µs CPU a span, at most %.0f MiB (anonymous %.0f), %.0f since its start%s\n",
+			f.RequestsPerSecond, f.SpansPerSecond, f.Cores, f.CPUMicros, f.RSSMiB, f.AnonymousMiB, f.PeakMiB, printLost(f.Lost))
 	}
 	if f := r.Governor; f != nil {
 		f.print(w)

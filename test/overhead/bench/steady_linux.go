@@ -11,18 +11,24 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seqlink/seqlink/test/internal/collector"
 )
 
 // steadyFigures are the agent's at a steady rate, where nothing is saturated.
 type steadyFigures struct {
-	RequestsPerSecond float64            `json:"rps"`
-	SpansPerSecond    float64            `json:"spans_per_s"`
-	RSSMiB            float64            `json:"rss_mib"`
-	AnonymousMiB      float64            `json:"rss_anonymous_mib"`
-	Cores             float64            `json:"cores"`
-	CPUMicros         float64            `json:"cpu_per_span_us"`
-	Lost              map[string]float64 `json:"losses,omitempty"`
-	Unexplained       float64            `json:"losses_unexplained"`
+	RequestsPerSecond float64 `json:"rps"`
+	SpansPerSecond    float64 `json:"spans_per_s"`
+	// RSSMiB is the most of one reading a second, AnonymousMiB the most of that part of it;
+	// PeakMiB is the kernel's own maximum, the agent's start included.
+	RSSMiB       float64 `json:"rss_mib"`
+	AnonymousMiB float64 `json:"rss_anonymous_mib"`
+	PeakMiB      float64 `json:"rss_peak_mib"`
+
+	Cores       float64            `json:"cores"`
+	CPUMicros   float64            `json:"cpu_per_span_us"`
+	Lost        map[string]float64 `json:"losses,omitempty"`
+	Unexplained float64            `json:"losses_unexplained"`
 }
 
 // steadily traces nginx at the flag's rate.
@@ -41,7 +47,9 @@ func (o *options) steadily(ctx context.Context) (f *steadyFigures, err error) {
 	if err != nil {
 		return nil, err
 	}
+	most := watchMemory(a.agent)
 	requests, err := paced(ctx, s.address, o.rate, o.connections, o.steady)
+	memory := most()
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +66,38 @@ func (o *options) steadily(ctx context.Context) (f *steadyFigures, err error) {
 	cpu := (after.agent - before.agent).Seconds()
 	f = &steadyFigures{
 		RequestsPerSecond: float64(requests) / seconds, SpansPerSecond: spans / seconds,
-		RSSMiB: after.memory.Peak, AnonymousMiB: after.memory.Anonymous,
+		RSSMiB: memory.All, AnonymousMiB: memory.Anonymous, PeakMiB: after.memory.Peak,
 		Cores: cpu / seconds, CPUMicros: cpu * 1e6 / spans, Lost: c.Lost, Unexplained: c.Unexplained,
 	}
 	progress("steady: %.0f requests/s, agent %.2f cores, %.2f µs CPU a span, %.0f MiB", f.RequestsPerSecond, f.Cores, f.CPUMicros, f.RSSMiB)
 	return f, nil
+}
+
+// watchMemory reads the agent's memory once a second until most is called, which returns
+// the largest readings.
+func watchMemory(agent *collector.Collector) (most func() collector.Memory) {
+	ended := make(chan struct{})
+	largest := make(chan collector.Memory)
+	go func() {
+		var m collector.Memory
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				largest <- m
+				return
+			case <-tick.C:
+			}
+			if now, err := agent.Memory(); err == nil {
+				m.All, m.Anonymous = max(m.All, now.All), max(m.Anonymous, now.Anonymous)
+			}
+		}
+	}()
+	return func() collector.Memory {
+		close(ended)
+		return <-largest
+	}
 }
 
 // paced sends requests at a rate (per second) for some time, over kept connections, and
