@@ -26,6 +26,8 @@ const (
 	releaseEvery = 32
 	// idleInterval is the time between two calls of the handler without an event.
 	idleInterval = 10 * time.Millisecond
+	// busyInterval is that while events come faster than they are handled.
+	busyInterval = time.Second
 	// lossInterval is the time between two looks at what the programs lost.
 	lossInterval = 500 * time.Millisecond
 )
@@ -127,8 +129,9 @@ func (k *Kernel) Run(ctx context.Context, handle func(*Event)) error {
 		now := time.Now()
 		k.upkeep(now)
 		found, err := k.drain(handle)
-		if found < maxDrain && now.Sub(idle) >= idleInterval {
-			// Not before: the time would run ahead of events that wait, by as long as this was kept from running.
+		// Not before the buffer is empty: the time would run ahead of events that wait, by as long as this was
+		// kept from running. Where it never is, what is due must be done all the same.
+		if since := now.Sub(idle); since >= idleInterval && found < maxDrain || since >= busyInterval {
 			idle = now
 			handle(nil)
 		}
