@@ -26,12 +26,20 @@ type BudgetConfig struct {
 	CPU string `mapstructure:"cpu"`
 	// Memory is the collector's resident memory, "200MiB" for example; empty for no bound.
 	Memory string `mapstructure:"memory"`
+	// Overload says what becomes of what is captured and cannot be read in time: "thin" leaves
+	// out as many requests as it takes, whole ones, and "drop" loses events.
+	Overload string `mapstructure:"overload"`
 }
+
+const (
+	overloadThin = "thin"
+	overloadDrop = "drop"
+)
 
 func (b *BudgetConfig) validate() error {
 	_, limitsErr := b.limits()
 	_, requestsErr := b.requests()
-	return errors.Join(limitsErr, requestsErr)
+	return errors.Join(limitsErr, requestsErr, oneOf("budget::overload", b.Overload, overloadThin, overloadDrop))
 }
 
 // limits returns the budgets in the units of the governor.

@@ -145,6 +145,7 @@ func createDefaultConfig() component.Config {
 		HTTP:          HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
 		Redis:         RedisConfig{Query: queryRedact},
 		PostgreSQL:    PostgreSQLConfig{Query: queryRedact},
+		Budget:        BudgetConfig{Overload: overloadThin},
 		FlushInterval: 200 * time.Millisecond,
 	}
 }

@@ -49,6 +49,7 @@ func TestConfigErrorsNameKeyValueAndCure(t *testing.T) {
 		"requests nothing":    {func(c *Config) { c.Budget.Requests = "0.01%" }, []string{"budget::requests", `"0.01%"`, "0.1% to 100%"}},
 		"budget tiny":         {func(c *Config) { c.Budget.Memory = "200" }, []string{"budget::memory", `"200"`, "64MiB", "200MiB"}},
 		"budget no number":    {func(c *Config) { c.Budget.Memory = "much" }, []string{"budget::memory", `"much"`, "200MiB"}},
+		"overload unknown":    {func(c *Config) { c.Budget.Overload = "lose" }, []string{"budget::overload", `"lose"`, "thin, drop"}},
 		"replay missing":      {func(c *Config) { c.Replay = "/nowhere/r.jsonl" }, []string{"replay", "/nowhere/r.jsonl", "path of a recording"}},
 		"replay folder":       {func(c *Config) { c.Replay = t.TempDir() }, []string{"replay", "not a file"}},
 		"record without dir":  {func(c *Config) { c.Record = "/nowhere/r.jsonl" }, []string{"record", "/nowhere", "create"}},

@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/budget"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
@@ -21,7 +22,7 @@ type governing struct {
 	thinner *thin.Thinner
 	// most is the part of the requests that is kept where nothing costs too much.
 	most float64
-	// governor is nil without a budget of CPU time or memory.
+	// governor is nil without a budget of CPU time or memory, where events may be lost.
 	governor *budget.Governor
 }
 
@@ -39,16 +40,32 @@ func (r *spanReceiver) govern(kernel *capture.Kernel) (*governing, error) {
 		g.most = most
 		g.thinner.Aim(most)
 	}
-	if limits != (budget.Limits{}) {
-		meter, err := budget.NewProcessMeter(kernel, logger)
-		if err != nil {
-			return nil, fmt.Errorf("budget: %w", err)
-		}
-		g.thinner.Enable()
-		g.governor = budget.NewGovernor(limits, meter, func(ratio float64) { g.thinner.Aim(min(ratio, g.most)) }, logger)
+	if err := g.measure(limits, r.config.Budget.Overload == overloadThin, logger); err != nil {
+		return nil, err
 	}
 	r.stats.governing.Store(g)
 	return g, nil
+}
+
+// measure lets a governor watch over the limits, and over the reader where thin is set.
+func (g *governing) measure(limits budget.Limits, thin bool, logger *zap.Logger) error {
+	options := budget.Options{Limits: limits, Logger: logger, Aim: func(ratio float64) { g.thinner.Aim(min(ratio, g.most)) }}
+	if limits != (budget.Limits{}) {
+		meter, err := budget.NewProcessMeter(g.kernel, logger)
+		if err != nil {
+			return fmt.Errorf("budget: %w", err)
+		}
+		options.Meter = meter
+	}
+	if thin {
+		options.Reader = g.kernel
+	}
+	if options.Meter == nil && options.Reader == nil {
+		return nil
+	}
+	g.thinner.Enable()
+	g.governor = budget.NewGovernor(options)
+	return nil
 }
 
 // start lets the governor work until stop is called or ctx ends.
@@ -70,6 +87,7 @@ func (r *spanReceiver) observeBudget() error {
 	return errors.Join(
 		t.RegisterEbpfSpanCaptureRatioCallback(r.governed(1, (*governing).ratio)),
 		t.RegisterEbpfSpanCaptureCPUCallback(r.governed(0, (*governing).cores)),
+		t.RegisterEbpfSpanCapturePressureCallback(r.governed(0, (*governing).pressure)),
 		t.RegisterEbpfSpanThinnedRequestsCallback(r.observeThinned),
 		t.RegisterEbpfSpanCutConnectionsCallback(r.observeCut),
 	)
@@ -101,6 +119,14 @@ func (g *governing) cores() float64 {
 		return 0
 	}
 	return g.governor.Cores()
+}
+
+// pressure is that of the reader, 0 where nobody watches it.
+func (g *governing) pressure() float64 {
+	if g.governor == nil {
+		return 0
+	}
+	return g.governor.Pressure()
 }
 
 // observeThinned tells where requests were left out, at each of their ends that are

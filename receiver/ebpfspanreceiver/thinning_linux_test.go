@@ -1,11 +1,13 @@
 package ebpfspanreceiver
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,4 +202,62 @@ func settle(t *testing.T, r *spanReceiver) {
 		events = r.stats.events.Load()
 		return before == events
 	}, time.Minute, 500*time.Millisecond)
+}
+
+// slow is a consumer that takes some time for each span while it is busy.
+type slow struct {
+	consumertest.TracesSink
+	busy atomic.Bool
+}
+
+func (s *slow) ConsumeTraces(ctx context.Context, batch ptrace.Traces) error {
+	if s.busy.Load() {
+		time.Sleep(time.Duration(batch.SpanCount()) * 300 * time.Microsecond)
+	}
+	return s.TracesSink.ConsumeTraces(ctx, batch)
+}
+
+// What cannot be read in time, as the consumer is slow, is left out by requests, and comes back when
+// it can be read.
+func TestOverloadLeavesOutRequestsNotEvents(t *testing.T) {
+	k := startKeeping(t)
+	config := createDefaultConfig().(*Config)
+	config.Processes.PIDs = k.pids
+	config.RingBufferSize = 256 << 10
+	require.NoError(t, config.Validate())
+	var sink slow
+	r, err := newSpanReceiver(config, receivertest.NewNopSettings(metadata.Type), &sink)
+	require.NoError(t, err)
+	require.NoError(t, r.Start(t.Context(), componenttest.NewNopHost()))
+	g := r.stats.governing.Load()
+	lost := func() int64 { return r.stats.losses.Get(loss.RingBufferFull) }
+
+	sink.busy.Store(true)
+	rounds := func(n int) (lostMeanwhile int64) {
+		before := lost()
+		for range n {
+			k.requests(1000)
+		}
+		return lost() - before
+	}
+	for round := 0; g.ratio() > 0.5 || lost() == 0; round++ {
+		require.Less(t, round, 100, "it never thins")
+		rounds(1)
+	}
+	overloaded := lost()
+	rounds(20) // until what was still read then has left
+	assert.Less(t, rounds(10), overloaded, "fewer events are lost when requests are left out")
+
+	sink.busy.Store(false)
+	require.Eventually(t, func() bool { k.requests(100); return g.ratio() == 1 }, 2*time.Minute, 100*time.Millisecond)
+	for range 10 { // the change comes into force among these
+		k.requests(100)
+		time.Sleep(500 * time.Millisecond)
+	}
+	settle(t, r)
+	before := len(spansByID(&sink.TracesSink))
+	k.requests(100)
+	settle(t, r)
+	assert.Equal(t, 200, len(spansByID(&sink.TracesSink))-before, "everything is kept again")
+	require.NoError(t, r.Shutdown(t.Context()))
 }

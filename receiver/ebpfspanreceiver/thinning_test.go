@@ -98,7 +98,8 @@ func TestPartOfTheRequestsIsBounded(t *testing.T) {
 	require.InDelta(t, 0.125, part, 0)
 	g := governing{most: part}
 	require.InDelta(t, part, g.ratio(), 0)
-	g.governor = budget.NewGovernor(budget.Limits{}, nil, nil, zap.NewNop())
+	g.governor = budget.NewGovernor(budget.Options{})
 	require.InDelta(t, part, g.ratio(), 0, "the smaller part counts")
 	require.Zero(t, g.cores())
+	require.Zero(t, g.pressure())
 }

@@ -204,6 +204,7 @@ func (c *cellRun) startCollector(ctx context.Context, sink *run.Sink) (*run.Coll
 	receiver := map[string]any{
 		"processes": map[string]any{"env": []string{c.marker}, "pids": c.chain.PIDs()},
 		"http":      map[string]any{"query": "keep"}, "redis": map[string]any{"query": "keep"}, "postgresql": map[string]any{"query": "keep"},
+		"budget": map[string]any{"overload": "drop"},
 	}
 	if c.workload.payload > 0 {
 		receiver["payload_size"] = c.workload.payload

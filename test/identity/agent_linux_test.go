@@ -65,6 +65,7 @@ func runAgent(options agentOptions) error {
 	}
 	// Identity is under test here, not whether the reader gets enough of a busy processor.
 	config.RingBufferSize = 64 << 20
+	config.Budget.Overload = "drop"
 	out := &reporter{encoder: gob.NewEncoder(os.Stdout)}
 	next, err := consumer.NewTraces(out.consume)
 	if err != nil {

@@ -43,11 +43,12 @@ func variants(server string) []string {
 	return []string{bare, floor, full}
 }
 
-// receivers configure the variants that have an agent, beside what it traces.
+// receivers configure the variants that have an agent, beside what it traces. What is not read in
+// time is lost and counted, so that the full capture is full.
 var receivers = map[string]string{
-	full:    "",
-	plain:   ", causality: {hooks: false}",
-	thinned: ", budget: {requests: 10%}",
+	full:    ", budget: {overload: drop}",
+	plain:   ", budget: {overload: drop}, causality: {hooks: false}",
+	thinned: ", budget: {overload: drop, requests: 10%}",
 }
 
 // thinnedAfter is when the kernel side leaves requests out, too.

@@ -72,7 +72,7 @@ func (o *options) govern(ctx context.Context) (f *governorFigures, err error) {
 
 // governedReceiver configures the receiver for both ends, with a budget in cores.
 func governedReceiver(s *server, cores float64) string {
-	return fmt.Sprintf("{processes: {pids: %s}, budget: {cpu: %.4f%%}}",
+	return fmt.Sprintf("{processes: {pids: %s}, budget: {overload: drop, cpu: %.4f%%}}",
 		list(append(s.pids(), os.Getpid())), cores/float64(runtime.NumCPU())*100)
 }
 

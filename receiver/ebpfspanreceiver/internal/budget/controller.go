@@ -1,5 +1,5 @@
-// Package budget keeps what capture costs within a budget: it measures the cost and
-// finds the part of the requests that can be afforded.
+// Package budget keeps what capture costs within a budget, and what is captured within
+// what can be read: it measures both and finds the part of the requests that can be afforded.
 package budget
 
 import "math"
@@ -7,6 +7,9 @@ import "math"
 const (
 	// MinRatio is the smallest part of the requests that is kept.
 	MinRatio = 1.0 / 1024
+	// minReadRatio is that where more comes than can be read. If events of requests that
+	// cannot be left out in the kernel fill the buffer, to keep fewer does not help.
+	minReadRatio = 1.0 / 32
 	// high and low are the bounds of the cost, relative to the budget, between which
 	// nothing is changed; aim is what a change is meant to lead to.
 	high, low, aim = 1.05, 0.85, 0.95
@@ -33,7 +36,7 @@ const (
 // something; its increase never leads above the budget by itself, because keeping n
 // times as many requests costs n times as much at the most.
 type Controller struct {
-	ratio float64
+	ratio, least float64
 	// average is that of the pressure since the last change, over seen measurements.
 	average float64
 	seen    int
@@ -41,14 +44,14 @@ type Controller struct {
 	skip int
 }
 
-// NewController returns a controller that keeps everything.
-func NewController() *Controller { return &Controller{ratio: 1} }
+// NewController returns a controller that keeps everything, and never less than a least part.
+func NewController(least float64) *Controller { return &Controller{ratio: 1, least: least} }
 
 // Ratio returns the part of the requests that is to be kept.
 func (c *Controller) Ratio() float64 { return c.ratio }
 
-// Observe takes what is used of CPU time and memory, as parts of their budgets, and
-// returns the ratio from now on. A part that has no budget is 0.
+// Observe takes what is used of CPU time (or of what can be read) and memory, as parts of
+// their budgets, and returns the ratio from now on. A part that has no budget is 0.
 func (c *Controller) Observe(cpu, memory float64) float64 {
 	if c.skip > 0 {
 		c.skip--
@@ -83,7 +86,7 @@ func correction(cost float64) float64 {
 }
 
 func (c *Controller) change(factor float64, skip int) {
-	ratio := min(1, max(MinRatio, c.ratio*factor))
+	ratio := min(1, max(c.least, c.ratio*factor))
 	if ratio == c.ratio {
 		return
 	}

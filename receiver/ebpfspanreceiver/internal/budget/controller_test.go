@@ -46,7 +46,7 @@ func (p *plant) run(c *Controller, seconds int) (mean float64) {
 func TestHoldsTheBudgetUnderFiveTimesTheLoad(t *testing.T) {
 	for _, fixed := range []float64{0, 0.05, 0.1, 0.15} {
 		for _, noise := range []float64{0, 0.1, 0.25} {
-			p, c := newPlant(5, fixed, noise), NewController()
+			p, c := newPlant(5, fixed, noise), NewController(MinRatio)
 			p.run(c, 60)
 			assert.InDelta(t, 1, p.run(c, 300), 0.2, "fixed %v noise %v", fixed, noise)
 			if noise == 0 {
@@ -62,13 +62,13 @@ func TestHoldsTheBudgetUnderFiveTimesTheLoad(t *testing.T) {
 }
 
 func TestIsQuickToLeave(t *testing.T) {
-	p, c := newPlant(5, 0.1, 0), NewController()
+	p, c := newPlant(5, 0.1, 0), NewController(MinRatio)
 	p.run(c, 15)
 	assert.Less(t, p.run(c, 5), 1.3)
 }
 
 func TestKeepsEverythingAgainAfterTheLoad(t *testing.T) {
-	p, c := newPlant(5, 0.1, 0.1), NewController()
+	p, c := newPlant(5, 0.1, 0.1), NewController(MinRatio)
 	p.run(c, 60)
 	require.Less(t, c.Ratio(), 0.2)
 	p.load = 0.5
@@ -80,7 +80,7 @@ func TestKeepsEverythingAgainAfterTheLoad(t *testing.T) {
 }
 
 func TestFollowsALoadThatChanges(t *testing.T) {
-	p, c := newPlant(2, 0.1, 0.1), NewController()
+	p, c := newPlant(2, 0.1, 0.1), NewController(MinRatio)
 	for _, load := range []float64{2, 4, 1.5, 3, 5, 1.2, 2.5} {
 		p.load = load
 		p.run(c, 60)
@@ -89,19 +89,19 @@ func TestFollowsALoadThatChanges(t *testing.T) {
 }
 
 func TestWithinTheBudgetNothingIsThinned(t *testing.T) {
-	p, c := newPlant(0.95, 0.1, 0.05), NewController()
+	p, c := newPlant(0.95, 0.1, 0.05), NewController(MinRatio)
 	p.run(c, 300)
 	assert.InDelta(t, 1, c.Ratio(), 0)
 }
 
 func TestABudgetBelowTheFixedCostIsNoReasonToKeepNothing(t *testing.T) {
-	p, c := newPlant(10, 0.5, 0), NewController()
+	p, c := newPlant(10, 0.5, 0), NewController(MinRatio)
 	p.run(c, 300)
 	assert.InDelta(t, MinRatio, c.Ratio(), 0)
 }
 
 func TestMemoryAboveItsBudgetThins(t *testing.T) {
-	c := NewController()
+	c := NewController(MinRatio)
 	for range 100 {
 		c.Observe(0, 0.95)
 	}

@@ -75,6 +75,7 @@ type Kernel struct {
 	counted time.Time
 	// omissions are the last figures of the map of that name.
 	omissions [omissions]atomic.Int64
+	pressure  pressure
 }
 
 // Strategy returns the name of the strategy that was chosen.
@@ -123,7 +124,7 @@ func monotonic() int64 {
 
 // Run implements Source.
 func (k *Kernel) Run(ctx context.Context, handle func(*Event)) error {
-	pace := pacer{pause: pollInterval}
+	pace := newPacer(len(k.ring.data))
 	var idle time.Time
 	for ctx.Err() == nil {
 		now := time.Now()
@@ -136,7 +137,7 @@ func (k *Kernel) Run(ctx context.Context, handle func(*Event)) error {
 			handle(nil)
 		}
 		if err == nil && found < maxDrain {
-			err = k.ring.wait(pace.next(found))
+			err = k.rest(pace.next(found))
 		}
 		if err != nil {
 			return fmt.Errorf("read the ring buffer: %w", err)
@@ -145,6 +146,14 @@ func (k *Kernel) Run(ctx context.Context, handle func(*Event)) error {
 	k.countLosses()
 	k.countMisses(time.Now().Add(missInterval))
 	return nil
+}
+
+// rest waits for events.
+func (k *Kernel) rest(pause time.Duration) error {
+	begin := time.Now()
+	err := k.ring.wait(pause)
+	k.pressure.rested(time.Since(begin), pause)
+	return err
 }
 
 // upkeep does what is due now and then.
@@ -161,7 +170,10 @@ func (k *Kernel) upkeep(now time.Time) {
 // Where events come faster than they are handled it never runs empty, so their number
 // is bounded: the caller has other things to do.
 func (k *Kernel) drain(handle func(*Event)) (found int, err error) {
-	defer k.ring.release()
+	defer func() {
+		k.ring.release()
+		k.pressure.read.Add(int64(found))
+	}()
 	var event Event
 	for found < maxDrain {
 		record, err := k.ring.next()
@@ -194,6 +206,9 @@ func (k *Kernel) countLosses() {
 			total += n
 		}
 		k.options.Losses.Add(reason, int64(total-k.lost[i]))
+		if reason == loss.RingBufferFull {
+			k.pressure.lost.Add(int64(total - k.lost[i]))
+		}
 		k.lost[i] = total
 	}
 }

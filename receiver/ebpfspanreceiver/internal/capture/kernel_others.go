@@ -42,6 +42,9 @@ func (*Kernel) Forget(uint32) {}
 // RunTime measures nothing.
 func (*Kernel) RunTime(time.Duration) (float64, error) { return 0, nil }
 
+// Pressure returns 0.
+func (*Kernel) Pressure() float64 { return 0 }
+
 // Thin does nothing.
 func (*Kernel) Thin(sampling.Threshold, bool) error { return nil }
 

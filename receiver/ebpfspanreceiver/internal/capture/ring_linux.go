@@ -166,7 +166,11 @@ func (r *ring) close() error {
 // pacer chooses the pauses between two looks at the ring buffer. Each look costs some
 // microseconds, and what it finds is handled in one go, during which a busy machine's
 // other programs wait: so under load looks are frequent, and find about as much each.
-type pacer struct{ pause time.Duration }
+type pacer struct {
+	pause time.Duration
+	// events is how many a look should find.
+	events int
+}
 
 const (
 	// pollInterval bounds how long an event may wait in the ring buffer. Polling
@@ -174,15 +178,23 @@ const (
 	pollInterval = 20 * time.Millisecond
 	// minPollInterval bounds what polling costs.
 	minPollInterval = time.Millisecond
-	// eventsPerPoll is how many events a look should find.
+	// eventsPerPoll is how many events a look should find, in a buffer that is large enough.
 	eventsPerPoll = 256
+	// roomPerEvent is how many bytes of the buffer there should be for each of them: most
+	// events are half a kilobyte, and a few times as many may come.
+	roomPerEvent = 2048
 )
+
+// newPacer returns a pacer for a ring buffer of so many bytes.
+func newPacer(size int) pacer {
+	return pacer{pause: pollInterval, events: min(eventsPerPoll, size/roomPerEvent)}
+}
 
 // next returns the pause after a look that found some events.
 func (p *pacer) next(found int) time.Duration {
 	wanted := time.Duration(math.MaxInt64)
 	if found > 0 {
-		wanted = max(p.pause, minPollInterval) * eventsPerPoll / time.Duration(found)
+		wanted = max(p.pause, minPollInterval) * time.Duration(p.events) / time.Duration(found)
 	}
 	// Half of the way: a single burst is no load.
 	p.pause = min(max((p.pause+min(wanted, pollInterval))/2, minPollInterval), pollInterval)

@@ -88,7 +88,7 @@ func TestPacer(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := pacer{pause: pollInterval}
+			p := newPacer(8 << 20)
 			for range 100 {
 				p.next(int(test.perSecond * p.pause.Seconds()))
 			}

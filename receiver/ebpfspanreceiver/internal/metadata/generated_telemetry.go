@@ -29,6 +29,7 @@ type TelemetryBuilder struct {
 	mu                      sync.Mutex
 	registrations           []metric.Registration
 	EbpfSpanCaptureCPU      metric.Float64ObservableGauge
+	EbpfSpanCapturePressure metric.Float64ObservableGauge
 	EbpfSpanCaptureRatio    metric.Float64ObservableGauge
 	EbpfSpanConnections     metric.Int64ObservableGauge
 	EbpfSpanCutConnections  metric.Int64ObservableCounter
@@ -56,6 +57,21 @@ func (builder *TelemetryBuilder) RegisterEbpfSpanCaptureCPUCallback(cb metric.Fl
 		cb(ctx, &observerFloat64{inst: builder.EbpfSpanCaptureCPU, obs: o})
 		return nil
 	}, builder.EbpfSpanCaptureCPU)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterEbpfSpanCapturePressureCallback sets callback for observable EbpfSpanCapturePressure metric.
+func (builder *TelemetryBuilder) RegisterEbpfSpanCapturePressureCallback(cb metric.Float64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerFloat64{inst: builder.EbpfSpanCapturePressure, obs: o})
+		return nil
+	}, builder.EbpfSpanCapturePressure)
 	if err != nil {
 		return err
 	}
@@ -229,9 +245,15 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("s/s"),
 	)
 	errs = errors.Join(errs, err)
+	builder.EbpfSpanCapturePressure, err = builder.meter.Float64ObservableGauge(
+		"otelcol_ebpf_span_capture_pressure",
+		metric.WithDescription("How much the reader of kernel events had to do in the last second, of what it can do; above 1 where events were lost. [Development]"),
+		metric.WithUnit("1"),
+	)
+	errs = errors.Join(errs, err)
 	builder.EbpfSpanCaptureRatio, err = builder.meter.Float64ObservableGauge(
 		"otelcol_ebpf_span_capture_ratio",
-		metric.WithDescription("The part of the requests of which spans are made; below 1 while capture would cost more than its budget. [Development]"),
+		metric.WithDescription("The part of the requests of which spans are made; below 1 while capture would cost more than its budget, or more than can be read in time. [Development]"),
 		metric.WithUnit("1"),
 	)
 	errs = errors.Join(errs, err)

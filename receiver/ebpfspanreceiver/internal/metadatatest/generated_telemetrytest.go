@@ -35,10 +35,24 @@ func AssertEqualEbpfSpanCaptureCPU(t *testing.T, tt *componenttest.Telemetry, dp
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
 
+func AssertEqualEbpfSpanCapturePressure(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_ebpf_span_capture_pressure",
+		Description: "How much the reader of kernel events had to do in the last second, of what it can do; above 1 where events were lost. [Development]",
+		Unit:        "1",
+		Data: metricdata.Gauge[float64]{
+			DataPoints: dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_ebpf_span_capture_pressure")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
 func AssertEqualEbpfSpanCaptureRatio(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[float64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_ebpf_span_capture_ratio",
-		Description: "The part of the requests of which spans are made; below 1 while capture would cost more than its budget. [Development]",
+		Description: "The part of the requests of which spans are made; below 1 while capture would cost more than its budget, or more than can be read in time. [Development]",
 		Unit:        "1",
 		Data: metricdata.Gauge[float64]{
 			DataPoints: dps,
