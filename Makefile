@@ -153,7 +153,8 @@ accuracy-needs: demo-needs
 	@scripts/need javac=openjdk-17-jdk-headless gunicorn=gunicorn haproxy=haproxy puma=puma \
 		/usr/lib/python3/dist-packages/aiohttp/__init__.py=python3-aiohttp \
 		/usr/lib/python3/dist-packages/redis/__init__.py=python3-redis \
-		/usr/lib/python3/dist-packages/asyncpg/__init__.py=python3-asyncpg npm=npm \
+		/usr/lib/python3/dist-packages/asyncpg/__init__.py=python3-asyncpg \
+		/usr/lib/python3/dist-packages/grpc/__init__.py=python3-grpcio npm=npm \
 		redis-server=redis-server /usr/lib/postgresql=postgresql \
 		/usr/share/java/tomcat10-embed-core.jar=libtomcat10-embed-java \
 		/usr/share/java/jakarta-annotation-api.jar=libjakarta-annotation-api-java \

@@ -69,9 +69,9 @@ func (p *programs) command(program string, at place) (path string, args []string
 		args = []string{p.source("node", "service.js")}
 	case "python", "asyncio":
 		path, args = debianPython, []string{p.source(program, "service.py")}
-	case "nodedb":
+	case "nodedb", "nodegrpc":
 		return p.nodePackages(program)
-	case "asynciodb":
+	case "asynciodb", "pythongrpc":
 		path, args = debianPython, []string{p.source(program, "service.py")}
 	case databases:
 		path, args = debianPython, []string{p.source(program, "databases.py")}

@@ -93,6 +93,10 @@ var workloads = []workload{
 	{name: "go-grpc", steps: callingGRPC("one", 1), connections: kept, wanted: exact},
 	{name: "go-grpc-fanout", steps: callingGRPC("fanout", 3), requests: 800, connections: kept, wanted: exact},
 	{name: "go-grpc-workers", steps: callingGRPC("workers", 1), connections: kept, wanted: exact},
+	{name: "node-grpc", steps: throughGRPC("nodegrpc", "one", 1), connections: kept, wanted: exact},
+	{name: "node-grpc-parallel", steps: throughGRPC("nodegrpc", "parallel", 3), requests: 800, connections: kept, wanted: exact},
+	{name: "python-grpc", steps: throughGRPC("pythongrpc", "one", 1), connections: kept, wanted: interpreted},
+	{name: "python-grpc-asyncio", steps: throughGRPC("pythongrpc", "asyncio", 1), connections: kept, wanted: interpreted},
 	{name: "go-http2", steps: inARow("gohttp2"), connections: kept, wanted: exact},
 
 	{name: "python-threads", steps: []step{{program: "python", shape: "one"}}, wanted: exact},
@@ -171,12 +175,15 @@ func inARow(program string) []step {
 	return steps
 }
 
-// callingGRPC is a chain of three services that call each other by gRPC: the first is asked by HTTP, and the
-// last calls by it. What the shape is, the one in the middle does.
-func callingGRPC(shape string, calls int) []step {
+// callingGRPC is a chain of three services in Go that call each other by gRPC. What the shape is, the one in
+// the middle does.
+func callingGRPC(shape string, calls int) []step { return throughGRPC("gogrpc", shape, calls) }
+
+// throughGRPC has a program called by gRPC by a service in Go that is asked by HTTP, and call by gRPC another one.
+func throughGRPC(program, shape string, calls int) []step {
 	return []step{
 		{program: "gogrpc", service: "gogrpc-1", shape: "one", env: []string{"IN=http", "OUT=grpc"}},
-		{program: "gogrpc", service: "gogrpc-2", shape: shape, calls: calls, env: []string{"IN=grpc", "OUT=grpc"}},
+		{program: program, service: program + "-2", shape: shape, calls: calls, env: []string{"IN=grpc", "OUT=grpc"}},
 		{program: "gogrpc", service: "gogrpc-3", shape: "one", env: []string{"IN=grpc", "OUT=http"}},
 	}
 }
