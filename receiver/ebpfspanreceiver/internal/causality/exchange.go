@@ -112,6 +112,8 @@ type act struct {
 	// ordered it, nil where that is not known, claims are the requests that had its result.
 	handoff *handoff
 	order   *request
+	// writers is set where the decision is left to that rung.
+	writers *writers
 	// crowd says that several requests were open then.
 	crowd bool
 	// place is the moment that tells its place among the acts that are left to that rung, and placedBy
@@ -169,6 +171,9 @@ func (a *act) expired() bool {
 
 // open reports whether a request that may have caused the act can still tell.
 func (a *act) open() bool {
+	if a.writers != nil {
+		return a.writers.open(a)
+	}
 	if a.handoff != nil {
 		return a.handoff.open(a)
 	}

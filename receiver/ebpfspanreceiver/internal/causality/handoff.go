@@ -102,10 +102,15 @@ func (h *handoff) worker(a actor) *worker {
 }
 
 func (h *handoff) opened(r *request) {
-	h.requests = append(h.requests, r)
-	h.queue.clock = max(h.queue.clock, r.read.Time)
+	h.waits(r)
 	w := h.worker(actorOf(r.read.Task))
 	w.reading = append(w.reading, r)
+}
+
+// waits takes a request of which nobody knows who works on it.
+func (h *handoff) waits(r *request) {
+	h.requests = append(h.requests, r)
+	h.queue.clock = max(h.queue.clock, r.read.Time)
 }
 
 // takes takes a request that another task works on than the one that read it.

@@ -22,6 +22,7 @@ type process struct {
 	// it calls and waits for several descriptors at once.
 	python, loops bool
 	handoff       handoff
+	writers       writers
 	// withoutGoroutines says that it is a Go program whose goroutines cannot be told.
 	withoutGoroutines bool
 	// statistics is the last rung, nil where it is switched off.
@@ -29,7 +30,9 @@ type process struct {
 }
 
 func newProcess() *process {
-	return &process{goroutines: newGoroutines(), coroutines: newCoroutines(), threads: make(map[uint32]*thread)}
+	p := &process{goroutines: newGoroutines(), coroutines: newCoroutines(), threads: make(map[uint32]*thread)}
+	p.writers.handoff = &p.handoff
+	return p
 }
 
 func (p *process) thread(tid uint32) *thread {
@@ -52,6 +55,10 @@ func (p *process) learn(by conn.Origin) { p.goroutines.learn(by) }
 // opened takes a request whose head was read.
 func (p *process) opened(r *request) {
 	p.payload.opened(r)
+	if p.writers.reads(r) {
+		p.handoff.waits(r)
+		return
+	}
 	p.handoff.opened(r)
 	p.withoutGoroutines = p.goRuntime && r.read.Task.Goroutine == 0
 	if p.byGoroutine(r.read.Task) {
@@ -84,6 +91,10 @@ func (p *process) decide(a *act) {
 		return
 	}
 	t := p.threads[a.origin.Task.TID]
+	if p.writers.shared() {
+		p.decideByWriter(a)
+		return
+	}
 	if t != nil {
 		t.reacts.acts(a)
 	}
@@ -100,6 +111,15 @@ func (p *process) decide(a *act) {
 	p.coroutines.decide(a)
 }
 
+// decideByWriter leaves an act to what its thread or its task answers next.
+func (p *process) decideByWriter(a *act) {
+	if a.nobodys = len(p.handoff.requests) == 0; a.nobodys {
+		a.settle(nil, "", 0)
+		return
+	}
+	p.writers.putOff(a)
+}
+
 // putOff leaves an act of a task without a request to the rung of hand-offs.
 func (p *process) putOff(a *act) {
 	p.handoff.putOff(a)
@@ -109,6 +129,12 @@ func (p *process) putOff(a *act) {
 // responds takes the first byte of a request's response.
 func (p *process) responds(r *request, by capture.Task) {
 	p.sharing.responds(r, by)
+	if !p.byGoroutine(by) {
+		p.writers.responds(r, by)
+	}
+	if p.writers.reads(r) {
+		return
+	}
 	before := p.handoff.takenOver
 	p.handoff.answers(r, by)
 	if p.handoff.takenOver && !before {
@@ -122,6 +148,9 @@ func (p *process) responds(r *request, by capture.Task) {
 
 // reading takes the first byte of a call's response.
 func (p *process) reading(c *call, by capture.Task) {
+	if c.writers != nil {
+		return
+	}
 	p.handoff.heard(c, by)
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.batch.reads(c, false, by.Waits)
@@ -133,6 +162,9 @@ func (p *process) reading(c *call, by capture.Task) {
 // completed takes the last byte of a call's response.
 func (p *process) completed(c *call, by capture.Task) {
 	p.sharing.completed(c)
+	if c.writers != nil {
+		return
+	}
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {
 		t.batch.reads(c, true, by.Waits)
 		t.reacts.hears(c, c.exchange.Response.Last)
@@ -161,8 +193,8 @@ func (p *process) closed(r *request) {
 		p.goroutines.closed(r, &p.aftermath)
 		return
 	}
-	if t := p.threads[r.read.Task.TID]; t != nil {
-		t.closed(r, &p.aftermath)
+	if r.thread != nil {
+		r.thread.closed(r, &p.aftermath)
 	}
 }
 
@@ -175,6 +207,7 @@ func (p *process) tidy(now int64) {
 	p.payload.tidy(now)
 	p.coroutines.tidy(now)
 	p.handoff.tidy()
+	p.writers.tidy(now)
 	for tid, t := range p.threads {
 		if t.last != nil && now-t.last.exchange.End.Time > afterFor {
 			t.last, t.earlier = nil, nil

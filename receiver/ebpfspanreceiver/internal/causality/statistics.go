@@ -79,12 +79,12 @@ func (s *statistics) closed(r *request, at int64) {
 
 // ended takes a call that has ended, and reports whether the rung may find its
 // parent. Where requests are left out that may have caused it, it does not look, and where
-// an event loop's turns tell more than order and delays do.
+// an event loop's turns, or who writes, tell more than order and delays do.
 func (s *statistics) ended(c *call) bool {
 	if by := c.origin.Task; s == nil || by.Hidden > 0 || by.Thinned {
 		return false
 	}
-	if c.deed != nil {
+	if c.deed != nil || c.writers != nil {
 		return false
 	}
 	if c.handoff != nil && c.exchange.Datagram != 0 {

@@ -14,6 +14,10 @@ func (a *act) clear() bool {
 
 // conclude settles an act whose belief is final, once the loop's habits are known.
 func (a *act) conclude(waited bool) {
+	if a.writers != nil {
+		a.writers.conclude(a, waited)
+		return
+	}
 	if a.handoff != nil {
 		a.handoff.conclude(a, waited)
 		return
@@ -133,6 +137,10 @@ func (c *call) decoded(now int64) bool {
 }
 
 func (a *act) giveUp() {
+	if a.writers != nil {
+		a.writers.giveUp(a)
+		return
+	}
 	if a.handoff != nil {
 		a.handoff.giveUp(a)
 		return
