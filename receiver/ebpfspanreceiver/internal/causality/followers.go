@@ -66,17 +66,15 @@ func (g *goroutines) learnt(d *descent, b earlier, m *aftermath) {
 }
 
 // doubt is how probable it is that an act of a new goroutine is not of the request that is open: by the rates at which such
-// calls come, and by when the goroutine was started.
+// calls come, or more where the goroutine was started before that was read.
 func (g *goroutines) doubt(d *descent, a *act, m *aftermath, b earlier) float64 {
 	doubt := m.doubt(a, &d.servant.spell)
-	if m.seenAlone(a) {
-		doubt = max(doubt, leastDoubt)
-	}
-	if b.request == nil {
+	if b.request == nil || !m.seenAlone(a) {
 		return doubt
 	}
-	before, during := doubt*b.born, (1-doubt)*g.births.since(d.child, d.servant.open.newest)
-	return before / (before + during)
+	least := max(doubt, leastDoubt)
+	before, during := least*b.born, (1-least)*g.births.since(d.child, d.servant.open.newest)
+	return max(doubt, before/(before+during))
 }
 
 // follower is a kind of calls that followed a request's response: how sure it is that there is one, how many may be of it,
