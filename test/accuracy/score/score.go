@@ -45,7 +45,7 @@ type Result struct {
 	Methods map[string]float64 `json:"methods"`
 	// Calibration compares what each method claims with what is right.
 	Calibration map[string]Calibration `json:"calibration"`
-	// CalibrationError is the largest one of a method that made enough claims.
+	// CalibrationError is the largest one of a method that made enough claims, as far as it is no chance.
 	CalibrationError float64 `json:"calibration_error"`
 	// Examples describe the first faults.
 	Examples []string `json:"examples,omitempty"`

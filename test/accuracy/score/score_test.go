@@ -184,11 +184,20 @@ func TestCalibration(t *testing.T) {
 		claims.add("thread", 0.99, true)
 	}
 	claims.add("rare", 1, false)
+	for n := range 150 {
+		claims.add("sparse", 0.5, n%5 < 3) // 0.6, with a standard error of 0.04
+	}
 	all, largest := claims.calibrate()
 	assert.InDelta(t, 0.4, largest, 1e-9, "not that of what was claimed once")
 	assert.InDelta(t, 0.4, all["loop"].Error, 1e-9)
 	assert.InDelta(t, 0.01, all["thread"].Error, 1e-9)
 	assert.InDelta(t, 1, all["rare"].Error, 1e-9)
+	assert.InDelta(t, 0.1, all["sparse"].Error, 1e-9)
+	assert.InDelta(t, 0.0816, all["sparse"].Chance, 1e-4)
+	delete(claims, "loop")
+	delete(claims, "sparse")
+	_, largest = claims.calibrate()
+	assert.InDelta(t, 0, largest, 1e-9, "0.01 of 200 may be chance")
 	assert.Equal(t, 200, all["loop"].Claims)
 	assert.InDelta(t, 0.5, all["loop"].Right, 1e-9)
 }

@@ -36,6 +36,8 @@ type aftermath struct {
 	time  [duties]float64
 	kinds map[kind]*habit
 	alone float64
+	// answered counts the responses since there are kinds.
+	answered float64
 	// operations names what calls ask for.
 	operations *operations
 }
@@ -52,6 +54,8 @@ type habit struct {
 	count [duties]float64
 	// unprompted counts those while nothing was open that rested on nothing that was read in their turn.
 	unprompted float64
+	// first is how many requests were followed by one, more how many further ones followed them.
+	first, more float64
 }
 
 func (m *aftermath) kindOf(a *act) kind {
@@ -122,9 +126,10 @@ func (h *habit) add(d duty, age int64) (bin int) {
 }
 
 func (m *aftermath) halve() {
-	m.alone /= 2
+	m.alone, m.answered = m.alone/2, m.answered/2
 	for _, h := range m.kinds {
 		h.unprompted /= 2
+		h.first, h.more = h.first/2, h.more/2
 	}
 	for d := range duties {
 		m.spells[d].halve()
@@ -169,26 +174,19 @@ func (m *aftermath) excess(h *habit) float64 {
 	return busy / time * m.time[idle] / h.count[idle]
 }
 
-// of returns how probable it is that a call in the background is of the request that was
-// answered at last, and not of the one that was answered at before.
-func (m *aftermath) of(a *act, last, before int64) float64 {
-	h := m.kinds[m.kindOf(a)]
-	if h == nil || before == 0 {
+// after is how likely a call in the background comes at such an age of a response, but for a
+// factor. Of delays of which none was seen yet it is small, and nothing after none.
+func (m *aftermath) after(k kind, age int64) float64 {
+	const unseen = 1e-3
+	h := m.kinds[k]
+	switch {
+	case age < 0 || age >= horizon:
+		return 0
+	case h == nil:
 		return 1
 	}
-	at := func(answered int64) float64 {
-		age := a.origin.Time - answered
-		if age < 0 || age >= horizon {
-			return 0
-		}
-		bin, _ := ageBin(age)
-		return m.rate(h, bin)
-	}
-	one, other := at(last), at(before)
-	if one+other == 0 {
-		return 1
-	}
-	return one / (one + other)
+	bin, _ := ageBin(age)
+	return m.rate(h, bin) + unseen*m.mean(h)
 }
 
 // prompt is how probable it is that a call while nothing is open comes because of the
@@ -224,4 +222,15 @@ func (m *aftermath) rate(h *habit, bin int) float64 {
 		return 0
 	}
 	return calls / time
+}
+
+// seenAlone reports whether calls of an act's kind were seen while nothing was open.
+func (m *aftermath) seenAlone(a *act) bool {
+	h := m.kinds[m.kindOf(a)]
+	return h != nil && h.count[idle] > 0
+}
+
+// mean is how many calls come in a nanosecond while nothing is open, at any age.
+func (m *aftermath) mean(h *habit) float64 {
+	return (h.count[idle] + 1) / (m.time[idle] + scarce)
 }

@@ -12,6 +12,20 @@ const sharedConfidence = 0.9
 type afterwards struct {
 	request    *request
 	confidence float64
+	// open is the request that it may be of instead, with a probability of 1 - doubt; nil where there was none.
+	open  *request
+	doubt float64
+	// among are the calls of an event loop that may be the request's, nil for others.
+	among *follower
+}
+
+// sureness is the confidence in a call's following the request. Who waits for its calls is not answered before them: what
+// outlives the other request is not of that.
+func (f *afterwards) sureness(c *call) float64 {
+	if f.open == nil || f.open.answeredBefore(c) {
+		return f.confidence
+	}
+	return f.doubt * f.confidence
 }
 
 // recent reports whether r was answered not long before the act.
@@ -22,7 +36,7 @@ func (a *act) recent(r *request) bool {
 // follows notes that the act followed r's response, unless a parent is found.
 func (a *act) follows(r *request, confidence float64) {
 	if a.recent(r) {
-		a.after = afterwards{r, confidence}
+		a.after = afterwards{request: r, confidence: confidence}
 	}
 }
 
@@ -37,10 +51,10 @@ func (c *call) related() []Relation {
 	if c.shared() {
 		return c.servedOthers()
 	}
-	if c.parent != nil || c.after.request == nil {
+	if c.parent != nil || c.after.request == nil || c.after.among.crowded() {
 		return nil
 	}
-	return []Relation{{Exchange: c.after.request.exchange, Method: MethodAfterResponse, Confidence: c.after.confidence}}
+	return []Relation{{Exchange: c.after.request.exchange, Method: MethodAfterResponse, Confidence: c.after.sureness(c)}}
 }
 
 // idle takes an act of a thread that has answered what it read. others says that tasks of
@@ -50,6 +64,7 @@ func (t *thread) idle(a *act, m *aftermath, others bool) {
 		m.began(a, &t.spell)
 		if r := t.lately(a); r != nil {
 			a.follows(r, threadConfidence*m.prompt(a, &t.spell))
+			a.after.among = m.crowd(a, r)
 		}
 		return
 	}
@@ -85,7 +100,12 @@ func (a *act) since(r *request) int64 { return a.origin.Time - r.exchange.End.Ti
 // outlived reports whether a call that may be nobody's ended after the response to the
 // request that it was given to, as calls in the background do.
 func (c *call) outlived() bool {
-	return c.suspect && c.parent != nil && c.parent.answered && c.parent.exchange.End.Time < c.endedAt
+	return c.suspect && c.parent != nil && c.parent.answeredBefore(c)
+}
+
+// answeredBefore reports whether a request was answered before a call ended.
+func (r *request) answeredBefore(c *call) bool {
+	return r.answered && r.exchange.End.Time < c.endedAt
 }
 
 // evented reports whether the thread works on more than one thing at a time.

@@ -28,8 +28,11 @@ type request struct {
 	stirred conn.Origin
 	// coroutine is the task that began its response, 0 where none is known.
 	coroutine uint64
-	// answered is true once it has ended; nothing is caused by it any more.
-	answered bool
+	// answered is true once it has ended; nothing is caused by it any more. newest is the newest goroutine's id then, before
+	// that the one when it was read, and followers are the calls that came afterwards.
+	answered  bool
+	newest    uint64
+	followers []*follower
 	// claims are the calls whose results came to who answered it, handed those that hand-offs say
 	// are its own.
 	claims, handed []*call

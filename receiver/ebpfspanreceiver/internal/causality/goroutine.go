@@ -1,6 +1,8 @@
 package causality
 
 import (
+	"slices"
+
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 )
@@ -30,14 +32,16 @@ type goroutines struct {
 	// known holds goroutines that were seen, in two generations: the older one is dropped
 	// when the younger is full.
 	known, older map[uint64]lineage
+	births       births
 }
 
 // servant is a goroutine that reads requests.
 type servant struct {
-	// open is the request that it serves, last the one that it answered before, and earlier
-	// the one before that; nil where there is none.
-	open, last, earlier *request
-	spell               spell
+	// open is the request that it serves, nil where there is none, and answered are the last ones before that,
+	// the latest first.
+	open     *request
+	answered []*request
+	spell    spell
 }
 
 // lineage is who started a goroutine, and when it was seen first.
@@ -52,6 +56,7 @@ func newGoroutines() goroutines {
 
 func (g *goroutines) learn(by conn.Origin) {
 	id := by.Task.Goroutine
+	g.births.saw(id)
 	if id == 0 || by.Task.ParentGoroutine == 0 {
 		return
 	}
@@ -87,7 +92,7 @@ func (g *goroutines) opened(r *request, m *aftermath) {
 		g.serving[id] = s
 	}
 	s.spell.turns(due, r.read.Time, m)
-	s.open = r
+	s.open, r.newest = r, g.births.newest
 }
 
 func (g *goroutines) closed(r *request, m *aftermath) {
@@ -96,15 +101,18 @@ func (g *goroutines) closed(r *request, m *aftermath) {
 		return
 	}
 	s.spell.closes(0, r.exchange.End.Time, m)
-	s.open, s.last, s.earlier = nil, r, s.last
+	r.newest = g.births.newest
+	s.open = nil
+	s.answered = slices.Insert(s.answered[:min(len(s.answered), m.candidates()-1)], 0, r)
 }
 
 // descent is how a task comes from a goroutine that serves requests.
 type descent struct {
 	servant *servant
 	// born is when it, or the one of its ancestors that the servant started, was seen first:
-	// 0 where it is the servant itself.
-	born int64
+	// 0 where it is the servant itself. child is the id of that one.
+	born  int64
+	child uint64
 }
 
 // cause returns the nearest ancestor with an open request, else the nearest that had one.
@@ -127,7 +135,7 @@ func (g *goroutines) cause(task capture.Task) (found descent, ok bool) {
 		if d.born == 0 || l.seen < d.born {
 			d.born = l.seen
 		}
-		id = l.parent
+		d.child, id = id, l.parent
 	}
 	return found, ok
 }
@@ -142,60 +150,47 @@ func (g *goroutines) decide(a *act, m *aftermath) bool {
 	s, at := d.servant, a.origin.Time
 	switch {
 	case s.open == nil || at < s.open.read.Time:
-		return d.afterwards(a, m)
+		return g.afterwards(&d, a, m)
 	case d.born == 0:
 		a.settle(s.open, MethodGoroutine, 1)
 	case d.born < s.open.read.Time:
 		// It was there before, for an earlier request or for any.
-		d.follows(a, m, 1)
+		g.follows(&d, a, m)
 		return false
 	default:
-		doubt := m.doubt(a, &s.spell)
+		before := g.before(&d, a, m)
+		doubt := g.doubt(&d, a, m, before)
+		before.note(a)
 		if doubt > doubtful {
-			d.follows(a, m, doubt)
+			g.learnt(&d, before, m)
+			a.after.open, a.after.doubt = s.open, doubt
 			a.alone()
 			return true
 		}
-		d.follows(a, m, 1)
 		a.settle(s.open, MethodGoroutine, 1-doubt)
 	}
 	return true
 }
 
-// follows notes that the act is of one of the last two requests that were answered, with
-// a part of the confidence.
-func (d *descent) follows(a *act, m *aftermath, part float64) {
-	last, earlier := d.servant.last, d.servant.earlier
-	if last == nil {
-		return
-	}
-	p := 1.0
-	if earlier != nil && d.born >= earlier.read.Time {
-		p = m.of(a, last.exchange.End.Time, earlier.exchange.End.Time)
-	}
-	if d.born < last.read.Time {
-		p = 0
-	}
-	if p < 0.5 {
-		last, p = earlier, 1-p
-	}
-	if last != nil && d.born >= last.read.Time {
-		a.follows(last, part*p*heirConfidence)
-	}
+// follows notes that the act is of one of the last requests that were answered.
+func (g *goroutines) follows(d *descent, a *act, m *aftermath) {
+	b := g.before(d, a, m)
+	b.note(a)
+	g.learnt(d, b, m)
 }
 
 // afterwards takes an act while the servant has nothing open.
-func (d *descent) afterwards(a *act, m *aftermath) bool {
-	if d.servant.last == nil {
+func (g *goroutines) afterwards(d *descent, a *act, m *aftermath) bool {
+	if len(d.servant.answered) == 0 {
 		return false
 	}
 	if d.born == 0 {
-		a.follows(d.servant.last, 1)
+		a.follows(d.servant.answered[0], 1)
 		a.alone()
 		return true
 	}
 	m.began(a, &d.servant.spell)
-	d.follows(a, m, 1)
+	g.follows(d, a, m)
 	if d.born < a.origin.Time {
 		return false // it may have been given something else to do meanwhile
 	}

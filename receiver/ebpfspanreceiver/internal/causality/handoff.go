@@ -69,9 +69,9 @@ type worker struct {
 	// order is the request whose task woke this one last, or was woken by it last for another
 	// reason than a result.
 	order *request
-	// took and released are the last moments, since it has read an answer, next to which it took a job and at
-	// which it woke somebody; 0 where it has not.
-	took, released int
+	// took is the last moment since it has read an answer next to which it took a job, 0 where it has not.
+	took int
+	released
 	// own are the calls that it made for others, started those of the goroutines that it started.
 	own, started ties
 	// attendant says that it reads or writes a connection for those who ask.
@@ -194,8 +194,9 @@ func (h *handoff) heard(c *call, by capture.Task) {
 func (h *handoff) woke(w conn.Wake) {
 	h.hears(w.Waker.Time)
 	waker, woken := h.worker(actorOf(w.Waker.Task)), h.worker(actorOf(w.Woken))
-	if f := h.locks.woke(w, len(woken.reading) > 0); f != nil {
-		h.queue.places.woke(waker, woken, f)
+	f := h.locks.woke(w, len(woken.reading) > 0)
+	if f != nil {
+		h.queue.places.woke(waker, woken, f, w.Waker.Time)
 		if f.isLock() {
 			return
 		}
@@ -207,14 +208,14 @@ func (h *handoff) woke(w conn.Wake) {
 		// Who works on a request waits for its results, and for nobody else. A goroutine that
 		// waits to hand a result over is woken by who takes it.
 		if w.Woken.Goroutine != 0 && len(woken.reading) == 0 && woken.unpassed() {
-			taken, _ := woken.pass(waker, &h.jobs)
+			taken, _ := woken.pass(waker, f, &h.jobs)
 			waker.receive(taken)
 			return
 		}
 		woken.order = waker.reading[0]
 		return
 	}
-	carried, fresh := waker.pass(woken, &h.jobs)
+	carried, fresh := waker.pass(woken, f, &h.jobs)
 	if !fresh && len(woken.reading) == 1 {
 		waker.order = woken.reading[0]
 	}
@@ -238,7 +239,7 @@ func (h *handoff) answers(r *request, by capture.Task) {
 			c.settle(r, MethodHandoff, handoffSelf)
 			h.took(c)
 		case len(c.claims) < maxClaims:
-			c.claims = append(c.claims, claimed{request: r, late: held.late, hops: held.hops, older: held.older, crowded: len(w.reading) > 1})
+			c.claims = append(c.claims, claimed{request: r, late: held.late, hops: held.hops, older: held.older, via: held.via, crowded: len(w.reading) > 1})
 			r.claims = append(r.claims, c)
 		}
 	}

@@ -11,6 +11,8 @@ const (
 	// handoffBack is the most for the backward view alone, handoffDoubt that where several requests
 	// claim a call alike, or where the views differ.
 	handoffBack, handoffDoubt = 0.98, 0.5
+	// handoffMost is the most for both together with what the way of the result and the places of calls tell.
+	handoffMost = 0.998
 	// reliable is the share of confirmed guesses from which on the forward view has a say, and the
 	// confidence from which on a call counts as known.
 	reliable = 0.9
@@ -25,6 +27,8 @@ type claimed struct {
 	late  uint16
 	hops  uint8
 	older bool
+	// via is that of the result.
+	via *futex
 	// crowded says that who answered serves several requests at a time.
 	crowded bool
 }
@@ -39,7 +43,7 @@ func (c *claimed) nearer(o *claimed) bool {
 // claimed waits as long, so that the calls around it are known.
 func (h *handoff) conclude(a *act, waited bool) {
 	c := a.call
-	h.forgetOlder(c)
+	h.forget(c)
 	over := waited || !h.candidates(a)
 	if len(c.claims) == 0 {
 		c.unsettled = over && !h.placed(c, waited)
@@ -54,11 +58,14 @@ func (h *handoff) conclude(a *act, waited bool) {
 	}
 }
 
-// forgetOlder drops claims of results that were older ones, where a job brings one result only.
-func (h *handoff) forgetOlder(c *call) {
-	if len(c.claims) > 0 && !h.jobs.habit(c).serial() {
-		c.claims = slices.DeleteFunc(c.claims, func(o claimed) bool { return o.older })
+// forget drops claims of results that were older ones, where a job brings one result only, and those by wake-ups of which
+// it is known by now that they handed a lock over.
+func (h *handoff) forget(c *call) {
+	if len(c.claims) == 0 {
+		return
 	}
+	serial := h.jobs.habit(c).serial()
+	c.claims = slices.DeleteFunc(c.claims, func(o claimed) bool { return o.older && !serial || o.via != nil && o.via.isLock() })
 }
 
 // contested reports whether several requests claim the call, or one that claims others like it.
@@ -85,13 +92,14 @@ func (h *handoff) placed(c *call, waited bool) bool {
 // giveUp settles a call by the best of its claims and by who ordered it.
 func (h *handoff) giveUp(a *act) {
 	c := a.call
-	h.forgetOlder(c)
+	h.forget(c)
 	most := h.most(c)
 	if c.exchange.Datagram != 0 && a.crowd {
 		most = min(most, unconfirmed) // the lookups of a pool's threads are all alike, and there are two for each name
 	}
 	h.ties(c)
 	if r, confidence := h.verdict(c); r != nil {
+		h.jobs.habit(c).ways.learn(c, r)
 		c.settle(r, MethodHandoff, min(confidence, most))
 		h.took(c)
 	} else {
@@ -110,7 +118,7 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	case best == nil:
 		return c.order, forth
 	case c.order == nil && rival == nil:
-		return best.request, h.queue.confirm(c, best.request, h.back(best))
+		return best.request, h.queue.confirm(c, best.request, h.back(c, best))
 	case c.order == nil:
 		return best.request, handoffDoubt
 	case rival == nil:
@@ -118,7 +126,7 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	}
 	switch {
 	case c.order == best.request:
-		return best.request, handoffBoth
+		return best.request, h.jobs.habit(c).ways.confirm(best, handoffBoth)
 	case forth > reliable && c.claimedBy(c.order):
 		return c.order, forth
 	case rival == nil && h.jobs.habit(c).once() && c.order.hasOther(c):
@@ -126,15 +134,16 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	case forth > reliable || rival != nil:
 		return best.request, handoffDoubt
 	}
-	return best.request, h.queue.confirm(c, best.request, h.back(best))
+	return best.request, h.queue.confirm(c, best.request, h.back(c, best))
 }
 
-// back is the confidence in a claim without a rival: how often such a claim was not refuted.
-func (h *handoff) back(c *claimed) float64 {
-	if c.crowded {
+// back is the confidence in a claim without a rival: how often such a claim was not refuted, and how usual its way is.
+func (h *handoff) back(c *call, by *claimed) float64 {
+	if by.crowded {
 		return handoffDoubt
 	}
-	return min(handoffBack, (h.upheld.right+benefit)/(h.upheld.total+benefit+0.2))
+	upheld := min(handoffBack, (h.upheld.right+benefit)/(h.upheld.total+benefit+0.2))
+	return h.jobs.habit(c).ways.confirm(by, upheld)
 }
 
 func (c *call) claimedBy(r *request) bool {
@@ -238,6 +247,7 @@ type jobHabit struct {
 	alone, older int
 	// first is how often it was a request's first call of the kind, more how often another one.
 	first, more int
+	ways        ways
 }
 
 func (j *jobs) habit(c *call) *jobHabit {

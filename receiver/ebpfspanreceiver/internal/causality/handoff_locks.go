@@ -71,6 +71,14 @@ func (f *futex) isLock() bool {
 	return f.byWoken >= lockEvidence && float64(f.byWoken) > lockShare*float64(f.wakes)
 }
 
+// orNewer returns the one of two of which less is known; each may be nil.
+func (f *futex) orNewer(o *futex) *futex {
+	if f == nil || o != nil && o.wakes < f.wakes {
+		return o
+	}
+	return f
+}
+
 // isQueue reports whether it is the lock of a queue, which only those wait for who work for others.
 func (f *futex) isQueue() bool {
 	return f.wakes >= queueEvidence && float64(f.serving) <= queueShare*float64(f.wakes)

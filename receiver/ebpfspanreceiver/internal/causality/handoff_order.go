@@ -41,7 +41,7 @@ type jobOrder struct {
 
 // began takes an act of a worker.
 func (o *jobOrder) began(a *act, w *worker) {
-	a.place, a.placedBy = o.places.place(w)
+	a.place, a.placedBy = o.places.place(w, a.conn == nil)
 	o.places.take(a.place)
 }
 

@@ -19,7 +19,7 @@ func (o *jobOrder) confirm(c *call, r *request, confidence float64) float64 {
 		return confidence
 	}
 	right, wrong := confidence*likely, (1-confidence)*anywhere
-	return min(handoffBoth, right/(right+wrong))
+	return min(handoffMost, right/(right+wrong))
 }
 
 // others returns the calls of other kinds that are the request's, or that it alone claims.

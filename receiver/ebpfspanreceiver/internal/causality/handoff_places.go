@@ -2,8 +2,12 @@ package causality
 
 import "slices"
 
-// maxPlaces bounds one generation of the acts whose places are remembered.
-const maxPlaces = 8192
+const (
+	// maxPlaces bounds one generation of the acts whose places are remembered.
+	maxPlaces = 8192
+	// together is how far apart, in nanoseconds, wake-ups are at most by which a task gives up one lock.
+	together = int64(20e3)
+)
 
 // places are the acts of workers in the order in which they took their jobs.
 //
@@ -41,10 +45,10 @@ func (p *places) rank(moment int) int {
 
 // woke takes a wake-up by a futex. What is no lock's ends a job, as who waits for its result is woken, or begins one; by
 // a queue's lock a worker takes one.
-func (p *places) woke(waker, woken *worker, f *futex) {
+func (p *places) woke(waker, woken *worker, f *futex, at int64) {
 	now, job := p.moment(), f.isQueue() || !f.isLock()
 	if len(waker.reading) == 0 {
-		waker.released = now
+		waker.releases(now, at)
 		if job {
 			waker.took = now
 		}
@@ -54,8 +58,24 @@ func (p *places) woke(waker, woken *worker, f *futex) {
 	}
 }
 
+// released are the moments at which a task has given locks up since it has read an answer: the last one, and the second,
+// which is the first where there was one only.
+type released struct {
+	last, second, count int
+	at                  int64
+}
+
+func (r *released) releases(now int, at int64) {
+	if at-r.at > together {
+		if r.count++; r.count <= 2 {
+			r.second = now
+		}
+	}
+	r.last, r.at = now, at
+}
+
 // unmark forgets the moments of a job that is done.
-func (w *worker) unmark() { w.took, w.released = 0, 0 }
+func (w *worker) unmark() { w.took, w.released = 0, released{} }
 
 // mark says what a place is told by.
 type mark uint8
@@ -70,13 +90,17 @@ const (
 	marks // is how many there are
 )
 
-// place returns the moment at which the worker took the job of the act that it does now, as far as it is known.
-func (p *places) place(w *worker) (moment int, by mark) {
+// place returns the moment at which the worker took the job of the act that it does now, as far as it is known. Who connects
+// has looked a name up and made a socket since, and closed the connection of the job before: it took this one next
+// to the second time it gave a lock up.
+func (p *places) place(w *worker, connects bool) (moment int, by mark) {
 	switch {
 	case w != nil && w.took != 0:
 		return w.took, markJob
-	case w != nil && w.released != 0:
-		return w.released, markLock
+	case w != nil && w.released.count > 0 && connects:
+		return w.released.second, markLock
+	case w != nil && w.released.count > 0:
+		return w.released.last, markLock
 	}
 	return p.moment(), markAct
 }

@@ -187,3 +187,30 @@ func TestOrderDoesNotWaitForOpenRequests(t *testing.T) {
 	w.answersBoth(b, 11, false)
 	w.linked(b.second, b.request, MethodHandoff)
 }
+
+// Who connects has given locks up for a name and a socket since it took its job; who writes on a connection that it has, has not.
+func TestPlaceOfWhoConnects(t *testing.T) {
+	var p places
+	lock, w, other := &futex{wakes: 10, byWoken: 10, serving: 5}, &worker{}, &worker{}
+	at := int64(1e9)
+	gives := func(after int64) int {
+		at += after
+		p.woke(w, other, lock, at)
+		return p.clock
+	}
+	first := gives(0)
+	moment, by := p.place(w, true)
+	assert.Equal(t, first, moment, "there was one only")
+	assert.Equal(t, markLock, by)
+	gives(together / 2) // by the same giving-up
+	second := gives(2 * together)
+	gives(2 * together)
+	last := gives(together / 2)
+	moment, _ = p.place(w, true)
+	assert.Equal(t, second, moment)
+	moment, _ = p.place(w, false)
+	assert.Equal(t, last, moment)
+	w.unmark()
+	_, by = p.place(w, true)
+	assert.Equal(t, markAct, by)
+}

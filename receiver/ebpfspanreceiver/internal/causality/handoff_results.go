@@ -22,13 +22,15 @@ type result struct {
 	late uint16
 	// hops is the number of wake-ups by which it came here, passed how often it went on from here.
 	hops, passed uint8
+	// via is the futex of the wake-ups by which it came of which the least was known then, nil where there is none.
+	via *futex
 	// older says that the task which read it had read another one when it woke somebody.
 	older bool
 }
 
 // pass hands on what the task holds to another one that it wakes, and reports whether something of it was not
-// passed on before. Who brought a result does not get it back: to wake that one is another matter.
-func (w *worker) pass(to *worker, j *jobs) (copies []result, fresh bool) {
+// passed on before. by is the futex of the wake-up. Who brought a result does not get it back: to wake that one is another matter.
+func (w *worker) pass(to *worker, by *futex, j *jobs) (copies []result, fresh bool) {
 	w.finish(j)
 	newer := uint16(0)
 	for i := range slices.Backward(w.results) {
@@ -37,7 +39,7 @@ func (w *worker) pass(to *worker, j *jobs) (copies []result, fresh bool) {
 			continue
 		}
 		if r.passed < maxPassed && r.hops < maxHops {
-			copies = append(copies, result{call: r.call, from: w, hops: r.hops + 1, late: r.late + uint16(r.passed) + newer, older: r.older})
+			copies = append(copies, result{call: r.call, from: w, hops: r.hops + 1, late: r.late + uint16(r.passed) + newer, older: r.older, via: r.via.orNewer(by)})
 		}
 		if r.passed == 0 {
 			newer++
@@ -118,7 +120,7 @@ func (r *result) again(o result) {
 		r.passed = 0
 	}
 	if o.hops < r.hops || o.hops == r.hops && o.late < r.late {
-		r.hops, r.late, r.from = o.hops, o.late, o.from
+		r.hops, r.late, r.from, r.via = o.hops, o.late, o.from, o.via
 	}
 }
 

@@ -35,4 +35,7 @@ func (s *spell) closes(left int, at int64, m *aftermath) {
 	}
 	s.turns(to, at, m)
 	s.answered = at
+	if len(m.kinds) > 0 {
+		m.answered++
+	}
 }
