@@ -145,6 +145,7 @@ func (d *decoder) decode(l *loop) {
 		d.pass(l)
 	}
 	l.ran = true
+	d.explain(l)
 }
 
 // pass goes through the window once, forth and back.
@@ -209,11 +210,12 @@ func (d *decoder) learn(l *loop) {
 	d.habits.expected, d.habits.orphan = l.habits.expected, l.habits.orphan
 	for _, x := range l.deeds {
 		l.classify(x)
+		x.waited = x.waited && x.busy >= l.pools[x.pool].limit() // more may have been seen since
 		x.teach(&d.habits)
 	}
 	d.habits.mayWait(l)
 	for _, t := range l.tokens {
-		if t.acted > 0.5 || l.turn-t.turn > 3 && !l.mayWait[t.kind] {
+		if t.acted > 0.5 || l.turn-t.turn > 3 && !l.mayWait[t.kind] && !l.unexplained {
 			d.habits.kind(t.kind).tokens++
 		}
 	}
@@ -221,7 +223,7 @@ func (d *decoder) learn(l *loop) {
 
 // hadToWait reports whether the deed may have waited for the connection that another
 // call gave back to a pool: then no token says whose it is.
-func (l *loop) hadToWait(x *deed) bool { return x.release != nil && l.waits }
+func (l *loop) hadToWait(x *deed) bool { return x.release != nil && l.waits && x.waited }
 
 // teach adds what is believed of the deed to h.
 func (x *deed) teach(h *habits) {

@@ -1,0 +1,69 @@
+package causality
+
+// riddle tells whether a queue explains the calls to its peer. It may have been learned wrongly what leads to
+// them, or nothing, as where few calls needed not wait; and what is not supposed to lead to a call is never
+// found to. The answers to calls tell: whose they are, the responses say exactly, so that what nearly
+// each answered call rests on is known where that was learned right. Where it is not, any kind of token is tried.
+type riddle struct {
+	// unsolved says that what most calls rest on is not known, trying that any kind of token is tried.
+	unsolved, trying bool
+	// pause is for how many tokens the next try is put off, and until is how many there must be for
+	// it. It doubles with each try, as there may be nothing to find.
+	pause, until uint64
+}
+
+// tried is the share of each kind of tokens that is supposed to want the peer at a try.
+const tried = 0.1
+
+// tries reports whether the window is decoded with any kind of token, where so many were seen.
+func (r *riddle) tries(seen uint64) bool {
+	r.trying = r.unsolved && seen >= r.until
+	if r.trying {
+		r.pause = max(2*r.pause, enough)
+		r.until = seen + r.pause
+	}
+	return r.trying
+}
+
+// judge takes how many of the answered calls of a window are known to rest on one token.
+func (r *riddle) judge(known, answered int) {
+	if answered < enough/2 {
+		return
+	}
+	r.unsolved = 2*known < answered
+	if !r.unsolved {
+		r.pause, r.until = 0, 0
+	}
+}
+
+// wanted is the share of a kind of tokens that is supposed to want the peer, where so much was learned.
+func (p *pool) wanted(learned float64) float64 {
+	if p.riddle.trying {
+		return max(learned, tried)
+	}
+	return learned
+}
+
+// unexplained reports whether calls wait of which it is not known what leads to them.
+func (p *pool) unexplained() bool { return p != nil && p.queued && p.riddle.unsolved }
+
+// explain finds out whether the queues of the window that was decoded explain their calls.
+func (d *decoder) explain(l *loop) {
+	for _, q := range d.queueOf {
+		if q == nil {
+			continue
+		}
+		known, answered := 0, 0
+		for _, x := range q.rows {
+			if x.act.response == nil {
+				continue
+			}
+			answered++
+			if x.source() != nil {
+				known++
+			}
+		}
+		l.pools[q.pool].riddle.judge(known, answered)
+	}
+	d.habits.mayWait(l)
+}
