@@ -10,6 +10,8 @@ const (
 	// rounds is how often the window is gone through, forth and back, while the loop is new, and
 	// queueRounds how often while queues are: what leads to their calls is learned from it.
 	rounds, queueRounds = 2, 8
+	// fewDeeds is how many deeds a window may have to be gone through as often for a riddle.
+	fewDeeds = 400
 	// young is how many tokens must be known before the habits are settled.
 	young = 300
 	// unlikely is the probability below which a token is not considered.
@@ -135,10 +137,10 @@ func (d *decoder) decode(l *loop) {
 	l.apart = l.rhythm.parts()
 	l.disorderly = !l.rhythm.answers() && (l.waits || l.habits.fansOut())
 	n := 1
-	if l.habits.size() < 4*young {
+	if l.habits.size() < 4*young || l.trying {
 		n = rounds
 	}
-	if fresh {
+	if fresh || l.trying && len(l.deeds) <= fewDeeds {
 		n = queueRounds
 	}
 	for range n {

@@ -134,8 +134,9 @@ type loop struct {
 	poolOf [maxClasses]uint8
 	// mayWait says which kinds of tokens lead to calls that wait for connections.
 	mayWait [maxClasses]bool
-	// unexplained says that it is not known which tokens lead to the calls that wait.
-	unexplained bool
+	// unexplained says that it is not known which tokens lead to the calls that wait, trying that any
+	// kind of token is tried for some of them.
+	unexplained, trying bool
 }
 
 // number returns a small number for an endpoint; 0 is that of responses, the last

@@ -109,6 +109,7 @@ func (l *loop) queued(x *deed) bool {
 // queue decides which calls are queued, and reports whether that is new for some. What leads to
 // them is told by those that did not wait, so these must have been decoded before.
 func (l *loop) queue() (fresh bool) {
+	l.trying = false
 	for n, p := range l.pools[:maxClasses-1] { // the last is of all peers for which there is no room
 		if p == nil {
 			continue
@@ -120,7 +121,7 @@ func (l *loop) queue() (fresh bool) {
 			l.wait(n)
 		}
 		fresh = fresh || p.queued && p.first < young/4
-		fresh = p.queued && p.riddle.tries(l.seen()) || fresh
+		l.trying = p.queued && p.riddle.tries(l.seen()) || l.trying
 	}
 	return fresh
 }
