@@ -3,7 +3,7 @@ package causality
 // riddle tells whether a queue explains the calls to its peer. It may have been learned wrongly what leads to
 // them, or nothing, as where few calls needed not wait; and what is not supposed to lead to a call is never
 // found to. The answers to calls tell: whose they are, the responses say exactly, so that it is known what nearly
-// each answered call rests on where that was learned right. Where it is known of hardly any, each kind of token is tried.
+// each answered call rests on where that was learned right. where it is not known of half of them, each kind of token is tried.
 type riddle struct {
 	// unsolved says that what most calls rest on is not known, trying that any kind of token is tried.
 	unsolved, trying bool
@@ -28,7 +28,7 @@ func (r *riddle) tries(seen uint64) bool {
 // judge takes how many of the answered calls of a window are known to rest on one token. While few are
 // answered, nothing is known.
 func (r *riddle) judge(known, answered int) {
-	const few = 0.1
+	const few = 0.5
 	if answered < enough/2 {
 		return
 	}
