@@ -10,6 +10,8 @@ const (
 	// rounds is how often the window is gone through, forth and back, while the loop is new, and
 	// queueRounds how often while queues are: what leads to their calls is learned from it.
 	rounds, queueRounds = 2, 8
+	// fewDeeds is how many deeds a window may have to be gone through as often for a riddle.
+	fewDeeds = 400
 	// young is how many tokens must be known before the habits are settled.
 	young = 300
 	// unlikely is the probability below which a token is not considered.
@@ -135,16 +137,17 @@ func (d *decoder) decode(l *loop) {
 	l.apart = l.rhythm.parts()
 	l.disorderly = !l.rhythm.answers() && (l.waits || l.habits.fansOut())
 	n := 1
-	if l.habits.size() < 4*young {
+	if l.habits.size() < 4*young || l.trying {
 		n = rounds
 	}
-	if fresh {
+	if fresh || l.trying && len(l.deeds) <= fewDeeds {
 		n = queueRounds
 	}
 	for range n {
 		d.pass(l)
 	}
 	l.ran = true
+	d.explain(l)
 }
 
 // pass goes through the window once, forth and back.
@@ -209,11 +212,12 @@ func (d *decoder) learn(l *loop) {
 	d.habits.expected, d.habits.orphan = l.habits.expected, l.habits.orphan
 	for _, x := range l.deeds {
 		l.classify(x)
+		x.waited = x.waited && x.busy >= l.pools[x.pool].limit() // more may have been seen since
 		x.teach(&d.habits)
 	}
 	d.habits.mayWait(l)
 	for _, t := range l.tokens {
-		if t.acted > 0.5 || l.turn-t.turn > 3 && !l.mayWait[t.kind] {
+		if t.acted > 0.5 || l.turn-t.turn > 3 && !l.mayWait[t.kind] && !l.unexplained {
 			d.habits.kind(t.kind).tokens++
 		}
 	}
@@ -221,7 +225,7 @@ func (d *decoder) learn(l *loop) {
 
 // hadToWait reports whether the deed may have waited for the connection that another
 // call gave back to a pool: then no token says whose it is.
-func (l *loop) hadToWait(x *deed) bool { return x.release != nil && l.waits }
+func (l *loop) hadToWait(x *deed) bool { return x.release != nil && l.waits && x.waited }
 
 // teach adds what is believed of the deed to h.
 func (x *deed) teach(h *habits) {

@@ -69,8 +69,12 @@ type deed struct {
 	in *pool
 	// release is the token of the call that gave back the connection just before, or nil.
 	release *token
-	// waited says that no connection was free before that.
+	// busy is how many calls to the peer were under way then, it among them, waited says that no
+	// connection was free before that.
+	busy   int
 	waited bool
+	// settled is the number of the first token that it may rest on, where calls are queued.
+	settled uint64
 	// open is how many requests were open.
 	open int
 	// sources are the tokens that it may rest on.
@@ -130,6 +134,9 @@ type loop struct {
 	poolOf [maxClasses]uint8
 	// mayWait says which kinds of tokens lead to calls that wait for connections.
 	mayWait [maxClasses]bool
+	// unexplained says that it is not known which tokens lead to the calls that wait, trying that any
+	// kind of token is tried for some of them.
+	unexplained, trying bool
 }
 
 // number returns a small number for an endpoint; 0 is that of responses, the last
@@ -322,6 +329,7 @@ func (l *loop) trim(turn int) {
 		x.teach(&l.habits)
 		if x.pool > 0 {
 			l.pools[x.pool].teach(x)
+			l.pools[x.pool].settled = x.settled
 		}
 		if i > 0 {
 			l.compare(l.deeds[i-1], x)

@@ -1,6 +1,9 @@
 package causality
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // pool is what is known of the calls of a loop to one peer.
 type pool struct {
@@ -11,6 +14,11 @@ type pool struct {
 	// queued says that calls wait for connections, passed which token the last of them rests on.
 	queued bool
 	passed uint64
+	// decoded says that its calls were decoded as if none waited: those that did not tell what leads to them.
+	decoded bool
+	// settled is that of the last deed that was forgotten.
+	settled uint64
+	riddle  riddle
 	// inFlight is how many of them are open, most how many there were at most lately, and
 	// before how many before that.
 	inFlight, most, before int
@@ -67,17 +75,20 @@ func (p *pool) called(x *deed) {
 	p.calls++
 	p.inFlight++
 	p.most = max(p.most, p.inFlight)
-	x.in = p
+	x.in, x.busy = p, p.inFlight
 	if x.release == nil {
 		return
 	}
 	p.released++
-	x.waited = p.inFlight >= max(p.most, p.before)
+	x.waited = x.busy >= p.limit()
 	// What follows on the first exchange on a connection may be what it was opened for.
 	if x.waited && x.tokens == x.release.number+1 && x.release.call.exchange.Connected == nil {
 		p.held++
 	}
 }
+
+// limit is how many calls were under way at most lately.
+func (p *pool) limit() int { return max(p.most, p.before) }
 
 // queues reports whether calls wait for connections. waits says that they do for most. Where they
 // did, it takes less to go on.
@@ -98,16 +109,19 @@ func (l *loop) queued(x *deed) bool {
 // queue decides which calls are queued, and reports whether that is new for some. What leads to
 // them is told by those that did not wait, so these must have been decoded before.
 func (l *loop) queue() (fresh bool) {
+	l.trying = false
 	for n, p := range l.pools[:maxClasses-1] { // the last is of all peers for which there is no room
 		if p == nil {
 			continue
 		}
 		was := p.queued
-		p.queued = l.ran && p.calls >= enough/2 && p.queues(l.waits)
+		p.queued = p.decoded && p.calls >= enough/2 && p.queues(l.waits)
+		p.decoded = true
 		if p.queued && !was {
 			l.wait(n)
 		}
 		fresh = fresh || p.queued && p.first < young/4
+		l.trying = p.queued && p.riddle.tries(l.seen()) || l.trying
 	}
 	return fresh
 }
@@ -173,6 +187,7 @@ func (k *kindHabits) chooses(l *loop, x *deed) float64 {
 // mayWait tells for each kind of tokens whether it leads to calls that wait for connections.
 func (h *habits) mayWait(l *loop) {
 	clear(l.mayWait[:])
+	l.unexplained = slices.ContainsFunc(l.pools[:], (*pool).unexplained)
 	for i := range min(len(h.kinds), maxClasses) {
 		k := &h.kinds[i]
 		for j := range k.acts {
@@ -186,7 +201,12 @@ func (h *habits) mayWait(l *loop) {
 
 // queues reports whether a token may still wait for a connection.
 func (l *loop) queues(t *token) bool {
-	if t.acted > 0.5 || !l.mayWait[t.kind] {
+	switch {
+	case t.acted > 0.5:
+		return false
+	case l.unexplained:
+		return true
+	case !l.mayWait[t.kind]:
 		return false
 	}
 	k := l.habits.kind(t.kind)

@@ -79,8 +79,10 @@ func (d *decoder) prepare(l *loop) {
 		}
 	}
 	for _, q := range d.queues[:used] {
+		l.settle(q.rows)
+		p := l.pools[q.pool]
 		for _, t := range l.tokens {
-			if want := d.habits.kind(t.kind).wants(l, q.pool); want >= queueLeast {
+			if want := p.wanted(d.habits.kind(t.kind).wants(l, q.pool)); want >= queueLeast {
 				q.places = append(q.places, place{token: t, want: sharpened(want)})
 			}
 		}
@@ -88,6 +90,22 @@ func (d *decoder) prepare(l *loop) {
 			q.claimed(x, 1)
 		}
 		q.states(0, 0, append(q.spare[:0], 1)) // what is not there any more may have been the last
+	}
+}
+
+// settle finds for each call to one peer which tokens it cannot rest on: those that came long before a
+// connection was free have led to a call by then, or to none.
+func (l *loop) settle(calls []*deed) {
+	if len(calls) == 0 {
+		return
+	}
+	settled, n := l.pools[calls[0].pool].settled, 0
+	for _, x := range calls {
+		for !x.waited && n < len(l.tokens) && x.turn-l.tokens[n].turn > maxLagTurns {
+			n++
+		}
+		settled = max(settled, l.dropped+uint64(n))
+		x.settled = settled
 	}
 }
 
@@ -210,6 +228,9 @@ func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none
 // lag is the weight of the time that has passed between the token and the row. Where no
 // connection was free, that is how long the call waited, and tells nothing.
 func (q *queue) lag(l *loop, x *deed, t *token) float64 {
+	if t.number < x.settled {
+		return tardy
+	}
 	if x.waited && x.release == t {
 		return ownRelease
 	}

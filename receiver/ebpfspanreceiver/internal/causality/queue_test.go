@@ -33,8 +33,12 @@ type fifo struct {
 }
 
 func newPooling(t *testing.T, peers, connections int) *pooling {
+	return newPoolingOf(t, peers, connections, 7)
+}
+
+func newPoolingOf(t *testing.T, peers, connections int, seed uint64) *pooling {
 	p := &pooling{
-		world: newWorld(t), random: rand.New(rand.NewPCG(7, 8)),
+		world: newWorld(t), random: rand.New(rand.NewPCG(seed, 8)),
 		truth: make(map[*protocol.Exchange]*protocol.Exchange), stage: make(map[*protocol.Exchange]int),
 	}
 	for peer := range peers {
@@ -129,6 +133,36 @@ func TestCallsThatWaitForConnections(t *testing.T) {
 			right, wrong := p.shares()
 			assert.GreaterOrEqual(t, right, 0.99)
 			assert.LessOrEqual(t, wrong, 0.002)
+		})
+	}
+}
+
+// As many requests as there are in flight come at once, so that a few calls only need not wait for a
+// connection, before anything is known of the loop.
+func TestCallsThatWaitFromTheStart(t *testing.T) {
+	for name, inFlight := range map[string]int{"64": 64, "256": 256} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(5) {
+				p := newPoolingOf(t, 3, 8, seed)
+				for started := 0; started < 1000 || len(p.stage) > 0; p.turn++ {
+					p.now += 20_000
+					p.ladder.Tick(p.now)
+					for n := p.random.IntN(41); n > 0 && started < 1000 && len(p.stage) < inFlight; n-- {
+						started++
+						r := p.reads(p.task())
+						p.stage[r] = 0
+						p.wants(r)
+					}
+					for range 1 + p.random.IntN(3) {
+						if pool := p.pools[p.random.IntN(len(p.pools))]; len(pool.calling) > 0 {
+							p.answered(pool)
+						}
+					}
+				}
+				right, wrong := p.shares()
+				assert.GreaterOrEqual(t, right, 0.98, "seed %d", seed)
+				assert.LessOrEqual(t, wrong, 0.002, "seed %d", seed)
+			}
 		})
 	}
 }
