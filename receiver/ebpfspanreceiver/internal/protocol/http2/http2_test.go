@@ -512,6 +512,21 @@ func TestFramesAreFoundAgain(t *testing.T) {
 }
 
 // Servers may read a frame's header and its payload apart.
+// What is left of a response is not known after a gap: nobody can say that the connection's end broke it off.
+func TestGapsAreNoErrors(t *testing.T) {
+	l := newLink(t, protocoltest.Everything).begin()
+	l.client.call(1, "/a.B/C")
+	l.sends()
+	l.Lose(conn.Received, 40000)
+	l.server.reset(99, http2.ErrCodeNo) // nothing by which frames are found again
+	l.Received(l.server.take()[4:])
+	l.client.call(3, "/a.B/D")
+	l.sends()
+	l.Close(conn.Closed)
+	assert.Equal(t, []string{"1 a.B/C   false", "3 a.B/D   false"}, brief(l.Exchanges()))
+	assert.Equal(t, map[string]int64{"stream_gap": 3}, l.Lost())
+}
+
 func TestFramesAreFoundAgainInPieces(t *testing.T) {
 	l := newLink(t, protocoltest.Everything).begin()
 	l.Lose(conn.Sent, 100)
