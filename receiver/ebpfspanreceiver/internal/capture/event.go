@@ -14,7 +14,9 @@ type Kind uint8
 // The kinds of events.
 const (
 	// Send is the entry of a system call that writes to a stream socket, TCP's or Unix. It announces
-	// only the bytes that it carries: Size is len(Data).
+	// only the bytes that it carries: Size is len(Data). Where a connection's bytes are wanted
+	// whole a call may be several Sends, or Receives, each of which but the last may
+	// leave bytes out behind its Data.
 	Send Kind = iota + 1
 	// Sent is the exit of a system call that wrote another number of bytes than
 	// its Send announced, or that had none. Size is what the kernel took of the
