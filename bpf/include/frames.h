@@ -2,8 +2,8 @@
 /*
  * Where the frames of HTTP/2 lie in the bytes of a connection (RFC 9113, section 4.1): of those that
  * carry long bodies little is needed, of all others everything. It is known from the
- * preface on. User space reads the frames by itself: if this here is wrong, it finds bytes
- * missing that it needs, and counts them.
+ * preface on. User space reads the frames by itself, and asks here only where it lost them: if this
+ * is wrong, it finds bytes missing that it needs, and counts them.
  */
 #pragma once
 

@@ -27,6 +27,7 @@ static __always_inline void whole_output(struct scratch *s, __u64 hole)
 	s->event.size = done + hole;
 	scratch_send(s, done);
 	s->event.family = 0; /* addresses come once */
+	s->event.flags &= ~EVENT_FRAMES;
 	w->start += done + hole;
 	w->done = 0;
 	w->hole = 0;
@@ -146,6 +147,8 @@ __noinline int whole_step(__u32 room)
 	if (w->hole || w->done > PAYLOAD_MAX - WINDOW)
 		whole_output(s, w->hole);
 	__u32 done = w->done;
+	if (!done && !f->wanted && !f->have)
+		s->event.flags |= EVENT_FRAMES;
 	__u32 want = f->wanted > WINDOW ? f->wanted : WINDOW;
 	want = want < PAYLOAD_MAX - done ? done + want : PAYLOAD_MAX;
 	__u32 next = payload_append(room, w->addr, len, done, want);

@@ -144,6 +144,8 @@ type Event struct {
 	Size uint32
 	// Skipped says that bytes before these were left out in this direction on purpose.
 	Skipped bool
+	// Frames says that Data begins with the header of a frame of HTTP/2, by the kernel side's account.
+	Frames bool
 	// Errno is the positive error number of a failed system call, 0 otherwise.
 	Errno int32
 	// Data holds the first bytes, at most the configured payload; it may be empty.

@@ -164,6 +164,22 @@ func known(t *testing.T, size int, events []Event) (text []byte, is []bool) {
 	return text, is
 }
 
+// assertFrames checks that a frame begins wherever an event says so, and that some say so.
+func assertFrames(t *testing.T, text string, events []Event) {
+	begins := make(map[uint64]bool)
+	for at := len(preface); at < len(text); at += 9 + int(text[at])<<16 + int(text[at+1])<<8 + int(text[at+2]) {
+		begins[uint64(at)] = true
+	}
+	said := 0
+	for _, e := range events {
+		if e.Frames {
+			require.True(t, begins[e.Offset], "no frame begins at %d", e.Offset)
+			said++
+		}
+	}
+	assert.Greater(t, said, 10)
+}
+
 // Of HTTP/2 all is delivered but for the bodies of long DATA frames, in whatever pieces it is moved.
 func TestKernelFollowsFrames(t *testing.T) {
 	text, _, needed := frames()
@@ -180,13 +196,14 @@ func TestKernelFollowsFrames(t *testing.T) {
 			events := ofKind(runOperations(t, k, name, func(c net.Conn) {
 				if kinds[0] == Receive {
 					_, _ = io.WriteString(c, text)
-				} else {
-					_, _ = io.ReadAll(c)
 				}
+				_, _ = io.ReadAll(c) // until the child ends
 			}), kinds...)
+			require.NotEmpty(t, events)
 			if kinds[0] == Receive && events[len(events)-1].Size == 0 {
 				events = events[:len(events)-1]
 			}
+			assertFrames(t, text, events)
 			bytes, is := known(t, len(text), events)
 			want, carried := 0, 0
 			for i := range len(text) {
