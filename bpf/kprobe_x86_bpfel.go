@@ -56,6 +56,33 @@ type KprobeConnection struct {
 	Pad           [4]uint8
 }
 
+type KprobeFramesOf struct {
+	_      structs.HostLayout
+	Socket uint64
+	Sent   struct {
+		_       structs.HostLayout
+		At      uint64
+		Wanted  uint32
+		LeftOut uint32
+		Length  uint32
+		Type    uint8
+		Have    uint8
+		State   uint8
+		Pad     uint8
+	}
+	Received struct {
+		_       structs.HostLayout
+		At      uint64
+		Wanted  uint32
+		LeftOut uint32
+		Length  uint32
+		Type    uint8
+		Have    uint8
+		State   uint8
+		Pad     uint8
+	}
+}
+
 type KprobeProcess struct {
 	_                structs.HostLayout
 	Flags            uint32
@@ -110,9 +137,40 @@ type KprobeScratch struct {
 		LocalAddr       [16]uint8
 		RemoteAddr      [16]uint8
 	}
-	Data [32768]uint8
-	Sent uint32
-	_    [4]byte
+	Data  [32768]uint8
+	Sent  uint32
+	_     [4]byte
+	Whole struct {
+		_       structs.HostLayout
+		Buffers struct {
+			_     structs.HostLayout
+			Addr  uint64
+			Len   uint64
+			Count uint32
+			Skip  uint32
+		}
+		Addr   uint64
+		Len    uint64
+		Left   uint64
+		Known  uint64
+		Start  uint64
+		Hole   uint64
+		Done   uint32
+		Piece  uint32
+		Events uint32
+		Pad    uint32
+		Frames struct {
+			_       structs.HostLayout
+			At      uint64
+			Wanted  uint32
+			LeftOut uint32
+			Length  uint32
+			Type    uint8
+			Have    uint8
+			State   uint8
+			Pad     uint8
+		}
+	}
 }
 
 type KprobeThinning struct {
@@ -142,6 +200,7 @@ const (
 	KprobeMapCalls                = "calls"
 	KprobeMapConnections          = "connections"
 	KprobeMapEvents               = "events"
+	KprobeMapFrames               = "frames"
 	KprobeMapLosses               = "losses"
 	KprobeMapMarks                = "marks"
 	KprobeMapOmissions            = "omissions"
@@ -280,6 +339,7 @@ type KprobeMapSpecs struct {
 	Calls          *ebpf.MapSpec `ebpf:"calls"`
 	Connections    *ebpf.MapSpec `ebpf:"connections"`
 	Events         *ebpf.MapSpec `ebpf:"events"`
+	Frames         *ebpf.MapSpec `ebpf:"frames"`
 	Losses         *ebpf.MapSpec `ebpf:"losses"`
 	Marks          *ebpf.MapSpec `ebpf:"marks"`
 	Omissions      *ebpf.MapSpec `ebpf:"omissions"`
@@ -328,6 +388,7 @@ type KprobeMaps struct {
 	Calls          *ebpf.Map `ebpf:"calls"`
 	Connections    *ebpf.Map `ebpf:"connections"`
 	Events         *ebpf.Map `ebpf:"events"`
+	Frames         *ebpf.Map `ebpf:"frames"`
 	Losses         *ebpf.Map `ebpf:"losses"`
 	Marks          *ebpf.Map `ebpf:"marks"`
 	Omissions      *ebpf.Map `ebpf:"omissions"`
@@ -344,6 +405,7 @@ func (m *KprobeMaps) Close() error {
 		m.Calls,
 		m.Connections,
 		m.Events,
+		m.Frames,
 		m.Losses,
 		m.Marks,
 		m.Omissions,

@@ -90,6 +90,33 @@ type TCPEvent struct {
 	RemoteAddr      [16]uint8
 }
 
+type TCPFramesOf struct {
+	_      structs.HostLayout
+	Socket uint64
+	Sent   struct {
+		_       structs.HostLayout
+		At      uint64
+		Wanted  uint32
+		LeftOut uint32
+		Length  uint32
+		Type    uint8
+		Have    uint8
+		State   uint8
+		Pad     uint8
+	}
+	Received struct {
+		_       structs.HostLayout
+		At      uint64
+		Wanted  uint32
+		LeftOut uint32
+		Length  uint32
+		Type    uint8
+		Have    uint8
+		State   uint8
+		Pad     uint8
+	}
+}
+
 type TCPProcess struct {
 	_                structs.HostLayout
 	Flags            uint32
@@ -121,6 +148,37 @@ type TCPScratch struct {
 	Data  [32768]uint8
 	Sent  uint32
 	_     [4]byte
+	Whole struct {
+		_       structs.HostLayout
+		Buffers struct {
+			_     structs.HostLayout
+			Addr  uint64
+			Len   uint64
+			Count uint32
+			Skip  uint32
+		}
+		Addr   uint64
+		Len    uint64
+		Left   uint64
+		Known  uint64
+		Start  uint64
+		Hole   uint64
+		Done   uint32
+		Piece  uint32
+		Events uint32
+		Pad    uint32
+		Frames struct {
+			_       structs.HostLayout
+			At      uint64
+			Wanted  uint32
+			LeftOut uint32
+			Length  uint32
+			Type    uint8
+			Have    uint8
+			State   uint8
+			Pad     uint8
+		}
+	}
 }
 
 type TCPThinning struct {
@@ -151,6 +209,7 @@ const (
 	TCPMapCalls                 = "calls"
 	TCPMapConnections           = "connections"
 	TCPMapEvents                = "events"
+	TCPMapFrames                = "frames"
 	TCPMapLosses                = "losses"
 	TCPMapMarks                 = "marks"
 	TCPMapOmissions             = "omissions"
@@ -236,6 +295,7 @@ type TCPMapSpecs struct {
 	Calls          *ebpf.MapSpec `ebpf:"calls"`
 	Connections    *ebpf.MapSpec `ebpf:"connections"`
 	Events         *ebpf.MapSpec `ebpf:"events"`
+	Frames         *ebpf.MapSpec `ebpf:"frames"`
 	Losses         *ebpf.MapSpec `ebpf:"losses"`
 	Marks          *ebpf.MapSpec `ebpf:"marks"`
 	Omissions      *ebpf.MapSpec `ebpf:"omissions"`
@@ -285,6 +345,7 @@ type TCPMaps struct {
 	Calls          *ebpf.Map `ebpf:"calls"`
 	Connections    *ebpf.Map `ebpf:"connections"`
 	Events         *ebpf.Map `ebpf:"events"`
+	Frames         *ebpf.Map `ebpf:"frames"`
 	Losses         *ebpf.Map `ebpf:"losses"`
 	Marks          *ebpf.Map `ebpf:"marks"`
 	Omissions      *ebpf.Map `ebpf:"omissions"`
@@ -302,6 +363,7 @@ func (m *TCPMaps) Close() error {
 		m.Calls,
 		m.Connections,
 		m.Events,
+		m.Frames,
 		m.Losses,
 		m.Marks,
 		m.Omissions,

@@ -6,7 +6,7 @@
 
 /* Of longer vectors only the first pieces are looked at; sizes stay right. */
 #define IOV_MAX_READ 16
-/* How many are, of what is sent: HTTP/2 has many small ones, and all of their bytes count. */
+/* How many are, of what is sent: heads are written in many small ones. */
 #define IOV_MAX_SENT 48
 
 /* One buffer (count 0), or count iovecs at addr. */
@@ -59,7 +59,7 @@ static __always_inline struct buffers one_buffer(__u64 addr, __u64 len)
 
 static __always_inline struct buffers vector(__u64 iov, __u64 count)
 {
-	struct buffers b = {.addr = iov, .count = count < IOV_MAX_SENT ? count : IOV_MAX_SENT};
+	struct buffers b = {.addr = iov, .count = count};
 
 	/* A count of 0 would mean one buffer: an empty one is meant. */
 	if (count == 0)

@@ -61,13 +61,11 @@ static __always_inline int turn_to(struct connection *c, __u8 d)
 	return 1;
 }
 
-/* The payload bytes that may still be carried in this turn, or with this call. */
+/* The payload bytes that may still be carried in this turn. */
 static __always_inline __u32 turn_budget(const struct connection *c)
 {
 	__u32 captured = c->captured;
 
-	if (c->role == ROLE_WHOLE)
-		return payload_size ? PAYLOAD_MAX : 0;
 	return captured < payload_size ? payload_size - captured : 0;
 }
 

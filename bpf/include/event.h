@@ -35,6 +35,7 @@ enum event_kind {
 #define EVENT_THINNING (1 << 0) /* requests are left out at this time */
 #define EVENT_SKIPPED (1 << 1)  /* of this connection's bytes some before these are left out */
 #define EVENT_COROUTINE (1 << 2) /* goroutine is no goroutine, but a coroutine */
+#define EVENT_FRAMES (1 << 3)    /* the payload begins with a frame of HTTP/2 */
 
 struct event {
 	__u64 time; /* CLOCK_MONOTONIC */
@@ -56,7 +57,7 @@ struct event {
 	__u8 family; /* 0: no addresses; else AF_INET, AF_INET6 or AF_UNIX, which has none here */
 	__u8 identified; /* first_sent and first_received are set */
 	__u8 tail_len;
-	__u8 flags; /* EVENT_THINNING, EVENT_SKIPPED, EVENT_COROUTINE */
+	__u8 flags; /* EVENT_THINNING, EVENT_SKIPPED, EVENT_COROUTINE, EVENT_FRAMES */
 	__u8 hidden;   /* requests that the thread read and that are left out, up to 255 */
 	__u8 tail[TAIL_SIZE];
 	__u8 local_addr[16];

@@ -4,16 +4,34 @@
 
 #include "buffers.h"
 #include "event.h"
+#include "frames.h"
 
 #define PAYLOAD_MAX 16384
 
 /* Payload bytes per turn, 0 to PAYLOAD_MAX. */
 const volatile __u32 payload_size = 1024;
 
+/* A call on a connection whose bytes are wanted whole (whole.h). */
+struct whole {
+	struct buffers buffers;
+	__u64 addr; /* what is left of this piece */
+	__u64 len;
+	__u64 left;  /* bytes behind this piece */
+	__u64 known; /* bytes that come first and were looked at before */
+	__u64 start; /* place of the payload's first byte */
+	__u64 hole;  /* bytes that are left out behind the payload */
+	__u32 done;  /* payload bytes */
+	__u32 piece; /* the next one */
+	__u32 events;
+	__u32 pad;
+	struct frames frames;
+};
+
 struct scratch {
 	struct event event;
 	__u8 data[2 * PAYLOAD_MAX]; /* room for offset + length without a further check */
 	__u32 sent;
+	struct whole whole;
 };
 
 /* How many events of a CPU go by between two looks at how much waits. */

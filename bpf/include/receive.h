@@ -2,8 +2,7 @@
 /* Calls that receive, from their entry to their exit. */
 #pragma once
 
-#include "call.h"
-#include "thin.h"
+#include "whole.h"
 
 static __always_inline int receive_begin(__u64 id, int is_go, struct sock *sk, struct connection *c, struct buffers b,
 					 __u64 messages)
@@ -75,7 +74,7 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 		return 0;
 	int turn = moved && turn_to(c, DIRECTION_RECEIVED);
 	if (turn) {
-		whole_from_preface(c, call->place, &b, moved);
+		whole_from_preface(c, call, 0, &b, moved);
 		thin_turn(c, DIRECTION_RECEIVED, call->place, &b, moved, id, call);
 	}
 	if (moved && thin_hides(c, DIRECTION_RECEIVED))
@@ -87,6 +86,12 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 	if (moved) {
 		if (turn)
 			addresses_read(&s->event, (struct sock *)key);
+		if (c->role == ROLE_WHOLE) {
+			event_connection(&s->event, c, call->place);
+			thread_tells(&s->event, call);
+			whole_receive(room, s, call, c, &b, moved);
+			return 0;
+		}
 		__u32 budget = turn_budget(c);
 		payload = payload_head(room, &b, moved < budget ? moved : budget, IOV_MAX_READ);
 		c->captured += payload;

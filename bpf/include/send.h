@@ -3,7 +3,7 @@
 #pragma once
 
 #include "opening.h"
-#include "thin.h"
+#include "whole.h"
 
 /* Whether nothing of a send on a connection is wanted. */
 static __always_inline int send_unwanted(struct connection *c)
@@ -40,7 +40,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 
 	int turn = turn_to(c, DIRECTION_SENT);
 	if (turn)
-		whole_from_preface(c, call->place, &b, PAYLOAD_MAX);
+		whole_from_preface(c, call, 1, &b, PAYLOAD_MAX);
 	__u32 budget = turn_budget(c);
 	if (turn)
 		thin_turn(c, DIRECTION_SENT, call->place, &b, budget, id, call);
@@ -49,6 +49,15 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 		return 0;
 	}
 	call->captured = c->captured;
+	if (c->role == ROLE_WHOLE) {
+		event_begin(&s->event, EVENT_SEND, id, p);
+		event_connection(&s->event, c, call->place);
+		if (turn)
+			addresses_read(&s->event, sk);
+		thread_tells(&s->event, call);
+		whole_send(room, s, call, c, &b, turn);
+		return 0;
+	}
 	if (!budget && !turn)
 		return 0;
 	__u32 promised = payload_head(room, &b, budget, IOV_MAX_SENT);

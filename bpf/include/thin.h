@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "frames.h"
 #include "socket.h"
 #include "thread.h"
 #include "xxhash.h"
@@ -116,18 +117,21 @@ static __always_inline int begins_request(const struct buffers *b, __u64 size)
  * HTTP/2 compresses its header fields by what was sent before, so all of them must be seen from the
  * connection's first bytes on: user space would ask for them too late.
  */
-static __always_inline void whole_from_preface(struct connection *c, __u64 place, const struct buffers *b, __u64 size)
+static __always_inline void whole_from_preface(struct connection *c, const struct call *call, int sent,
+					       const struct buffers *b, __u64 size)
 {
 	struct user_iovec v = {};
 	__u64 text = 0;
 
 	/* Each byte of a Unix socket is counted from a time of our choice. */
-	if (c->role != ROLE_UNKNOWN || (c->is_unix ? c->turns > 2 : place != 0))
+	if (c->role != ROLE_UNKNOWN || (c->is_unix ? c->turns > 2 : call->place != 0))
 		return;
 	if (!buffer_at(b, 0, &v) || !v.base || v.len < sizeof(text) || size < sizeof(text))
 		return;
-	if (!bpf_probe_read_user(&text, sizeof(text), (void *)v.base) && text == PREFACE)
-		c->role = ROLE_WHOLE;
+	if (bpf_probe_read_user(&text, sizeof(text), (void *)v.base) || text != PREFACE)
+		return;
+	c->role = ROLE_WHOLE;
+	frames_begin(call->sk, c->socket, sent, call->place);
 }
 
 /*

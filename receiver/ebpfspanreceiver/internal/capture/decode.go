@@ -43,6 +43,7 @@ const (
 	eventThinning  = 1 << 0
 	eventSkipped   = 1 << 1
 	eventCoroutine = 1 << 2
+	eventFrames    = 1 << 3
 
 	afUnix  = 1
 	afInet  = 2
@@ -89,6 +90,7 @@ func decode(record []byte, e *Event) error {
 		Size:    le.Uint32(record[offSize:]),
 		Errno:   int32(le.Uint32(record[offError:])),
 		Skipped: record[offFlags]&eventSkipped != 0,
+		Frames:  record[offFlags]&eventFrames != 0,
 		Data:    record[headerSize : headerSize+dataLen : headerSize+dataLen],
 		Tail:    record[offTail : offTail+tailLen : offTail+tailLen],
 	}

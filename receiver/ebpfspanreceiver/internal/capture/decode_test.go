@@ -108,7 +108,7 @@ func sample(payload string) []byte {
 	le.PutUint16(r[offLocalPort:], 80)
 	le.PutUint16(r[offRemotePort:], 40000)
 	r[offKind], r[offFamily], r[offIdentified], r[offTailLen] = byte(Receive), afInet, 1, 3
-	r[offFlags], r[offHidden] = eventThinning|eventSkipped, 5
+	r[offFlags], r[offHidden] = eventThinning|eventSkipped|eventFrames, 5
 	copy(r[offTail:], "end")
 	copy(r[offLocalAddr:], []byte{127, 0, 0, 1})
 	copy(r[offRemoteAddr:], []byte{127, 0, 0, 2})
@@ -119,7 +119,7 @@ func TestDecode(t *testing.T) {
 	var e Event
 	require.NoError(t, decode(sample("GET /"), &e))
 	assert.Equal(t, Event{
-		Kind: Receive, Time: 1234, Task: Task{PID: 7, TID: 8, Thinned: true, Hidden: 5}, Socket: 99, Skipped: true,
+		Kind: Receive, Time: 1234, Task: Task{PID: 7, TID: 8, Thinned: true, Hidden: 5}, Socket: 99, Skipped: true, Frames: true,
 		Identity: Identity{FirstSent: 11, FirstReceived: 12},
 		Local:    netip.MustParseAddrPort("127.0.0.1:80"), Remote: netip.MustParseAddrPort("127.0.0.2:40000"),
 		Offset: 1 << 33, Size: 4096, Data: []byte("GET /"), Tail: []byte("end"),

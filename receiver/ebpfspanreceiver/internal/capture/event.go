@@ -14,7 +14,9 @@ type Kind uint8
 // The kinds of events.
 const (
 	// Send is the entry of a system call that writes to a stream socket, TCP's or Unix. It announces
-	// only the bytes that it carries: Size is len(Data).
+	// only the bytes that it carries: Size is len(Data). Where a connection's bytes are wanted
+	// whole a call may be several Sends, or Receives, each of which but the last may
+	// leave bytes out behind its Data.
 	Send Kind = iota + 1
 	// Sent is the exit of a system call that wrote another number of bytes than
 	// its Send announced, or that had none. Size is what the kernel took of the
@@ -142,6 +144,8 @@ type Event struct {
 	Size uint32
 	// Skipped says that bytes before these were left out in this direction on purpose.
 	Skipped bool
+	// Frames says that Data begins with the header of a frame of HTTP/2, by the kernel side's account.
+	Frames bool
 	// Errno is the positive error number of a failed system call, 0 otherwise.
 	Errno int32
 	// Data holds the first bytes, at most the configured payload; it may be empty.

@@ -55,6 +55,7 @@ type recorded struct {
 	Offset          uint64   `json:"offset,omitempty"`
 	Size            uint32   `json:"size,omitempty"`
 	Skipped         bool     `json:"skipped,omitempty"`
+	Frames          bool     `json:"frames,omitempty"`
 	Errno           int32    `json:"errno,omitempty"`
 	Data            string   `json:"data,omitempty"`
 	Data64          []byte   `json:"data64,omitempty"`
@@ -103,7 +104,7 @@ func (r *Recorder) Write(e *Event) error {
 	line := recorded{
 		Kind: e.Kind, Time: e.Time, PID: e.Task.PID, TID: e.Task.TID,
 		Goroutine: e.Task.Goroutine, ParentGoroutine: e.Task.ParentGoroutine,
-		Coroutine: e.Task.Coroutine, Waits: e.Task.Waits, Thinned: e.Task.Thinned, Hidden: e.Task.Hidden, Skipped: e.Skipped,
+		Coroutine: e.Task.Coroutine, Waits: e.Task.Waits, Thinned: e.Task.Thinned, Hidden: e.Task.Hidden, Skipped: e.Skipped, Frames: e.Frames,
 		Socket: e.Socket, FirstSent: e.Identity.FirstSent, FirstReceived: e.Identity.FirstReceived,
 		Unix: e.Unix, LocalPath: string(e.LocalPath), RemotePath: string(e.RemotePath),
 		Local: addressText(e.Local), Remote: addressText(e.Remote),
@@ -207,7 +208,7 @@ func (l *recorded) event(e *Event) bool {
 		Socket:   l.Socket,
 		Identity: Identity{l.FirstSent, l.FirstReceived},
 		Unix:     l.Unix,
-		Offset:   l.Offset, Size: l.Size, Skipped: l.Skipped, Errno: l.Errno, Child: l.Child,
+		Offset:   l.Offset, Size: l.Size, Skipped: l.Skipped, Frames: l.Frames, Errno: l.Errno, Child: l.Child,
 		Data: l.Data64, Tail: l.Tail64, Process: l.Process, Futex: l.Futex,
 	}
 	if l.Kind == Wake {

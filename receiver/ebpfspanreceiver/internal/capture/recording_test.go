@@ -21,7 +21,7 @@ var recordedEvents = []Event{
 		Local: netip.MustParseAddrPort("[::1]:4000"), Remote: netip.MustParseAddrPort("[::1]:80"),
 		Offset: 1 << 40, Size: 40, Data: []byte("GET / HTTP/1.1\r\n\"<&>"), Tail: []byte("\r\n\r\n"),
 	},
-	{Kind: Receive, Time: 4, Task: Task{PID: 7, TID: 8}, Socket: 5, Skipped: true, Identity: Identity{1, 2}, Size: 4, Data: []byte{0xff, 0, 1, 2}},
+	{Kind: Receive, Time: 4, Task: Task{PID: 7, TID: 8}, Socket: 5, Skipped: true, Frames: true, Identity: Identity{1, 2}, Size: 4, Data: []byte{0xff, 0, 1, 2}},
 	{Kind: Close, Time: 5, Socket: 5, Errno: 104},
 	{Kind: Wake, Time: 6, Task: Task{PID: 7, TID: 8}, Woken: Task{PID: 7, TID: 9}, Futex: 1 << 46},
 	{Kind: Wake, Time: 6, Task: Task{PID: 7, TID: 8, Goroutine: 21, ParentGoroutine: 1}, Woken: Task{PID: 7, Goroutine: 22, ParentGoroutine: 21}},

@@ -119,6 +119,8 @@ type Segment struct {
 	// Skipped says that the bytes between the segment before and this one were left
 	// out on purpose: whole requests and their responses.
 	Skipped bool
+	// Frames says that Data begins with the header of a frame of HTTP/2, by the kernel side's account.
+	Frames bool
 	// Origin is the entry of the send or the exit of the receive, and who called it.
 	Origin Origin
 }

@@ -134,6 +134,7 @@ func (t *Table) move(e *capture.Event, d Direction) {
 		Conn: c, Direction: d, Turn: turn,
 		Offset: offset, Size: size, Data: data, Tail: tail(e, size, data),
 		Skipped: e.Skipped,
+		Frames:  e.Frames && offset == e.Offset,
 		Origin:  Origin{e.Time, e.Task},
 	}
 	t.handler.Segment(&t.segment)

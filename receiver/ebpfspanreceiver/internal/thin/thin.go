@@ -44,8 +44,8 @@ const (
 	Server
 	// None: nobody recognised what is spoken; nothing of it is of use.
 	None
-	// Whole: a turn holds many requests. All of each system call's bytes are wanted, up to
-	// 16 KiB, and the kernel side leaves no request out.
+	// Whole: a turn holds many requests. All of each system call's bytes are wanted, as far
+	// as the kernel side can carry them, and it leaves no request out.
 	Whole
 )
 

@@ -33,6 +33,7 @@ func FuzzHTTP2(f *testing.F) {
 		}
 		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(1024))
 		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(20))
+		f.Add([]byte(both[0]), []byte(both[1]), append([]byte{0x91, 1, 0x20, 50, 0x21, 50}, script...), uint16(1024))
 	}
 	f.Fuzz(func(t *testing.T, first, second, script []byte, payload uint16) {
 		w := newWire(t, Options{}, int(payload), 0)

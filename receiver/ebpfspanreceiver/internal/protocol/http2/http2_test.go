@@ -512,6 +512,44 @@ func TestFramesAreFoundAgain(t *testing.T) {
 }
 
 // Servers may read a frame's header and its payload apart.
+// Where the kernel side says that a frame begins, what follows on a gap is read from its first byte on, if it may be one.
+func TestFramesAreFoundWhereTheKernelSaysSo(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		l := newLink(t, protocoltest.Everything).begin()
+		l.client.call(1, "/a.B/C").call(3, "/a.B/D")
+		l.sends()
+		l.server.headers(1, false, ":status", "200", "content-type", "application/grpc").data(1, false, message("lost"))
+		l.Lose(conn.Received, len(l.server.take()))
+		l.Frames = told
+		l.Received(strings.Repeat("no frames", 10))
+		l.server.headers(1, true, "grpc-status", "0") // trailers alone say little
+		l.gets()
+		l.server.headers(3, true, "grpc-status", "5")
+		l.gets()
+		l.Close(conn.Closed)
+		want := []string{"1 a.B/C   false", "3 a.B/D   false"}
+		if told {
+			want = []string{"1 a.B/C OK  true", "3 a.B/D NOT_FOUND NOT_FOUND true"}
+		}
+		assert.Equal(t, want, brief(l.Exchanges()), "told: %v", told)
+	}
+}
+
+// What is left of a response is not known after a gap: nobody can say that the connection's end broke it off.
+func TestGapsAreNoErrors(t *testing.T) {
+	l := newLink(t, protocoltest.Everything).begin()
+	l.client.call(1, "/a.B/C")
+	l.sends()
+	l.Lose(conn.Received, 40000)
+	l.server.reset(99, http2.ErrCodeNo) // nothing by which frames are found again
+	l.Received(l.server.take()[4:])
+	l.client.call(3, "/a.B/D")
+	l.sends()
+	l.Close(conn.Closed)
+	assert.Equal(t, []string{"1 a.B/C   false", "3 a.B/D   false"}, brief(l.Exchanges()))
+	assert.Equal(t, map[string]int64{"stream_gap": 3}, l.Lost())
+}
+
 func TestFramesAreFoundAgainInPieces(t *testing.T) {
 	l := newLink(t, protocoltest.Everything).begin()
 	l.Lose(conn.Sent, 100)

@@ -142,6 +142,9 @@ func (p *parser) begin(r *reader, f frame, first conn.Origin, h *headers) *excha
 	e.Request.Move(0, protocol.NotBefore(r.at, first.Time))
 	// The kernel side cannot tell the streams apart: it leaves none out.
 	e.Thin(p.protocol.options.Thinner, false)
+	if p.readers[r.direction.Opposite()].part == adrift {
+		e.doubted, p.doubtful = r.at.Time, true
+	}
 	e.describe(h, p.protocol.options.Query)
 	if !e.Thinning.Out {
 		e.Details = e
@@ -320,13 +323,18 @@ func (p *parser) Tick(now int64) {
 			p.doubtful = p.doubtful || e.doubted != 0
 			continue
 		}
-		p.lose(loss.StreamGap)
-		end := e.Request.Last
-		if e.responded {
-			end = e.Response.Last
-		}
-		p.finish(e, end)
+		p.finishUnseen(e)
 	}
+}
+
+// finishUnseen ends e, of whose response some was missed, with what is known of it.
+func (p *parser) finishUnseen(e *exchange) {
+	p.lose(loss.StreamGap)
+	end := e.Request.Last
+	if e.responded {
+		end = e.Response.Last
+	}
+	p.finish(e, end)
 }
 
 // End implements protocol.Parser. The end of the direction that carries requests alone ends
@@ -341,6 +349,10 @@ func (p *parser) End(d conn.Direction, cause conn.Cause, at conn.Origin) {
 	}
 	for _, stream := range p.streams() {
 		e := p.open[stream]
+		if e.doubted != 0 {
+			p.finishUnseen(e) // it may have been answered
+			continue
+		}
 		e.BreakOff(cause, p.peerLeft, e.responded)
 		p.finish(e, protocol.NotBefore(at, e.Request.Last.Time))
 	}

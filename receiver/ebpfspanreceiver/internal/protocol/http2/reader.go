@@ -75,7 +75,7 @@ func (r *reader) segment(s *conn.Segment) {
 	}
 	r.at = s.Origin
 	if r.part == adrift {
-		r.resume(runs)
+		r.resume(runs, s.Frames && s.Offset == r.offset)
 	}
 	r.read(runs.Data)
 	r.unseen(runs.Unseen, loss.HeadTooLong)
@@ -112,9 +112,15 @@ type kept struct {
 	at    conn.Origin
 }
 
-// resume looks whether frames begin with a segment, or with one before it.
-func (r *reader) resume(runs protocol.Runs) {
+// resume looks whether frames begin with a segment, or with one before it. Where the kernel side says that they
+// do they need only look like frames.
+func (r *reader) resume(runs protocol.Runs, told bool) {
 	k := &r.kept
+	if told && len(runs.Data) >= headerSize && classifyFrames(runs.Data) != protocol.No {
+		k.bytes = k.bytes[:0]
+		r.part, r.have = inHeader, 0
+		return
+	}
 	if len(k.bytes) == 0 {
 		k.at = r.at
 	}

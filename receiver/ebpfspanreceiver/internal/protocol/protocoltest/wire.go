@@ -37,6 +37,8 @@ type Wire struct {
 	Payload int
 	// Size is how many bytes a system call moves at most; 0 is all.
 	Size int
+	// Frames says that each system call begins with a frame, by the kernel side's account.
+	Frames bool
 	// Clock is the time, Task who calls.
 	Clock int64
 	Task  capture.Task
@@ -96,6 +98,7 @@ func (w *Wire) segment(d conn.Direction, b []byte) {
 	data, tail := slices.Clone(b[:n]), slices.Clone(b[max(0, len(b)-8):])
 	w.Parser.Segment(&conn.Segment{
 		Conn: w.Conn, Direction: d, Turn: turn, Offset: w.offsets[d], Size: uint64(len(b)), Data: data, Tail: tail,
+		Frames: w.Frames,
 		Origin: conn.Origin{Time: w.Clock, Task: w.Task},
 	})
 	w.offsets[d] += uint64(len(b))
@@ -285,6 +288,8 @@ func (w *Wire) Instruct(op byte, n int, texts *[2][]byte) {
 		w.Parser.End(d, conn.EOF, w.Now())
 	case 6:
 		w.Clock -= int64(n) * Step
+	case 9:
+		w.Frames = n&1 != 0
 	case 7:
 		w.offsets[d] += uint64(n) << 56
 	default:
