@@ -11,6 +11,8 @@ import (
 const (
 	// maxClasses bounds the kinds of acts and of tokens that are told apart.
 	maxClasses = 64
+	// maxNamed is how many of them are told apart by names, too.
+	maxNamed = maxClasses / 2
 	// maxTokens and maxDeeds bound the window of one loop.
 	maxTokens, maxDeeds = 2048, 2048
 	// enough is how many new deeds make it worth while to decode the window.
@@ -142,6 +144,10 @@ func (l *loop) number(e endpoint) int {
 		l.kinds = make(map[endpoint]int)
 	}
 	n := len(l.kinds) + 1
+	if n > maxNamed && e.name != "" {
+		e.name = ""
+		return l.number(e)
+	}
 	if n >= maxClasses {
 		return maxClasses - 1
 	}
