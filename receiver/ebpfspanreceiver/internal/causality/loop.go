@@ -67,6 +67,8 @@ type deed struct {
 	named bool
 	// pool is the peer that is called, 0 for a response, kind one of the kinds of deeds.
 	pool, kind int
+	// lane is the connection of a response among whose messages those of others lie, else nil.
+	lane *conn.Conn
 	// in is that pool as long as the call is under way.
 	in *pool
 	// release is the token of the call that gave back the connection just before, or nil.
@@ -241,12 +243,20 @@ func (l *loop) did(d *deed) {
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
 	l.line.responds(r, open)
-	l.did(&deed{request: r, open: open, step: step})
+	l.did(&deed{request: r, open: open, step: step, lane: lane(r)})
 }
 
 // ended takes the last part of a response that was begun in an earlier turn.
 func (l *loop) ended(r *request, open int, step uint64) {
-	l.did(&deed{request: r, open: open, step: step, class: l.number(endpoint{ends: true})})
+	l.did(&deed{request: r, open: open, step: step, class: l.number(endpoint{ends: true}), lane: lane(r)})
+}
+
+// lane is the connection of a request whose response lies between those of others, else nil.
+func lane(r *request) *conn.Conn {
+	if !r.exchange.Multiplexed {
+		return nil
+	}
+	return r.exchange.Conn
 }
 
 // acts takes a call or a connect.
