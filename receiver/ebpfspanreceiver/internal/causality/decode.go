@@ -285,20 +285,29 @@ func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 		}
 		c := candidate{token: t, before: before, lag: lag, index: n, skip: 1 - h, left: left / notBefore}
 		for count := 1; count <= maxBlock; count++ {
-			c.more[count] = d.habits.kind(t.kind).more(count, d.expectsMore(t, count))
+			c.more[count] = d.more(l, t, count)
 		}
 		d.candidates = append(d.candidates, c)
 	}
 }
 
-// expectsMore is what is expected of one more act after so many on one token: by the rhythm,
-// which does not tell peers apart.
-func (d *decoder) expectsMore(t *token, count int) float64 {
-	const again = 0.05
-	if d.pool >= 0 {
-		return again
+// more is the probability of one more act after so many on one token. The rhythm does not tell peers apart:
+// what it expects counts where there is one. Where it expects about a whole number of calls, what was decoded
+// otherwise was an error as a rule.
+func (d *decoder) more(l *loop, t *token, count int) float64 {
+	const again, whole = 0.05, 0.15
+	k, o := d.habits.kind(t.kind), d.habits.expect(t)
+	switch {
+	case d.pool < 0:
+		return k.more(count, o.more[count])
+	case d.pool == 0 || !l.onlyPeer(d.pool):
+		return k.more(count, again)
 	}
-	return d.habits.expect(t).more[count]
+	p, expected := k.more(count, o.calls[count]), o.calls[count]
+	if min(expected, 1-expected) < whole {
+		return min(max(sharpened(p), 0.002), 0.99)
+	}
+	return p
 }
 
 func matrix(m [][]float64, rows, columns int) [][]float64 {

@@ -128,7 +128,10 @@ type loop struct {
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
 	apiece          bool
-	kinds           map[endpoint]int
+	// shared says that connections carry many exchanges at once: what is for one of them waits until it is
+	// written, so no order holds with others.
+	shared bool
+	kinds  map[endpoint]int
 	// pools are by number, poolOf by the class of acts.
 	pools  [maxClasses]*pool
 	poolOf [maxClasses]uint8
@@ -243,6 +246,7 @@ func (l *loop) did(d *deed) {
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
 	l.line.responds(r, open)
+	l.shared = l.shared || r.exchange.Multiplexed
 	l.did(&deed{request: r, open: open, step: step, lane: lane(r)})
 }
 
@@ -277,6 +281,7 @@ func (l *loop) acts(a *act, open int, step uint64) {
 func (l *loop) called(x *deed) {
 	to := x.act.to
 	to.connects = false
+	l.shared = l.shared || x.act.call != nil && x.act.call.exchange.Multiplexed
 	x.pool = l.number(to)
 	l.poolOf[x.class] = uint8(x.pool)
 	if l.pools[x.pool] == nil {
@@ -405,14 +410,14 @@ func (x *deed) source() *token {
 func (l *loop) order() {
 	const some, few, enough = 0.003, 0.02, 200
 	switch {
-	case !l.apiece && l.late.total >= enough && l.late.right > some*l.late.total:
+	case !l.apiece && (l.shared || l.late.total >= enough && l.late.right > some*l.late.total):
 		l.apiece, l.overtakes = true, agreement{}
 		l.habits.forgetBlocks()
 		l.habits.separate()
 		for _, x := range l.deeds {
 			x.separate()
 		}
-	case l.apiece && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
+	case l.apiece && !l.shared && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
 		l.apiece, l.late = false, agreement{}
 		l.habits.forgetBlocks()
 	}
