@@ -1,6 +1,10 @@
 package causality
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
+)
 
 // maxBelieved bounds the requests that a belief tells apart.
 const maxBelieved = 4
@@ -48,6 +52,17 @@ func (b *belief) best() (first, second *request, p, q float64) {
 		}
 	}
 	return first, second, p, q
+}
+
+// onto is the probability that the request came on c, but for those that the belief does not tell apart.
+func (b *belief) onto(c *conn.Conn) float64 {
+	p := b.rest
+	for i, r := range b.who[:b.n] {
+		if r.exchange.Conn == c {
+			p += b.p[i]
+		}
+	}
+	return p
 }
 
 // same returns the probability that a token believed to be t's and an act that is

@@ -1,5 +1,11 @@
 package causality
 
+import (
+	"slices"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
+)
+
 const (
 	// maxLagTurns is how many turns back a deed's token is looked for.
 	maxLagTurns = 9
@@ -59,6 +65,8 @@ type decoder struct {
 	part       []*deed
 	// pool is that whose deeds are decoded by themselves, -1 where those of all are.
 	pool int
+	// lane is the connection whose responses are, nil where those of all are.
+	lane *conn.Conn
 	// late is how probable it is that the deed decoded last was done out of order.
 	late        float64
 	unqueued    []*deed
@@ -272,25 +280,38 @@ func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 		if d.pool >= 0 {
 			h = min(sharpened(min(now/notBefore, 1))*left, 0.999)
 		}
+		before := t.before(l.trust.share())
+		if d.lane != nil {
+			h *= before.onto(d.lane)
+		}
 		if h < unlikely {
 			continue
 		}
-		c := candidate{token: t, before: t.before(l.trust.share()), lag: lag, index: n, skip: 1 - h, left: left / notBefore}
+		c := candidate{token: t, before: before, lag: lag, index: n, skip: 1 - h, left: left / notBefore}
 		for count := 1; count <= maxBlock; count++ {
-			c.more[count] = d.habits.kind(t.kind).more(count, d.expectsMore(t, count))
+			c.more[count] = d.more(l, t, count)
 		}
 		d.candidates = append(d.candidates, c)
 	}
 }
 
-// expectsMore is what is expected of one more act after so many on one token: by the rhythm,
-// which does not tell peers apart.
-func (d *decoder) expectsMore(t *token, count int) float64 {
-	const again = 0.05
-	if d.pool >= 0 {
-		return again
+// more is the probability of one more act after so many on one token. The rhythm does not tell peers apart:
+// what it expects counts where there is one. Where it expects about a whole number of calls, what was decoded
+// otherwise was an error as a rule.
+func (d *decoder) more(l *loop, t *token, count int) float64 {
+	const again, whole = 0.05, 0.15
+	k, o := d.habits.kind(t.kind), d.habits.expect(t)
+	switch {
+	case d.pool < 0:
+		return k.more(count, o.more[count])
+	case d.pool == 0 || !l.onlyPeer(d.pool):
+		return k.more(count, again)
 	}
-	return d.habits.expect(t).more[count]
+	p, expected := k.more(count, o.calls[count]), o.calls[count]
+	if min(expected, 1-expected) < whole {
+		return min(max(sharpened(p), 0.002), 0.99)
+	}
+	return p
 }
 
 func matrix(m [][]float64, rows, columns int) [][]float64 {
@@ -352,20 +373,9 @@ func (d *decoder) turn(l *loop, deeds []*deed, back bool) {
 	if len(deeds) == 0 {
 		return
 	}
-	d.pool = -1
+	d.pool, d.lane = -1, nil
 	if l.apiece {
-		for pool := range maxClasses {
-			d.part = d.part[:0]
-			for _, x := range deeds {
-				if x.pool == pool {
-					d.part = append(d.part, x)
-				}
-			}
-			if len(d.part) > 0 {
-				d.pool = pool
-				d.rows(l, d.part, -1, back)
-			}
-		}
+		d.apiece(l, deeds, back)
 		return
 	}
 	if !l.apart {
@@ -384,6 +394,28 @@ func (d *decoder) turn(l *loop, deeds []*deed, back bool) {
 		}
 	}
 }
+
+// apiece decodes the deeds for each peer of one turn, and the responses on each connection.
+func (d *decoder) apiece(l *loop, deeds []*deed, back bool) {
+	for pool := range maxClasses {
+		for i, x := range deeds {
+			if x.pool != pool || slices.ContainsFunc(deeds[:i], x.inRowOf) {
+				continue
+			}
+			d.part = d.part[:0]
+			for _, y := range deeds[i:] {
+				if x.inRowOf(y) {
+					d.part = append(d.part, y)
+				}
+			}
+			d.pool, d.lane = pool, x.lane
+			d.rows(l, d.part, -1, back)
+		}
+	}
+}
+
+// inRowOf reports whether deeds of one turn are done in the order of their tokens.
+func (x *deed) inRowOf(o *deed) bool { return x.pool == o.pool && x.lane == o.lane }
 
 // rows decodes deeds of one turn, in their order, which rest on tokens in theirs.
 func (d *decoder) rows(l *loop, deeds []*deed, only int, back bool) {

@@ -31,10 +31,11 @@ type habits struct {
 type outlook struct {
 	made bool
 	// once is the probability of a first deed of a kind after so many turns, anything that
-	// of one of any kind, more that of one more deed after so many.
+	// of one of any kind, more that of one more deed after so many, and calls the same for calls alone.
 	once     [deedKinds][lags]float64
 	anything [lags]float64
 	more     [maxBlock + 1]float64
+	calls    [maxBlock + 1]float64
 }
 
 // kindHabits are those for one kind of token.
@@ -253,7 +254,7 @@ func (e *expectation) outlook() outlook {
 		}
 	}
 	for count := range o.more {
-		o.more[count] = e.more(count)
+		o.more[count], o.calls[count] = e.more(count, 0), e.more(count, 1)
 	}
 	return o
 }
@@ -281,12 +282,16 @@ func (h *habits) fansOut() bool {
 	return heads.sum(1)+heads.sum(2)+heads.sum(3) > one
 }
 
-// more is the probability that one more deed follows after so many: what is between
-// two whole numbers of deeds for a token is taken for a share of tokens with one more.
-func (e *expectation) more(count int) float64 {
+// more is the probability that one more deed of these kinds and those after them follows after so many: what is
+// between two whole numbers of deeds for a token is taken for a share of tokens with one more.
+func (e *expectation) more(count, kinds int) float64 {
 	most := 0.0
 	for lag := range e[1] {
-		most = max(most, e[0][lag]+e[1][lag]+e[2][lag]+e[3][lag])
+		n := 0.0
+		for _, k := range e[kinds:] {
+			n += k[lag]
+		}
+		most = max(most, n)
 	}
 	return min(max(most-float64(count), 0.005), 0.98)
 }

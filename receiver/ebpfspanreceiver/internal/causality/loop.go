@@ -11,6 +11,8 @@ import (
 const (
 	// maxClasses bounds the kinds of acts and of tokens that are told apart.
 	maxClasses = 64
+	// maxNamed is how many of them are told apart by names, too.
+	maxNamed = maxClasses / 2
 	// maxTokens and maxDeeds bound the window of one loop.
 	maxTokens, maxDeeds = 2048, 2048
 	// enough is how many new deeds make it worth while to decode the window.
@@ -65,6 +67,8 @@ type deed struct {
 	named bool
 	// pool is the peer that is called, 0 for a response, kind one of the kinds of deeds.
 	pool, kind int
+	// lane is the connection of a response among whose messages those of others lie, else nil.
+	lane *conn.Conn
 	// in is that pool as long as the call is under way.
 	in *pool
 	// release is the token of the call that gave back the connection just before, or nil.
@@ -128,7 +132,10 @@ type loop struct {
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
 	apiece          bool
-	kinds           map[endpoint]int
+	// shared says that connections carry many exchanges at once: what is for one of them waits until it is
+	// written, so no order holds with others.
+	shared bool
+	kinds  map[endpoint]int
 	// pools are by number, poolOf by the class of acts.
 	pools  [maxClasses]*pool
 	poolOf [maxClasses]uint8
@@ -149,6 +156,10 @@ func (l *loop) number(e endpoint) int {
 		l.kinds = make(map[endpoint]int)
 	}
 	n := len(l.kinds) + 1
+	if n > maxNamed && e.name != "" {
+		e.name = ""
+		return l.number(e)
+	}
 	if n >= maxClasses {
 		return maxClasses - 1
 	}
@@ -242,12 +253,21 @@ func (l *loop) did(d *deed) {
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
 	l.line.responds(r, open)
-	l.did(&deed{request: r, open: open, step: step})
+	l.shared = l.shared || r.exchange.Multiplexed
+	l.did(&deed{request: r, open: open, step: step, lane: lane(r)})
 }
 
 // ended takes the last part of a response that was begun in an earlier turn.
 func (l *loop) ended(r *request, open int, step uint64) {
-	l.did(&deed{request: r, open: open, step: step, class: l.number(endpoint{ends: true})})
+	l.did(&deed{request: r, open: open, step: step, class: l.number(endpoint{ends: true}), lane: lane(r)})
+}
+
+// lane is the connection of a request whose response lies between those of others, else nil.
+func lane(r *request) *conn.Conn {
+	if !r.exchange.Multiplexed {
+		return nil
+	}
+	return r.exchange.Conn
 }
 
 // acts takes a call or a connect.
@@ -268,6 +288,7 @@ func (l *loop) acts(a *act, open int, step uint64) {
 func (l *loop) called(x *deed) {
 	to := x.act.to
 	to.connects = false
+	l.shared = l.shared || x.act.call != nil && x.act.call.exchange.Multiplexed
 	x.pool = l.number(to)
 	l.poolOf[x.class] = uint8(x.pool)
 	if l.pools[x.pool] == nil {
@@ -397,14 +418,14 @@ func (x *deed) source() *token {
 func (l *loop) order() {
 	const some, few, enough = 0.003, 0.02, 200
 	switch {
-	case !l.apiece && l.late.total >= enough && l.late.right > some*l.late.total:
+	case !l.apiece && (l.shared || l.late.total >= enough && l.late.right > some*l.late.total):
 		l.apiece, l.overtakes = true, agreement{}
 		l.habits.forgetBlocks()
 		l.habits.separate()
 		for _, x := range l.deeds {
 			x.separate()
 		}
-	case l.apiece && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
+	case l.apiece && !l.shared && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
 		l.apiece, l.late = false, agreement{}
 		l.habits.forgetBlocks()
 	}

@@ -35,6 +35,17 @@ func (p *pool) more() float64 {
 	return min(max((p.again-1)/(p.first+p.again+20), few), many)
 }
 
+// onlyPeer reports whether hardly any calls go to other peers.
+func (l *loop) onlyPeer(pool int) bool {
+	const few = 0.02
+	for n, p := range l.pools {
+		if p != nil && n != pool && p.calls > few*l.pools[pool].calls {
+			return false
+		}
+	}
+	return true
+}
+
 // teach adds a call of which it is known what led to it.
 func (p *pool) teach(x *deed) {
 	if p.first+p.again >= maxHabits {
