@@ -65,6 +65,8 @@ static __always_inline struct thinning *thinning_now(void)
 
 /* How many turns of a connection, or calls on a UDP socket, go by between two looks at what user space says of it. */
 #define MARKS_EVERY 8
+/* In its first turns more is asked at each: pipelines of databases may begin there. */
+#define MARKS_FIRST 16
 
 /* Takes the role that user space has marked a socket with, if it has. */
 static __always_inline void mark_take(__u64 socket, __u8 *role)
@@ -85,7 +87,7 @@ static __always_inline void mark_take(__u64 socket, __u8 *role)
  */
 static __always_inline void role_learn(struct connection *c, const struct thinning *t)
 {
-	if (t->active || ++c->turns % MARKS_EVERY == 0)
+	if (t->active || ++c->turns < MARKS_FIRST || c->turns % MARKS_EVERY == 0)
 		mark_take(c->socket, &c->role);
 }
 
