@@ -11,6 +11,18 @@ static __always_inline int send_unwanted(struct connection *c)
 	return c->role == ROLE_NONE || thin_response(c, DIRECTION_SENT);
 }
 
+/* A send of so few bytes is carried whole: it costs an event anyway, and may be one of many requests that are written one by one. */
+#define SMALL_SEND 256
+
+static __always_inline __u32 send_budget(const struct connection *c, const struct buffers *b)
+{
+	__u32 budget = turn_budget(c);
+
+	if (budget < SMALL_SEND && !b->count && b->len <= SMALL_SEND && payload_size)
+		return b->len;
+	return budget;
+}
+
 static __always_inline int send_begin(__u32 room, __u64 id, const struct process *p, struct sock *sk,
 				      struct connection *c, struct buffers b, __u64 messages)
 {
@@ -41,7 +53,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 	int turn = turn_to(c, DIRECTION_SENT);
 	if (turn)
 		whole_from_preface(c, call, 1, &b, PAYLOAD_MAX);
-	__u32 budget = turn_budget(c);
+	__u32 budget = send_budget(c, &b);
 	if (turn)
 		thin_turn(c, DIRECTION_SENT, call->place, &b, budget, id, call);
 	if (thin_hides(c, DIRECTION_SENT)) {
