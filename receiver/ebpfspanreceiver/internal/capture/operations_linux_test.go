@@ -33,6 +33,11 @@ func init() {
 	}
 }
 
+// smallWrites are more bytes than payload_size, and smallWrite is one of them.
+const smallWrites = 200
+
+func smallWrite(n int) string { return fmt.Sprintf("command %d;", n) }
+
 // operate is the child's main function.
 func operate() error {
 	name := os.Getenv(operationVariable)
@@ -115,6 +120,14 @@ var operations = map[string]func(fd int) error{
 			return err
 		}
 		return write(fd, "parent")
+	},
+	"small writes": func(fd int) error {
+		for n := range smallWrites {
+			if err := write(fd, smallWrite(n)); err != nil {
+				return err
+			}
+		}
+		return nil
 	},
 	"io_uring send": func(fd int) error { return submit(opSend, fd, []byte("ring")) },
 	"tail":          func(fd int) error { return write(fd, "tail") },

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,4 +243,21 @@ func blockedInReceive(pid uint32) bool {
 	}
 	_, ok = (&Kernel{}).receiveRecord(uint64(pid), c)
 	return ok && isSocket(pid, c.args[0])
+}
+
+// A client that writes many commands one by one is seen with all of them, though they are one turn.
+func TestKernelCarriesSmallSendsWhole(t *testing.T) {
+	var losses loss.Counts
+	k := ownKernel(t, &losses, 8<<20)
+	events := runOperations(t, k, "small writes, done", func(conn net.Conn) { _, _ = io.ReadAll(conn) })
+	var want strings.Builder
+	for n := range smallWrites {
+		want.WriteString(smallWrite(n))
+	}
+	want.WriteString("done")
+	sends := ofKind(events, Send)
+	require.NotEmpty(t, sends)
+	_, data := sent(t, sends[0].Offset, events)
+	assert.Equal(t, want.String(), data)
+	assertNoLoss(t, &losses)
 }

@@ -262,7 +262,7 @@ print(*started, flush=True)
 input()
 `
 
-func TestKernelSeesThreadsStart(t *testing.T) {
+func TestStartOfAThreadIsSeen(t *testing.T) {
 	cmd := exec.Command("python3", "-c", startsThread)
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
