@@ -1,11 +1,14 @@
 package causality
 
 import (
+	"net/netip"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
@@ -76,4 +79,44 @@ func (w *world) tokens(t *thread) (of []*protocol.Exchange) {
 		of = append(of, token.request.exchange)
 	}
 	return of
+}
+
+// Where each call asks for something else, they are all one class, and not that of what is read.
+func TestNamesOfWhichThereAreManyAreLeftOut(t *testing.T) {
+	var l loop
+	peer := netip.MustParseAddrPort("192.0.2.1:80")
+	numbers := func(name string) [2]int {
+		return [2]int{l.number(endpoint{peer: peer, name: name}), l.number(endpoint{peer: peer, name: name, incoming: true})}
+	}
+	first := numbers("first")
+	for i := range 4 * maxClasses {
+		numbers(strconv.Itoa(i))
+	}
+	assert.Equal(t, first, numbers("first"))
+	others := numbers("another")
+	assert.Equal(t, others, numbers("one more"))
+	assert.NotEqual(t, others[0], others[1])
+	assert.Less(t, len(l.kinds), maxClasses)
+}
+
+// What is written on connections that many share waits for its turn: only responses on one of them, and calls to
+// one peer, are in order.
+func TestSharedConnectionsAreDecodedByThemselves(t *testing.T) {
+	for _, multiplexed := range []bool{true, false} {
+		w := newWorld(t)
+		var requests []*protocol.Exchange
+		for range 2 {
+			e := &protocol.Exchange{Side: protocol.Server, Conn: &conn.Conn{}, Multiplexed: multiplexed}
+			requests = append(requests, w.begun(e, onThread(1)))
+		}
+		w.completes(w.calls(onThread(1)), onThread(1))
+		for _, e := range requests {
+			w.responds(e, onThread(1))
+		}
+		l := &w.ladder.process(1).threads[1].loop
+		l.order()
+		assert.Equal(t, multiplexed, l.apiece)
+		deeds := l.deeds[len(l.deeds)-2:]
+		assert.Equal(t, !multiplexed, deeds[0].inRowOf(deeds[1]))
+	}
 }
