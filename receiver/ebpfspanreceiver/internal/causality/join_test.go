@@ -2,10 +2,13 @@ package causality
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
@@ -71,6 +74,73 @@ func TestJoins(t *testing.T) {
 			assert.LessOrEqual(t, float64(wrong), tt.mostWrong*float64(len(truth)))
 		})
 	}
+}
+
+// Requests come on two connections and make three calls at once on one that they share. What is written on a
+// connection waits until it is its turn: then it is in order, but not with the others.
+func TestJoinsOnSharedConnections(t *testing.T) {
+	const requests = 800
+	random := rand.New(rand.NewPCG(7, 8))
+	w := newWorld(t)
+	servers := []*conn.Conn{{Shared: true}, {Shared: true}}
+	waiting := map[*protocol.Exchange]int{}
+	truth := map[*protocol.Exchange]*protocol.Exchange{}
+	var calling []*protocol.Exchange
+	for started, turn := 0, uint32(1); started < requests || len(calling) > 0; turn++ {
+		w.ladder.Tick(w.now)
+		task := capture.Task{PID: 1, TID: 1, Waits: turn}
+		var responses [2][]*protocol.Exchange
+		var read []*protocol.Exchange
+		for i, server := range servers {
+			for range random.IntN(4) {
+				if started < requests && len(waiting) < 16 {
+					started++
+					r := &protocol.Exchange{Side: protocol.Server, Conn: server, Multiplexed: true, Name: strconv.Itoa(started)}
+					w.begun(r, task)
+					waiting[r] = 3
+					read = append(read, r)
+				}
+				if n := len(calling); n > 0 {
+					k := n - 1 - random.IntN(min(n, 8))
+					call := calling[k]
+					calling = append(calling[:k], calling[k+1:]...)
+					w.completes(call, task)
+					r := truth[call]
+					if waiting[r]--; waiting[r] == 0 {
+						delete(waiting, r)
+						of := 0
+						if r.Conn != server {
+							of = 1
+						}
+						responses[(i+of)%2] = append(responses[(i+of)%2], r)
+					}
+				}
+			}
+		}
+		for i := range responses {
+			for _, r := range responses[1-i] {
+				w.responds(r, task)
+			}
+		}
+		for _, r := range read {
+			for range 3 {
+				call := w.begins(task, &protocol.Exchange{Multiplexed: true, Name: r.Name})
+				truth[call] = r
+				calling = append(calling, call)
+			}
+		}
+	}
+	w.ladder.Flush()
+	right, wrong := 0, 0
+	for call, r := range truth {
+		if l := w.links[call]; l.Confidence >= 0.9 && l.Parent == r {
+			right++
+		} else if l.Confidence >= 0.9 {
+			wrong++
+		}
+	}
+	assert.GreaterOrEqual(t, float64(right), 0.9*float64(len(truth)))
+	assert.LessOrEqual(t, float64(wrong), 0.005*float64(len(truth)))
 }
 
 // The regression finds what follows on what, and after how many turns.

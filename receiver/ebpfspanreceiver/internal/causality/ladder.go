@@ -111,6 +111,10 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 		p.learn(r.read)
 		p.opened(r)
 		p.statistics.opened(r)
+	case protocol.RequestWhole:
+		if r != nil {
+			p.whole(r)
+		}
 	case protocol.RequestTaken:
 		if r != nil {
 			p.learn(*e.Taken)

@@ -59,6 +59,19 @@ func (q *line) reads(r *request, others int) {
 	r.number = q.requests
 }
 
+// waitsLast counts a request anew, as the last of those that were read, unless it may have called.
+func (q *line) waitsLast(r *request, open []*request) {
+	if r.number <= q.calls {
+		return
+	}
+	for _, o := range open {
+		if o.number > r.number {
+			o.number--
+		}
+	}
+	r.number = q.requests
+}
+
 // acts counts a call or a connect. None can be made before its request was read.
 func (q *line) acts(a *act) {
 	q.calls++

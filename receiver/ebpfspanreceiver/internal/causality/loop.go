@@ -177,6 +177,39 @@ func (l *loop) readRequest(r *request, others int) {
 	l.ready(&token{request: r, complete: true, step: r.opened, kind: l.number(e)}, r.read.Time)
 }
 
+// readWhole takes the end of a request whose head was read before, and reports whether its token
+// became the last one. It does unless something was done since: that may have been for it.
+func (l *loop) readWhole(r *request, at int64) bool {
+	last, since := len(l.tokens)-1, l.dropped
+	if n := len(l.deeds); n > 0 {
+		since = l.deeds[n-1].tokens
+	}
+	i := last
+	for i >= 0 && l.tokens[i].number >= since && l.tokens[i].request != r {
+		i--
+	}
+	if i < 0 || l.tokens[i].number < since || i == last && l.tokens[i].turn == l.turn {
+		return false
+	}
+	t := l.tokens[i]
+	copy(l.tokens[i:], l.tokens[i+1:])
+	l.tokens[last] = t
+	for j, t := range l.tokens[i:] {
+		t.number = l.dropped + uint64(i+j)
+	}
+	l.rhythm.moved(t.turn, l.turn, t.sort())
+	t.turn, t.read = l.turn, l.readingAt(at)
+	return true
+}
+
+// readingAt is the number of the read at a time: one may give several tokens.
+func (l *loop) readingAt(at int64) uint64 {
+	if at != l.readAt {
+		l.reads, l.readAt = l.reads+1, at
+	}
+	return l.reads
+}
+
 func (l *loop) readResponse(c *call, complete bool, step uint64) *token {
 	if complete {
 		l.line.completes(c)
@@ -219,10 +252,7 @@ func (l *loop) ready(t *token, at int64) {
 		l.forgetTokens(l.over())
 	}
 	l.acted = false
-	if at != l.readAt {
-		l.reads, l.readAt = l.reads+1, at
-	}
-	t.read = l.reads
+	t.read = l.readingAt(at)
 	t.turn, t.number = l.turn, l.dropped+uint64(len(l.tokens))
 	l.tokens = append(l.tokens, t)
 	l.rhythm.token(l.turn, t.sort())

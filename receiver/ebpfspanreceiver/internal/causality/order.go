@@ -55,6 +55,15 @@ func (o *order) push(r *ready) {
 	o.queue = append(o.queue, r)
 }
 
+// waitsLast puts the token of a request behind all others.
+func (o *order) waitsLast(r *request) {
+	if i := slices.IndexFunc(o.queue, func(t *ready) bool { return t.request == r }); i >= 0 {
+		t := o.queue[i]
+		o.queue = slices.Delete(o.queue, i, i+1)
+		o.push(t)
+	}
+}
+
 // acts gives the act to the first fresh token.
 func (o *order) acts(a *act) {
 	o.acted = true

@@ -73,6 +73,13 @@ func (p *process) opened(r *request) {
 	p.loops = p.loops || len(t.requests) > 1
 }
 
+// whole takes a request whose last byte was read after its head.
+func (p *process) whole(r *request) {
+	if r.thread != nil {
+		r.thread.whole(r, r.exchange.Request.Last)
+	}
+}
+
 // taken takes a request that another goroutine works on than the one that read it.
 func (p *process) taken(r *request, by conn.Origin) {
 	p.handoff.takes(r, by.Task)

@@ -45,6 +45,15 @@ func (r *rhythm) token(turn, sort int) {
 	r.tokens[0][sort]++
 }
 
+// moved takes that a token became ready in a later turn than was told.
+func (r *rhythm) moved(from, to, sort int) {
+	r.reach(to)
+	if lag := to - from; lag < rhythmLags && r.tokens[lag][sort] > 0 {
+		r.tokens[lag][sort]--
+		r.tokens[0][sort]++
+	}
+}
+
 func (r *rhythm) deed(turn, kind int) {
 	r.reach(turn)
 	r.deeds[kind]++

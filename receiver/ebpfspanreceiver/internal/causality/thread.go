@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 )
 
 // threadConfidence is that of the thread rung: a timer of the thread's own may
@@ -56,6 +57,19 @@ func (t *thread) ready(r *request, others int) {
 	}
 	t.order.push(&ready{request: r})
 	t.loop.readRequest(r, others)
+}
+
+// whole takes the end of a request that lies between others: what is to be done for it is known by now, and
+// that of the others before it that are not whole is not.
+func (t *thread) whole(r *request, by conn.Origin) {
+	if !t.calls || by.Task.TID != r.read.Task.TID || by.Task.Thinned || r.read.Task.Thinned {
+		return
+	}
+	t.loop.turns(by.Task.Waits, true)
+	if t.loop.readWhole(r, by.Time) {
+		t.order.waitsLast(r)
+		t.loop.line.waitsLast(r, t.requests)
+	}
 }
 
 // calling tells the order and the loop, before its first call, of the requests that may

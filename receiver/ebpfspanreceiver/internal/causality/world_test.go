@@ -50,17 +50,16 @@ func onGoroutine(id, parent uint64) capture.Task {
 
 // reads plays the arrival of a request.
 func (w *world) reads(task capture.Task) *protocol.Exchange {
-	e := &protocol.Exchange{Side: protocol.Server}
-	e.Request.First = w.at(task)
-	w.ladder.Exchange(e, protocol.RequestBegan)
-	e.Request.Last = w.at(task)
-	w.ladder.Exchange(e, protocol.RequestRead)
-	return e
+	return w.begun(&protocol.Exchange{Side: protocol.Server}, task)
 }
 
 // readsStream plays the arrival of a request on a connection that many share.
 func (w *world) readsStream(task capture.Task) *protocol.Exchange {
-	e := &protocol.Exchange{Side: protocol.Server, Multiplexed: true}
+	return w.begun(&protocol.Exchange{Side: protocol.Server, Multiplexed: true}, task)
+}
+
+// begun plays the arrival of a request that is made as told.
+func (w *world) begun(e *protocol.Exchange, task capture.Task) *protocol.Exchange {
 	e.Request.First = w.at(task)
 	w.ladder.Exchange(e, protocol.RequestBegan)
 	e.Request.Last = w.at(task)

@@ -146,6 +146,9 @@ const (
 	// RequestRead: its head is complete, so that a server can start to work.
 	// The task is in Request.Last.
 	RequestRead
+	// RequestWhole: its last byte was seen, after its head and before its response began. Of servers, where
+	// requests lie between each other; it may come after RequestTaken. The moment is in Request.Last.
+	RequestWhole
 	// RequestTaken: another task than the one that read it works on it.
 	RequestTaken
 	// ResponseBegan: the response's first byte was seen. For a server this is an

@@ -591,7 +591,7 @@ func TestTasksOfStreams(t *testing.T) {
 	p.Taken(3, conn.Origin{Time: 8})
 	p.Taken(9, conn.Origin{Time: 9})
 	w.Close(conn.Closed)
-	assert.Equal(t, []string{"began 1", "read 1", "began 3", "read 3", "taken 3", "ended 1", "ended 3"}, w.Sink.Log)
+	assert.Equal(t, []string{"began 1", "read 1", "whole 1", "began 3", "read 3", "whole 3", "taken 3", "ended 1", "ended 3"}, w.Sink.Log)
 	assert.EqualValues(t, 7, w.Exchanges()[1].Taken.Time)
 }
 

@@ -238,6 +238,9 @@ func (p *parser) dataEnds(r *reader) {
 	case p.isRequests(r):
 		e.Request.Complete = true
 		e.Request.Move(0, r.at)
+		if e.Side == protocol.Server && !e.responded {
+			p.emit(e, protocol.RequestWhole)
+		}
 	default:
 		e.Response.Move(0, r.at)
 		p.complete(e)

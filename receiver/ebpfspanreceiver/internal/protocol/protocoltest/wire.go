@@ -174,6 +174,7 @@ func (s *Sink) Check(t *testing.T) {
 var phaseNames = map[protocol.Phase]string{
 	protocol.RequestBegan:  "began",
 	protocol.RequestRead:   "read",
+	protocol.RequestWhole:  "whole",
 	protocol.RequestTaken:  "taken",
 	protocol.ResponseBegan: "answered",
 	protocol.Ended:         "ended",
