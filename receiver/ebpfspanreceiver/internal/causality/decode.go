@@ -296,10 +296,10 @@ func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 }
 
 // more is the probability of one more act after so many on one token. The rhythm does not tell peers apart:
-// what it expects counts where there is one. Where it expects about a whole number of calls, what was decoded
-// otherwise was an error as a rule.
+// what it expects counts where there is one. Where that is about a whole number of calls, it counts for half:
+// unlike what was decoded it has no errors of its own, and what differs is an error as a rule.
 func (d *decoder) more(l *loop, t *token, count int) float64 {
-	const again, whole = 0.05, 0.15
+	const again, whole = 0.05, 0.34
 	k, o := d.habits.kind(t.kind), d.habits.expect(t)
 	switch {
 	case d.pool < 0:
@@ -307,11 +307,12 @@ func (d *decoder) more(l *loop, t *token, count int) float64 {
 	case d.pool == 0 || !l.onlyPeer(d.pool):
 		return k.more(count, again)
 	}
-	p, expected := k.more(count, o.calls[count]), o.calls[count]
-	if min(expected, 1-expected) < whole {
-		return min(max(sharpened(p), 0.002), 0.99)
+	expected := o.calls[count]
+	p := k.more(count, expected)
+	if min(expected, 1-expected) > whole {
+		return p
 	}
-	return p
+	return min(max(sharpened((p+sharpened(expected))/2), leastMore), mostMore)
 }
 
 func matrix(m [][]float64, rows, columns int) [][]float64 {

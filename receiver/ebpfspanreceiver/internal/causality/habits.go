@@ -93,6 +93,8 @@ const (
 	// expectedClasses the number of classes that it is divided among.
 	expectedWeight  = 20
 	expectedClasses = 2
+	// leastMore and mostMore bound the probability of one more act on a token.
+	leastMore, mostMore = 0.002, 0.99
 	// unexpected is the least probability of an act so many turns later.
 	unexpected = 0.003
 )
@@ -191,7 +193,7 @@ func (k *kindHabits) more(count int, expected float64) float64 {
 	if count < maxBlock {
 		n, total = n+k.blocks[count], total+k.blocks[count-1]
 	}
-	return min(max(n/total, 0.002), 0.99)
+	return min(max(n/total, leastMore), mostMore)
 }
 
 // share is how many of the acts on such tokens are of class c.
