@@ -132,13 +132,13 @@ bench-overhead: $(BINARY) ## Measure what tracing costs nginx, Redis, Go and Nod
 	@go run ./test/overhead/bench -bin $(BINARY) $(BENCH_FLAGS)
 
 .PHONY: kernels
-kernels: kernels-needs $(BINARY) ## Boot Debian's kernels in QEMU, load every program, run the capture tests and trace requests there
+kernels: kernels-needs $(BINARY) ## Boot Debian's kernels in QEMU, load every program and trace requests there (20 minutes)
 	@go run ./test/kernels -bin $(BINARY) $(KERNELS_FLAGS)
 
 .PHONY: kernels-load
 kernels-load: kernels-needs ## Load every program on one of Debian's kernels in QEMU
 	@echo "==> loading the BPF programs on Debian's 6.12"
-	@go run ./test/kernels -kernels 6.12 -only load
+	@go run ./test/kernels -kernels 6.12 -tasks load
 
 .PHONY: kernels-needs
 kernels-needs:

@@ -17,9 +17,9 @@ import (
 )
 
 // boot starts a virtual machine and returns what its guest reports. Everything that the
-// machine prints goes to the file console. only restricts what it does: the kernel hands
+// machine prints goes to the file console. tasks are what it does: the kernel hands
 // variables that it does not know to the first program.
-func boot(ctx context.Context, image string, processors int, initramfs, console, only string) (*report.Report, error) {
+func boot(ctx context.Context, image string, processors int, initramfs, console string, tasks report.Tasks) (*report.Report, error) {
 	log, err := os.Create(console)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func boot(ctx context.Context, image string, processors int, initramfs, console,
 			"console=ttyS0 panic=-1 loglevel=5",
 			"tsc=reliable",             // other clocks are slow to emulate
 			"rcupdate.rcu_expedited=1", // each probe waits for all processors, several times
-			report.OnlyVariable + "=" + only,
+			report.TasksVariable + "=" + string(tasks),
 		}, " "))
 	machine.Stderr = log
 	out, err := machine.StdoutPipe()

@@ -13,9 +13,9 @@ import (
 
 // makeInitramfs builds the guest's programs and packs them, with the collector, into
 // the archive that a kernel unpacks as its first file system
-// (Documentation/filesystems/ramfs-rootfs-initramfs.rst). What the guest's only task does
+// (Documentation/filesystems/ramfs-rootfs-initramfs.rst). What the guest's tasks do
 // not need is left out.
-func makeInitramfs(ctx context.Context, dir, collector, only string) (string, error) {
+func makeInitramfs(ctx context.Context, dir, collector string, tasks report.Tasks) (string, error) {
 	progress("building what the guests run")
 	root := filepath.Join(dir, "root")
 	if err := os.MkdirAll(root, 0o755); err != nil {
@@ -23,7 +23,7 @@ func makeInitramfs(ctx context.Context, dir, collector, only string) (string, er
 	}
 	files := []string{report.Init}
 	builds := [][]string{{"build", "-o", filepath.Join(root, report.Init), "./test/kernels/guest"}}
-	if only != report.Load {
+	if tasks.Has(report.Tracing, report.Testing) {
 		files = append(files, report.CaptureTests)
 		builds = append(builds,
 			[]string{"test", "-c", "-o", filepath.Join(root, report.CaptureTests), "./receiver/ebpfspanreceiver/internal/capture"})
@@ -35,7 +35,7 @@ func makeInitramfs(ctx context.Context, dir, collector, only string) (string, er
 			return "", fmt.Errorf("go %v: %w: %s", args, err, out)
 		}
 	}
-	if only == "" || only == report.Tracing {
+	if tasks.Has(report.Tracing) {
 		files = append(files, report.Collector)
 		if err := copyFile(filepath.Join(root, report.Collector), collector); err != nil {
 			return "", err

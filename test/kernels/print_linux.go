@@ -50,8 +50,11 @@ func markdown(rows []row) string {
 func cell(r *row, strategy string) string {
 	for _, s := range r.Strategies {
 		if s.Name == strategy {
-			return fmt.Sprintf("%d of %d traced, %d of %d tests",
-				s.Trace.Complete, s.Trace.Requests, s.Tests.Passed, s.Tests.Passed+len(s.Tests.Failed))
+			text := fmt.Sprintf("%d of %d traced", s.Trace.Complete, s.Trace.Requests)
+			if all := s.Tests.Passed + len(s.Tests.Failed); all > 0 {
+				text += fmt.Sprintf(", %d of %d tests", s.Tests.Passed, all)
+			}
+			return text
 		}
 	}
 	return "not tried"

@@ -69,14 +69,12 @@ func examine() report.Report {
 			return r
 		}
 	}
-	if !wanted(report.Testing) && !wanted(report.Tracing) {
+	if !wanted(report.Testing, report.Tracing) {
 		r.Doing = ""
 		return r
 	}
-	if wanted(report.Testing) {
-		begin(&r, "choosing a strategy")
-		r.Auto = chosen()
-	}
+	begin(&r, "choosing a strategy")
+	r.Auto = chosen()
 	for _, strategy := range []string{"fentry", "kprobe", "tracepoint"} {
 		r.Strategies = append(r.Strategies, report.Strategy{Name: strategy})
 		s := &r.Strategies[len(r.Strategies)-1]
@@ -101,10 +99,7 @@ func begin(r *report.Report, step string) {
 	printReport(*r)
 }
 
-func wanted(task string) bool {
-	only := os.Getenv(report.OnlyVariable)
-	return only == "" || only == task
-}
+func wanted(tasks ...string) bool { return report.Tasks(os.Getenv(report.TasksVariable)).Has(tasks...) }
 
 func say(what string) { fmt.Printf("--- %s\n", what) }
 

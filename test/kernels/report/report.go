@@ -2,19 +2,46 @@
 // kernel tests and real requests.
 package report
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // Prefix begins each line of a guest's console that holds its report, as JSON. A guest
 // reports before each of its steps, and at the end: if it dies, what it did before counts.
 const Prefix = "SEQLINK-REPORT "
 
-// OnlyVariable is the guest's environment variable that restricts it to one of its tasks.
-const OnlyVariable = "SEQLINK_ONLY"
+// TasksVariable is the guest's environment variable that says what it does.
+const TasksVariable = "SEQLINK_TASKS"
 
 // The guest's tasks.
 const (
-	Load    = "load"
-	Testing = "test"
+	// Load loads every program by itself.
+	Load = "load"
+	// Tracing traces requests with each strategy.
 	Tracing = "trace"
+	// Testing runs the tests of the capture stage with each strategy. It takes longer than all else.
+	Testing = "test"
 )
+
+// Tasks are some of them, separated by commas.
+type Tasks string
+
+// Has reports whether one of some tasks is among them.
+func (t Tasks) Has(some ...string) bool {
+	return slices.ContainsFunc(strings.Split(string(t), ","), func(task string) bool { return slices.Contains(some, task) })
+}
+
+// Validate returns an error that names what is no task.
+func (t Tasks) Validate() error {
+	for task := range strings.SplitSeq(string(t), ",") {
+		if !slices.Contains([]string{Load, Tracing, Testing}, task) {
+			return fmt.Errorf("-tasks: %q is none of %s, %s, %s: give some of them, separated by commas", task, Load, Tracing, Testing)
+		}
+	}
+	return nil
+}
 
 // The files that the host puts into the initramfs.
 const (
@@ -81,22 +108,21 @@ type Trace struct {
 	Fault string `json:"fault,omitempty"`
 }
 
-// OK tells whether everything works on this kernel.
-func (r *Report) OK() bool {
-	ok := r.Failure == "" && r.Doing == "" && len(r.Programs) > 0 && len(r.Strategies) > 0
+// Did tells whether tasks were done on this kernel, and everything works.
+func (r *Report) Did(tasks Tasks) bool {
+	ok := r.Failure == "" && r.Doing == "" && (!tasks.Has(Load) || len(r.Programs) > 0) &&
+		(!tasks.Has(Tracing, Testing) || len(r.Strategies) > 0)
 	for _, p := range r.Programs {
 		ok = ok && p.Refusal == ""
 	}
 	for _, s := range r.Strategies {
-		ok = ok && s.OK()
+		ok = ok && (!tasks.Has(Testing) || s.Tests.OK()) && (!tasks.Has(Tracing) || s.Trace.OK())
 	}
 	return ok
 }
 
-// OK tells whether all tests passed and every request became a whole trace.
-func (s *Strategy) OK() bool {
-	return s.Tests.Passed > 0 && len(s.Tests.Failed) == 0 && s.Trace.OK()
-}
+// OK tells whether there were tests, and all passed.
+func (t *Tests) OK() bool { return t.Passed > 0 && len(t.Failed) == 0 }
 
 // OK tells whether every request became a whole trace.
 func (t *Trace) OK() bool { return t.Fault == "" && t.Requests > 0 && t.Complete == t.Requests }
