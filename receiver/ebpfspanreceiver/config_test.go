@@ -73,7 +73,7 @@ func TestBudgetLimits(t *testing.T) {
 	limits, err := config.Budget.limits()
 	require.NoError(t, err)
 	assert.Zero(t, limits, "no bound by default")
-	config.Budget = BudgetConfig{CPU: "2.5%", Memory: "200MiB"}
+	config.Budget.CPU, config.Budget.Memory = "2.5%", "200MiB"
 	require.NoError(t, config.Validate())
 	limits, err = config.Budget.limits()
 	require.NoError(t, err)
