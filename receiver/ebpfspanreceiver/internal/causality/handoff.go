@@ -70,8 +70,8 @@ type worker struct {
 	// reason than a result.
 	order *request
 	// took is the last moment since it has read an answer next to which it took a job, 0 where it has not.
-	took int
-	released
+	took     int
+	released released
 	// own are the calls that it made for others, started those of the goroutines that it started.
 	own, started ties
 	// attendant says that it reads or writes a connection for those who ask.

@@ -48,7 +48,7 @@ func (p *places) rank(moment int) int {
 func (p *places) woke(waker, woken *worker, f *futex, at int64) {
 	now, job := p.moment(), f.isQueue() || !f.isLock()
 	if len(waker.reading) == 0 {
-		waker.releases(now, at)
+		waker.released.releases(now, at)
 		if job {
 			waker.took = now
 		}

@@ -117,11 +117,11 @@ func (t *thread) decide(a *act, m *aftermath) {
 		a.settle(nil, "", 0)
 		return
 	}
-	coroutine := a.origin.Task.Coroutine != 0
 	if t.evented(a) {
 		open = t.withoutDormant(a, open)
 	}
-	if len(open) == 1 && !coroutine && t.evented(a) && open[0].dormant(a.origin.Time) {
+	only := len(open) == 1 && a.origin.Task.Coroutine == 0
+	if only && t.evented(a) && open[0].dormant(a.origin.Time) {
 		t.acts(a, open[0])
 		a.settle(open[0], MethodThread, dormantConfidence)
 		if t.spell.duty == idle {
@@ -133,11 +133,11 @@ func (t *thread) decide(a *act, m *aftermath) {
 	switch {
 	case len(open) == 0:
 		a.settle(nil, "", 0)
-	case len(open) == 1 && !coroutine && t.turnsTell(a):
+	case only && t.turnsTell(a):
 		t.decideByTurn(a, open[0], streaming)
-	case len(open) == 1 && !coroutine && a.doubt > doubtful:
+	case only && a.doubt > doubtful:
 		a.alone()
-	case len(open) == 1 && !coroutine:
+	case only:
 		t.acts(a, open[0])
 		a.settle(open[0], MethodThread, (1-a.doubt)*threadConfidence)
 	default:
