@@ -8,10 +8,9 @@
 static __always_inline int connect_enter(const struct process *p, int fd, __u64 sa)
 {
 	__u64 socket;
+	struct sock *sk = stream_sock_of(file_of(fd), &socket);
 
-	if (!stream_sock_of(file_of(fd), &socket))
-		return 0;
-	return connect_begin(p, socket, sa);
+	return sk ? connect_begin(p, sk, socket, sa) : 0;
 }
 
 static __always_inline int accept_exit(const struct process *p, __s64 ret)

@@ -15,8 +15,35 @@ static __always_inline void sockaddr_read(void *to, __u32 size, __u64 sa)
 #endif
 }
 
+/* Reports the end of a connection that no process closed. */
+static __always_inline void end_report(__u64 socket, int error)
+{
+	struct event *e = event_reserve(EVENT_CLOSE);
+
+	if (!e)
+		return;
+	e->pid = 0;
+	e->tid = 0;
+	e->socket = socket;
+	e->error = error;
+	bpf_ringbuf_submit(e, event_wakeup());
+}
+
+/* Reports the end of a socket's connection before it gets another one. */
+static __always_inline void connect_anew(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+	struct connection *c = bpf_map_lookup_elem(&connections, &key);
+
+	if (!c || !c->ended)
+		return;
+	hidden_answered(c);
+	end_report(c->socket, c->error);
+	bpf_map_delete_elem(&connections, &key);
+}
+
 /* Reports who connects a socket, and to where: to the struct sockaddr at sa. */
-static __always_inline int connect_begin(const struct process *p, __u64 socket, __u64 sa)
+static __always_inline int connect_begin(const struct process *p, struct sock *sk, __u64 socket, __u64 sa)
 {
 	struct {
 		__u16 family;
@@ -24,8 +51,10 @@ static __always_inline int connect_begin(const struct process *p, __u64 socket, 
 		__u32 v4_or_flow;
 		__u8 v6[16];
 	} to = {};
-	struct event *e = event_of_socket(EVENT_CONNECT, p, socket);
+	struct event *e;
 
+	connect_anew(sk);
+	e = event_of_socket(EVENT_CONNECT, p, socket);
 	if (!e)
 		return 0;
 	coroutine_read(e, p);
@@ -71,13 +100,15 @@ static __always_inline int accept_end(const struct process *p, struct sock *sk, 
 	return 0;
 }
 
-/* Reports that a socket's last descriptor is closed. */
-static __always_inline int close_report(const struct process *p, __u64 socket)
+/* Reports that a socket's last descriptor is closed, and the error that ended its connection before. */
+static __always_inline int close_report(const struct process *p, __u64 socket, __u16 error)
 {
 	struct event *e = event_of_socket(EVENT_CLOSE, p, socket);
 
-	if (e)
-		bpf_ringbuf_submit(e, event_wakeup());
+	if (!e)
+		return 0;
+	e->error = error;
+	bpf_ringbuf_submit(e, event_wakeup());
 	return 0;
 }
 
@@ -88,7 +119,7 @@ static __always_inline int close_begin(const struct process *p, struct connectio
 		return 0;
 	c->closed = 1;
 	hidden_answered(c);
-	return close_report(p, c->socket);
+	return close_report(p, c->socket, c->error);
 }
 
 /* Whether a process still has a descriptor of the socket. */
@@ -106,14 +137,6 @@ static __always_inline int is_held(struct sock *sk)
 	return READ(file, file, f_count.counter) > 0;
 }
 
-/* Whether bytes were received that no process has read yet. The peer's FIN takes one number. */
-static __always_inline int has_unread(struct sock *sk)
-{
-	struct tcp_sock *tp = (struct tcp_sock *)sk;
-
-	return (__s32)(READ(tcp_sock, tp, rcv_nxt) - READ(tcp_sock, tp, copied_seq)) > 1;
-}
-
 /*
  * TCP's own end of a connection: a reset, a timeout, or the end of a close that
  * was reported before. It may run in any task's context, so it names none.
@@ -122,27 +145,21 @@ static __always_inline int state_changed(struct sock *sk, int state)
 {
 	__u64 key = (__u64)sk;
 	struct connection *c;
-	struct event *e;
 
 	if (state != TCP_CLOSE)
 		return 0;
 	c = bpf_map_lookup_elem(&connections, &key);
 	if (!c)
 		return 0;
-	/* What was received can still be read, and its reader will see the end. */
-	if (is_held(sk) && has_unread(sk))
+	/* What was received can still be read, or is just being read: its holder tells the end. */
+	if (is_held(sk)) {
+		c->ended = 1;
+		c->error = READ(sock, sk, sk_err);
 		return 0;
-	hidden_answered(c);
-	if (!c->closed) {
-		e = event_reserve(EVENT_CLOSE);
-		if (e) {
-			e->pid = 0;
-			e->tid = 0;
-			e->socket = c->socket;
-			e->error = READ(sock, sk, sk_err);
-			bpf_ringbuf_submit(e, event_wakeup());
-		}
 	}
+	hidden_answered(c);
+	if (!c->closed)
+		end_report(c->socket, READ(sock, sk, sk_err));
 	bpf_map_delete_elem(&connections, &key);
 	return 0;
 }

@@ -31,7 +31,7 @@ static __always_inline int connect_enters(struct socket *sock, __u64 address)
 	struct sock *sk = READ(socket, sock, sk);
 	if (!socket || !sk || !is_stream(sk))
 		return 0;
-	return connect_begin(p, socket, address);
+	return connect_begin(p, sk, socket, address);
 }
 
 /* All accepts name the new socket, which has its file already. */

@@ -261,5 +261,5 @@ static __always_inline int udp_close_begin(const struct process *p, __u64 key)
 		return 0;
 	__u64 socket = u->socket;
 	bpf_map_delete_elem(&udp_sockets, &key);
-	return close_report(p, socket);
+	return close_report(p, socket, 0);
 }
