@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 )
@@ -210,6 +211,53 @@ func TestKernelReportsCloseAndExit(t *testing.T) {
 	events := collect(t, k, c.pid(), func() { c.ask("x"); c.stop() })
 	assert.NotEmpty(t, ofKind(events, Close))
 	assert.Len(t, ofKind(events, Exit), 1)
+}
+
+// TCP's own end of a connection comes when its holder closes the socket, after the bytes that
+// were still to be read.
+func TestKernelReportsTheEndAfterTheBytes(t *testing.T) {
+	k, losses := testKernel(t)
+	end := func(conn net.Conn) error { return failure(io.ReadAll(conn)) }
+	abort := func(conn net.Conn) error { return conn.(*net.TCPConn).SetLinger(0) }
+	for name, tt := range map[string]struct {
+		operations string
+		end        func(net.Conn) error
+		want       unix.Errno
+	}{
+		"both ended":   {"write, half close, await the end, read, close", end, 0},
+		"reset":        {"write, await the end, read, close", abort, unix.ECONNRESET},
+		"reset, alone": {"write, read, await the end, close", abort, unix.ECONNRESET},
+	} {
+		t.Run(name, func(t *testing.T) {
+			events := runOperations(t, k, tt.operations, func(conn net.Conn) {
+				require.NoError(t, failure(io.ReadFull(conn, make([]byte, 3))))
+				require.NoError(t, failure(io.WriteString(conn, "abcdef")))
+				require.NoError(t, tt.end(conn))
+				require.NoError(t, conn.Close())
+			})
+			_, data := received(t, events)
+			assert.Equal(t, "abcdef", data)
+			closes := ofKind(events, Receive, Close)[1:]
+			require.Len(t, closes, 1)
+			assert.Equal(t, Close, closes[0].Kind)
+			assert.EqualValues(t, tt.want, closes[0].Errno)
+			assertNoLoss(t, losses)
+		})
+	}
+}
+
+// A socket that gets another connection is another one from its first byte on.
+func TestKernelTellsConnectionsOfOneSocketApart(t *testing.T) {
+	k, losses := testKernel(t)
+	events := ofKind(runOperations(t, k, "write, reconnect, write", func(conn net.Conn) { _, _ = io.ReadAll(conn) }), Send)
+	require.Len(t, events, 2)
+	assert.Equal(t, events[0].Socket, events[1].Socket)
+	assert.NotEqual(t, events[0].Identity, events[1].Identity)
+	for _, e := range events {
+		assert.Zero(t, e.Offset)
+		assert.Equal(t, "abc", string(e.Data))
+	}
+	assertNoLoss(t, losses)
 }
 
 func TestKernelCountsWhatTheRingBufferCannotHold(t *testing.T) {

@@ -132,6 +132,10 @@ var operations = map[string]func(fd int) error{
 	"io_uring send": func(fd int) error { return submit(opSend, fd, []byte("ring")) },
 	"tail":          func(fd int) error { return write(fd, "tail") },
 	"done":          func(fd int) error { return write(fd, "done") },
+	"reconnect":     reconnect,
+	"half close":    func(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) },
+	"await the end": awaitEnd,
+	"close":         unix.Close,
 	"flood":         flood,
 
 	// They receive "abcdef", or part of it.
@@ -177,6 +181,31 @@ func receive(fd, flags int) error {
 func receiveMessage(fd int) error {
 	_, _, _, _, err := unix.Recvmsg(fd, make([]byte, 100), nil, 0)
 	return err
+}
+
+// awaitEnd returns when TCP has ended the connection.
+func awaitEnd(fd int) error {
+	return failure(unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLHUP}}, 10_000))
+}
+
+// reconnect gives the socket another connection, to one of its own.
+func reconnect(fd int) error {
+	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	if err := unix.Listen(listener, 1); err != nil { // on a port of the kernel's choice
+		return err
+	}
+	address, err := unix.Getsockname(listener)
+	if err != nil {
+		return err
+	}
+	none := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	if _, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&none)), unsafe.Sizeof(none)); errno != 0 {
+		return errno
+	}
+	return unix.Connect(fd, &unix.SockaddrInet4{Port: address.(*unix.SockaddrInet4).Port, Addr: [4]byte{127, 0, 0, 1}})
 }
 
 func sendFile(fd int) error {
