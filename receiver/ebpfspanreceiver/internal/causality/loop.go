@@ -41,6 +41,26 @@ type token struct {
 	// that rest on it.
 	acted float64
 	back  mixture
+	// ended is the step at which it was found that all requests whose it may be have been answered, 0 before.
+	ended uint64
+}
+
+// over reports whether all requests whose the token may be had been answered at a step: nothing that is done later
+// rests on it. now is the step of what was seen last.
+func (t *token) over(at, now uint64) bool {
+	r := t.request
+	if t.call != nil && t.call.decided {
+		r = t.call.parent
+	}
+	switch {
+	case r != nil:
+		return r.done != 0 && r.done <= at
+	case t.call.open():
+		return false
+	case t.ended == 0:
+		t.ended = now
+	}
+	return t.ended <= at
 }
 
 // sort is 0 for a request's head and 1 for a call's response.
@@ -283,6 +303,9 @@ func (l *loop) did(d *deed) {
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
 	l.line.responds(r, open)
+	if l.pools[0] == nil {
+		l.pools[0] = &pool{}
+	}
 	l.shared = l.shared || r.exchange.Multiplexed
 	l.did(&deed{request: r, open: open, step: step, lane: lane(r)})
 }
@@ -365,12 +388,20 @@ func (l *loop) trim(turn int) {
 	if n := len(l.deeds); n > maxDeeds {
 		turn = max(turn, l.deeds[n-maxDeeds].turn)
 	}
+	if n := len(l.tokens); n > maxTokens {
+		turn = max(turn, l.tokens[n-maxTokens-1].turn+1) // without their tokens, deeds would be taken for others'
+	}
 	m := 0
 	for m < len(l.deeds) && l.deeds[m].turn < turn {
 		m++
 	}
+	now := l.step()
+	first := now
+	if m < len(l.deeds) {
+		first = l.deeds[m].step
+	}
 	n, rests := 0, restsOn(l.deeds[m:])
-	for n < len(l.tokens) && (l.tokens[n].turn < turn-maxLagTurns && l.tokens[n].number < rests && !l.queues(l.tokens[n]) || len(l.tokens)-n > maxTokens) {
+	for n < len(l.tokens) && (l.tokens[n].turn < turn-maxLagTurns && l.tokens[n].number < rests && (!l.queues(l.tokens[n]) || l.tokens[n].over(first, now)) || len(l.tokens)-n > maxTokens) {
 		n++
 	}
 	if m < margin && n < margin {
@@ -392,6 +423,17 @@ func (l *loop) trim(turn int) {
 	l.habits.fade()
 	l.forgetTokens(n)
 	l.forgetDeeds(m)
+}
+
+// step is the step of what was seen last.
+func (l *loop) step() (n uint64) {
+	if i := len(l.tokens); i > 0 {
+		n = l.tokens[i-1].step
+	}
+	if i := len(l.deeds); i > 0 {
+		n = max(n, l.deeds[i-1].step)
+	}
+	return n
 }
 
 // forgetDeeds forgets the first n deeds. What they rested on is let go of: else each would keep

@@ -25,8 +25,10 @@ type pool struct {
 	// lag counts after how many turns those come that need not wait, prompt is their number.
 	lag    [lags]float64
 	prompt float64
-	// first counts calls that are the first on their token, again others.
+	// first counts calls to the peer that are the first on their token, again others, last is the number after
+	// that of the token of the last of them.
 	first, again float64
+	last         uint64
 }
 
 // more is the probability that a token leads to one more call.
@@ -51,8 +53,10 @@ func (p *pool) teach(x *deed) {
 	if p.first+p.again >= maxHabits {
 		p.first, p.again = p.first/2, p.again/2
 	}
-	for _, s := range x.sources {
-		p.first, p.again = p.first+s.first, p.again+s.share-s.first
+	if t := x.source(); t != nil && t.number+1 == p.last {
+		p.again++
+	} else if t != nil {
+		p.first, p.last = p.first+1, t.number+1
 	}
 	if x.waited {
 		return
@@ -132,7 +136,7 @@ func (l *loop) queue() (fresh bool) {
 			l.wait(n)
 		}
 		fresh = fresh || p.queued && p.first < young/4
-		l.trying = p.queued && p.riddle.tries(l.seen()) || l.trying
+		l.trying = (p.queued || l.apiece) && p.riddle.tries(l.seen()) || l.trying
 	}
 	return fresh
 }

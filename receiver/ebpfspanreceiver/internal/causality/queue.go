@@ -13,6 +13,9 @@ const (
 	// ownRelease is the weight of the response that gave back the connection on which the call
 	// waited: it is what it waited for, and hardly what led to it as well.
 	ownRelease = 0.05
+	// outOfStep is the probability that a call rests on another token than those next in the row, where most of those before
+	// do not seem to.
+	outOfStep = 1e-5
 	// faint is the share of the most probable state below which one is given up.
 	faint = 1e-7
 )
@@ -37,12 +40,14 @@ type queue struct {
 	done     int
 	beta     []float64
 	betaFrom int
-	// more is the probability of one more row on a token.
-	more float64
+	// more is the probability of one more row on a token, jump that of a token that does not follow on the last
+	// one: 0 where the rows are in step.
+	more, jump float64
 	// moved and stayed are the weights of the places for the row at hand, as the first on the token
 	// and as one more, weights what the row itself says of them.
 	moved, stayed, weights []float64
-	spare                  []float64
+	// opens are how probable it is that the places are open to the row.
+	opens, spare []float64
 }
 
 // place is a token that may want the peer.
@@ -80,8 +85,11 @@ func (d *decoder) prepare(l *loop) {
 	}
 	for _, q := range d.queues[:used] {
 		l.settle(q.rows)
-		p := l.pools[q.pool]
+		p, now := l.pools[q.pool], l.step()
 		for _, t := range l.tokens {
+			if len(q.rows) == 0 || t.over(q.rows[0].step, now) {
+				continue
+			}
 			if want := p.wanted(d.habits.kind(t.kind).wants(l, q.pool)); want >= queueLeast {
 				q.places = append(q.places, place{token: t, want: sharpened(want)})
 			}
@@ -114,7 +122,7 @@ func (d *decoder) assignQueues(l *loop) (used int) {
 	d.queueOf = d.queueOf[:0]
 	for pool, p := range l.pools {
 		d.queueOf = append(d.queueOf, nil)
-		if p == nil || !p.queued {
+		if p == nil || !p.queued || !l.waitsFor(pool) {
 			continue
 		}
 		if used == len(d.queues) {
@@ -123,10 +131,19 @@ func (d *decoder) assignQueues(l *loop) (used int) {
 		q := d.queues[used]
 		used++
 		q.reset(pool)
-		q.more = l.pools[pool].more()
+		q.more, q.jump = l.pools[pool].more(), 0
+		if p.riddle.unsolved {
+			q.jump = outOfStep
+		}
 		d.queueOf[pool] = q
 	}
 	return used
+}
+
+// waitsFor reports whether a call in the window waited for a connection to the peer. Where none did, the tokens
+// just before tell what leads to them.
+func (l *loop) waitsFor(pool int) bool {
+	return slices.ContainsFunc(l.deeds, func(x *deed) bool { return x.pool == pool && x.waited })
 }
 
 // sharpened takes what happens mostly for the rule, and what happens rarely for an error.
@@ -189,24 +206,24 @@ func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
 func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none float64) {
 	before, from := q.before[row], q.from[row]
 	at, open := openAt{x.step, x.request}, float64(max(1, x.open))
-	q.moved, q.stayed, q.weights = q.moved[:0], q.stayed[:0], q.weights[:0]
+	q.moved, q.stayed, q.weights, q.opens = q.moved[:0], q.stayed[:0], q.weights[:0], q.opens[:0]
 	reach := 0.0
 	for i := 0; ; i++ {
 		place := from + i - 1
 		if place >= len(q.places) || place >= 0 && q.places[place].token.number >= x.tokens {
 			break
 		}
-		if i >= len(before) && reach < faint {
+		if i >= len(before) && reach+q.jump < faint {
 			break
 		}
-		m, again, w := 0.0, 0.0, 0.0
+		m, again, w, h := 0.0, 0.0, 0.0, 0.0
 		stay := 1.0
 		if place >= 0 {
 			p := &q.places[place]
 			b := p.token.before(l.trust.share())
 			w = (after.same(&b, at)*open + doubt) * q.lag(l, x, p.token) * d.habits.kind(p.token.kind).chooses(l, x)
-			h := p.open()
-			m = reach * h * w
+			h = p.open() * b.alive(at)
+			m = (reach + q.jump) * h * w
 			reach *= 1 - h
 			if i < len(before) {
 				again = before[i] * q.more * w
@@ -217,10 +234,10 @@ func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none
 			reach += before[i] * stay
 			none += before[i] * queueNone
 		}
-		q.moved, q.stayed, q.weights = append(q.moved, m), append(q.stayed, again), append(q.weights, w)
+		q.moved, q.stayed, q.weights, q.opens = append(q.moved, m), append(q.stayed, again), append(q.weights, w), append(q.opens, h)
 	}
 	for len(q.moved) < len(before) {
-		q.moved, q.stayed, q.weights = append(q.moved, 0), append(q.stayed, 0), append(q.weights, 0)
+		q.moved, q.stayed, q.weights, q.opens = append(q.moved, 0), append(q.stayed, 0), append(q.weights, 0), append(q.opens, 0)
 	}
 	return none
 }
@@ -342,16 +359,20 @@ func (q *queue) ahead(row, i int) float64 {
 // retreat makes beta that of the states before the row.
 func (q *queue) retreat(row int) {
 	q.spare = append(q.spare[:0], q.before[row]...)
-	next, beyond := q.spare, 0.0
+	next, beyond, jumps := q.spare, 0.0, 0.0
 	for i := len(q.weights) - 1; i >= 0; i-- {
 		h, more := 0.0, 0.0
 		if place := q.from[row] + i - 1; place >= 0 {
-			h, more = q.places[place].open(), q.more
+			h, more = q.opens[i], q.more
 		}
 		if i < len(next) {
 			next[i] = beyond*(1-more) + q.ahead(row, i)*(queueNone+more*q.weights[i])
 		}
 		beyond = beyond*(1-h) + h*q.weights[i]*q.ahead(row, i)
+		jumps += h * q.weights[i] * q.ahead(row, i)
+	}
+	for i := range next {
+		next[i] += q.jump * jumps
 	}
 	q.spare, q.beta, q.betaFrom = q.beta, next, q.from[row]
 	normalise(q.beta)
