@@ -55,6 +55,7 @@ func (p *parser) login(st *stream) {
 	u := &unit{command: comChangeUser, expects: verdict}
 	u.compresses = capabilities&(capabilityCompress|capabilityZstd) != 0
 	u.Namespace = p.namespace
+	u.Opens = true
 	u.Title("login")
 	p.begin(st, u)
 }
