@@ -89,6 +89,8 @@ type deed struct {
 	pool, kind int
 	// lane is the connection of a response among whose messages those of others lie, else nil.
 	lane *conn.Conn
+	// opens says that the call opens its connection, or was what that was opened for: nobody waits for it.
+	opens bool
 	// in is that pool as long as the call is under way.
 	in *pool
 	// release is the token of the call that gave back the connection just before, or nil.
@@ -148,6 +150,7 @@ type loop struct {
 	rhythm rhythm
 	parts  parts
 	line   line
+	pace   pace
 	// late tells how often deeds are done out of order; apiece says that they are, and that those
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
@@ -303,6 +306,7 @@ func (l *loop) did(d *deed) {
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
 	l.line.responds(r, open)
+	l.pace.responds(l.turn, l.reads)
 	if l.pools[0] == nil {
 		l.pools[0] = &pool{}
 	}
@@ -347,7 +351,13 @@ func (l *loop) called(x *deed) {
 	if l.pools[x.pool] == nil {
 		l.pools[x.pool] = &pool{}
 	}
+	x.opens = x.opening()
 	l.pools[x.pool].called(x)
+}
+
+// opening reports whether a call opens its connection, or follows at once on another one that did.
+func (x *deed) opening() bool {
+	return x.act.call != nil && x.act.call.exchange.Opens || x.release != nil && x.release.call.exchange.Opens
 }
 
 // classify names the class of a call by what it asks for, which is known after it began.
@@ -400,7 +410,7 @@ func (l *loop) trim(turn int) {
 	if m < len(l.deeds) {
 		first = l.deeds[m].step
 	}
-	n, rests := 0, restsOn(l.deeds[m:])
+	n, rests := 0, firstOf(l.deeds[m:])
 	for n < len(l.tokens) && (l.tokens[n].turn < turn-maxLagTurns && l.tokens[n].number < rests && (!l.queues(l.tokens[n]) || l.tokens[n].over(first, now)) || len(l.tokens)-n > maxTokens) {
 		n++
 	}
@@ -410,15 +420,14 @@ func (l *loop) trim(turn int) {
 	for i, x := range l.deeds[:m] {
 		x.teach(&l.habits)
 		if x.pool > 0 {
-			l.pools[x.pool].teach(x)
-			l.pools[x.pool].settled = x.settled
+			l.pools[x.pool].forget(x)
 		}
 		if i > 0 {
 			l.compare(l.deeds[i-1], x)
 		}
 	}
 	for _, t := range l.tokens[:n] {
-		l.habits.kind(t.kind).tokens++
+		l.habits.kind(t.kind).forget(t)
 	}
 	l.habits.fade()
 	l.forgetTokens(n)
