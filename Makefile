@@ -73,6 +73,7 @@ test-needs: demo-needs generate-needs
 	@scripts/need gcc=gcc /usr/include/stdlib.h=libc6-dev nft=nftables ip=iproute2 gunicorn=gunicorn \
 		redis-server=redis-server redis-cli=redis-tools redis-benchmark=redis-tools \
 		/usr/lib/postgresql=postgresql psql=postgresql-client pgbench=postgresql-client setpriv=util-linux \
+		mariadbd=mariadb-server-core mariadb=mariadb-client-core /usr/lib/python3/dist-packages/pymysql/__init__.py=python3-pymysql \
 		dnsmasq=dnsmasq-base dig=bind9-dnsutils unshare=util-linux node=nodejs \
 		/usr/bin/python3=python3 javac=openjdk-17-jdk-headless curl=curl h2load=nghttp2-client \
 		/usr/lib/python3/dist-packages/grpc/__init__.py=python3-grpcio
@@ -155,7 +156,7 @@ accuracy-needs: demo-needs
 		/usr/lib/python3/dist-packages/redis/__init__.py=python3-redis \
 		/usr/lib/python3/dist-packages/asyncpg/__init__.py=python3-asyncpg \
 		/usr/lib/python3/dist-packages/grpc/__init__.py=python3-grpcio npm=npm \
-		redis-server=redis-server /usr/lib/postgresql=postgresql \
+		redis-server=redis-server /usr/lib/postgresql=postgresql mariadbd=mariadb-server-core \
 		/usr/share/java/tomcat10-embed-core.jar=libtomcat10-embed-java \
 		/usr/share/java/jakarta-annotation-api.jar=libjakarta-annotation-api-java \
 		/usr/share/java/netty-codec-http.jar=libnetty-java \

@@ -35,7 +35,7 @@ const (
 	errorModeIgnore = "ignore"
 )
 
-// The values of http.query and postgresql.query, and with redact_keys those of redis.query.
+// The values of http.query, postgresql.query and mysql.query, and with redact_keys those of redis.query.
 const (
 	queryRedact     = "redact"
 	queryRedactKeys = "redact_keys"
@@ -78,7 +78,9 @@ type Config struct {
 	// Redis configures what spans tell of Redis commands.
 	Redis RedisConfig `mapstructure:"redis"`
 	// PostgreSQL configures what spans tell of statements.
-	PostgreSQL PostgreSQLConfig `mapstructure:"postgresql"`
+	PostgreSQL SQLConfig `mapstructure:"postgresql"`
+	// MySQL configures the same for MySQL and MariaDB.
+	MySQL SQLConfig `mapstructure:"mysql"`
 	// Budget bounds what capture may cost.
 	Budget BudgetConfig `mapstructure:"budget"`
 	// FlushInterval is how long a finished span may wait for company.
@@ -127,8 +129,8 @@ type RedisConfig struct {
 	Query string `mapstructure:"query"`
 }
 
-// PostgreSQLConfig says what of a statement may leave.
-type PostgreSQLConfig struct {
+// SQLConfig says what of a statement may leave.
+type SQLConfig struct {
 	// Query is "redact" (hide literals and comments), "keep" or "drop".
 	Query string `mapstructure:"query"`
 }
@@ -144,7 +146,8 @@ func createDefaultConfig() component.Config {
 		},
 		HTTP:          HTTPConfig{Query: queryRedact, QueryHide: slices.Clone(secretParameters)},
 		Redis:         RedisConfig{Query: queryRedact},
-		PostgreSQL:    PostgreSQLConfig{Query: queryRedact},
+		PostgreSQL:    SQLConfig{Query: queryRedact},
+		MySQL:         SQLConfig{Query: queryRedact},
 		Budget:        BudgetConfig{Overload: overloadThin},
 		FlushInterval: 200 * time.Millisecond,
 	}
@@ -166,6 +169,7 @@ func (c *Config) Validate() error {
 		c.HTTP.validate(),
 		oneOf("redis::query", c.Redis.Query, queryRedact, queryRedactKeys, queryKeep, queryDrop),
 		oneOf("postgresql::query", c.PostgreSQL.Query, queryRedact, queryKeep, queryDrop),
+		oneOf("mysql::query", c.MySQL.Query, queryRedact, queryKeep, queryDrop),
 		c.Budget.validate(),
 		atLeastMillisecond("flush_interval", c.FlushInterval),
 	)

@@ -35,6 +35,7 @@ func TestConfigErrorsNameKeyValueAndCure(t *testing.T) {
 		"shown for nothing":   {func(c *Config) { c.HTTP.Query, c.HTTP.QueryShow = "keep", []string{"id"} }, []string{"http::query_show", "keep", "remove query_show"}},
 		"redis query":         {func(c *Config) { c.Redis.Query = "hide" }, []string{"redis::query", `"hide"`, "redact, redact_keys, keep, drop"}},
 		"statement":           {func(c *Config) { c.PostgreSQL.Query = "redact_keys" }, []string{"postgresql::query", `"redact_keys"`, "redact, keep, drop"}},
+		"MySQL's statement":   {func(c *Config) { c.MySQL.Query = "hide" }, []string{"mysql::query", `"hide"`, "redact, keep, drop"}},
 		"flush":               {func(c *Config) { c.FlushInterval = 0 }, []string{"flush_interval", "0s", "200ms"}},
 		"wait zero":           {func(c *Config) { c.Causality.MaxWait = 0 }, []string{"causality::max_wait", "0s", "1m0s"}},
 		"wait long":           {func(c *Config) { c.Causality.MaxWait = time.Hour }, []string{"causality::max_wait", "1h0m0s", "1m0s"}},

@@ -12,9 +12,11 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/dns"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http2"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/mysql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/postgresql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/redis"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/registry"
@@ -72,7 +74,8 @@ func newPipeline(
 		HTTP2:      http2.Options{Query: config.HTTP.query(), Thinner: thinner},
 		HTTP1:      http1.Options{Query: config.HTTP.query(), Thinner: thinner},
 		Redis:      redis.Options{Query: redis.Query(config.Redis.Query), Thinner: thinner},
-		PostgreSQL: postgresql.Options{Query: postgresql.Query(config.PostgreSQL.Query), Thinner: thinner},
+		PostgreSQL: postgresql.Options{Query: sql.Query(config.PostgreSQL.Query), Thinner: thinner},
+		MySQL:      mysql.Options{Query: sql.Query(config.MySQL.Query), Thinner: thinner},
 		DNS:        dns.Options{Thinner: thinner},
 	}, &s.losses)
 	demux := protocol.New(protocols, ladder, &s.losses)

@@ -21,8 +21,13 @@ const renamed = "frontd"
 // leaf is the program and service that answers all calls.
 const leaf = "leaf"
 
-// databases are the Redis and PostgreSQL servers that take its place, at an address each.
-const databases = "databases"
+// Programs that take its place.
+const (
+	// databases are a Redis and a PostgreSQL server, at an address each.
+	databases = "databases"
+	// mariadb is a MariaDB server.
+	mariadb = "mariadb"
+)
 
 // programs knows how to start the programs that are traced.
 type programs struct {
@@ -35,8 +40,11 @@ type programs struct {
 func (p *programs) hops(w *workload, reuse bool) []run.Hop {
 	var hops []run.Hop
 	last, addresses := step{program: leaf, env: []string{"DELAY=10ms"}}, w.callees
-	if w.databases {
+	switch w.databases {
+	case databases:
 		last, addresses = step{program: databases}, 2
+	case mariadb:
+		last, addresses = step{program: mariadb}, 1
 	}
 	for _, s := range append(slices.Clone(w.steps), last) {
 		hop := run.Hop{Service: s.name(), Forks: forks[s.program]}
@@ -69,12 +77,12 @@ func (p *programs) command(program string, at place) (path string, args []string
 		args = []string{p.source("node", "service.js")}
 	case "python", "asyncio":
 		path, args = debianPython, []string{p.source(program, "service.py")}
-	case "nodedb", "nodegrpc":
+	case "nodedb", "nodegrpc", "nodemysql":
 		return p.nodePackages(program)
 	case "asynciodb", "pythongrpc":
 		path, args = debianPython, []string{p.source(program, "service.py")}
-	case databases:
-		path, args = debianPython, []string{p.source(program, "databases.py")}
+	case databases, mariadb:
+		path, args = debianPython, []string{p.source(program, program+".py")}
 	case "gunicorn":
 		path, err = run.FindTool("gunicorn")
 		args = []string{

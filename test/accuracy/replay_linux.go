@@ -125,7 +125,8 @@ func (o *options) replayOne(ctx context.Context, path string, expected int) ([]r
 	}
 	factory := ebpfspanreceiver.NewFactory()
 	config := factory.CreateDefaultConfig().(*ebpfspanreceiver.Config)
-	config.Replay, config.HTTP.Query, config.Redis.Query, config.PostgreSQL.Query = path, "keep", "keep", "keep"
+	config.Replay, config.HTTP.Query = path, "keep"
+	config.Redis.Query, config.PostgreSQL.Query, config.MySQL.Query = "keep", "keep", "keep"
 	player, err := factory.CreateTraces(ctx, receivertest.NewNopSettings(factory.Type()), config, both)
 	if err != nil {
 		return nil, err

@@ -203,7 +203,7 @@ func (c *cellRun) run(ctx context.Context) (err error) {
 func (c *cellRun) startCollector(ctx context.Context, sink *run.Sink) (*run.Collector, error) {
 	receiver := map[string]any{
 		"processes": map[string]any{"env": []string{c.marker}, "pids": c.chain.PIDs()},
-		"http":      map[string]any{"query": "keep"}, "redis": map[string]any{"query": "keep"}, "postgresql": map[string]any{"query": "keep"},
+		"http":      map[string]any{"query": "keep"}, "redis": map[string]any{"query": "keep"}, "postgresql": map[string]any{"query": "keep"}, "mysql": map[string]any{"query": "keep"},
 		"budget": map[string]any{"overload": "drop"},
 	}
 	if c.workload.payload > 0 {

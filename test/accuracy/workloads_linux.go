@@ -8,9 +8,10 @@ import (
 
 // workload is a chain of services, the last of which is the leaf, or databases.
 type workload struct {
-	name      string
-	steps     []step
-	databases bool
+	name  string
+	steps []step
+	// databases is the program in the leaf's place, empty where the leaf is last.
+	databases string
 	// callees is at how many addresses the leaf listens.
 	callees int
 	// requests is how many are scored at most, the command's bound where 0.
@@ -134,10 +135,11 @@ var workloads = []workload{
 	{name: "node-fetch-parallel", steps: []step{{program: "node", shape: "parallel", calls: 2, env: fetch}}, callees: 2, connections: kept, wanted: exact},
 	{name: "node-chain-4", steps: inARow("node"), requests: 800, wanted: chained},
 
-	{name: "go-databases", databases: true, steps: []step{{program: "godb", calls: 3}}, connections: kept, wanted: exact},
-	{name: "node-databases", databases: true, steps: []step{{program: "nodedb", shape: "sequence", calls: 3}}, connections: kept, wanted: exact},
-	{name: "node-databases-parallel", databases: true, steps: []step{{program: "nodedb", shape: "parallel", calls: 2}}, connections: kept, wanted: exact},
-	{name: "asyncio-databases", databases: true, steps: []step{{program: "asynciodb", calls: 4}}, connections: kept, wanted: exact},
+	{name: "go-databases", databases: databases, steps: []step{{program: "godb", calls: 3}}, connections: kept, wanted: exact},
+	{name: "node-databases", databases: databases, steps: []step{{program: "nodedb", shape: "sequence", calls: 3}}, connections: kept, wanted: exact},
+	{name: "node-databases-parallel", databases: databases, steps: []step{{program: "nodedb", shape: "parallel", calls: 2}}, connections: kept, wanted: exact},
+	{name: "asyncio-databases", databases: databases, steps: []step{{program: "asynciodb", calls: 4}}, connections: kept, wanted: exact},
+	{name: "node-mysql", databases: mariadb, steps: []step{{program: "nodemysql", calls: 2}}, connections: kept, wanted: exact},
 
 	{name: "java-executor", steps: []step{{program: "java", shape: "executor"}}, wanted: exact},
 	{name: "java-handoff", steps: []step{{program: "java", shape: "handoff"}}, wanted: handedOver},
@@ -197,9 +199,9 @@ func (w *workload) plan() score.Plan {
 			Messages: s.messages, Shared: s.shared,
 		})
 	}
-	if w.databases {
+	if w.databases != "" {
 		// They overwrite their environment, so they are named by their executables.
-		return append(plan, score.Service{Name: databases, Others: []string{"postgres", "redis-server", "redis-check-rdb"}})
+		return append(plan, score.Service{Name: w.databases, Others: []string{"postgres", "redis-server", "redis-check-rdb", "mariadbd"}})
 	}
 	return append(plan, score.Service{Name: leaf})
 }

@@ -82,6 +82,17 @@ func (b *belief) same(t *belief, at openAt) float64 {
 	return sum + t.rest*b.rest/max(t.others, b.others)
 }
 
+// alive is the probability that the request is one of those that may be at work then.
+func (b *belief) alive(at openAt) float64 {
+	p := 1.0
+	for i, r := range b.who[:b.n] {
+		if !at.is(r) {
+			p -= b.p[i]
+		}
+	}
+	return max(p, 0)
+}
+
 // mixture gathers weighted beliefs.
 type mixture struct {
 	who  []*request

@@ -167,6 +167,7 @@ func (d *decoder) pass(l *loop) {
 		j := turnEnd(l.deeds, i)
 		d.turn(l, l.deeds[i:j], false)
 		d.claim(l.deeds[i:j], 1)
+		d.takeQueued(l, l.deeds[i:j], false)
 		i = j
 	}
 	for _, t := range l.tokens {
@@ -174,6 +175,7 @@ func (d *decoder) pass(l *loop) {
 	}
 	for j := len(l.deeds); j > 0; {
 		i := turnBegin(l.deeds, j)
+		d.takeQueued(l, l.deeds[i:j], true)
 		d.claim(l.deeds[i:j], -1)
 		d.turn(l, l.deeds[i:j], true)
 		j = i
@@ -274,6 +276,9 @@ func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 		now, notBefore := d.habits.kind(t.kind).any(lag, d.habits.expect(t))
 		if d.pool >= 0 {
 			now, notBefore = d.habits.kind(t.kind).firstTo(l, d.pool, lag, d.habits.expect(t))
+			if l.trying && lag < rhythmLags && l.pools[d.pool].riddle.trying {
+				now = max(now, tried)
+			}
 		}
 		left := max(1-t.acted, 0.01)
 		h := min(now/notBefore*left, 0.99)
@@ -355,6 +360,7 @@ func (d *decoder) weigh(l *loop, x *deed, row int) {
 		if c.lag == 0 {
 			same *= d.habits.near(int(x.reads-c.token.read)) / anywhere
 		}
+		same *= l.pace.fits(x, c.token)
 		d.emit[row][p], d.again[row][p] = w*same, m*same
 	}
 }
@@ -368,9 +374,9 @@ func (l *loop) inTurn(x *deed) int {
 	return int(x.reads-first) + 1
 }
 
-// turn decodes the deeds of one turn.
+// turn decodes the deeds of one turn that are in no queue.
 func (d *decoder) turn(l *loop, deeds []*deed, back bool) {
-	deeds = d.takeQueued(l, deeds, back)
+	deeds = d.unqueuedOf(deeds)
 	if len(deeds) == 0 {
 		return
 	}

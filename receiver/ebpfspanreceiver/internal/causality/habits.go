@@ -42,6 +42,8 @@ type outlook struct {
 type kindHabits struct {
 	tokens float64
 	acts   []actHabits
+	// left counts tokens that have left the window, idle those of them that had led to nothing.
+	left, idle float64
 	// blocks counts tokens with at least so many acts, from one on.
 	blocks [maxBlock + 1]float64
 	// firsts is what any returns for each number of turns, where made is true.
@@ -298,6 +300,25 @@ func (e *expectation) more(count, kinds int) float64 {
 	return min(max(most-float64(count), 0.005), 0.98)
 }
 
+// forget takes a token that leaves the window.
+func (k *kindHabits) forget(t *token) {
+	k.tokens++
+	k.left++
+	if t.acted < 0.5 {
+		k.idle++
+	}
+}
+
+// acting is how many tokens the acts stand for. Tokens may leave the window long after what was done for them, when that has
+// faded: so it is told by those that led to something, and by how many leave the window without.
+func (k *kindHabits) acting() float64 {
+	const enough = 50
+	if k.left < enough {
+		return max(k.tokens, 1)
+	}
+	return max(min(k.tokens, k.blocks[0]*k.left/max(k.left-k.idle, 1)), 1)
+}
+
 // forgetBlocks forgets how many acts there are on one token.
 func (h *habits) forgetBlocks() {
 	for i := range h.kinds {
@@ -334,6 +355,7 @@ func (h *habits) reset() {
 	for i := range h.kinds {
 		k := &h.kinds[i]
 		k.tokens, k.acts, k.blocks, k.made = 0, k.acts[:0], [maxBlock + 1]float64{}, false
+		k.left, k.idle = 0, 0
 		clear(k.pools)
 	}
 	h.distance = [distances]float64{}
@@ -351,6 +373,7 @@ func (h *habits) add(o *habits) {
 		}
 		to := h.kind(i)
 		to.tokens += from.tokens
+		to.left, to.idle = to.left+from.left, to.idle+from.idle
 		for n := range to.blocks {
 			to.blocks[n] += from.blocks[n]
 		}
@@ -375,7 +398,7 @@ func (h *habits) fade() {
 		if k.tokens < maxHabits {
 			continue
 		}
-		k.tokens /= 2
+		k.tokens, k.left, k.idle = k.tokens/2, k.left/2, k.idle/2
 		for n := range k.blocks {
 			k.blocks[n] /= 2
 		}

@@ -41,6 +41,26 @@ type token struct {
 	// that rest on it.
 	acted float64
 	back  mixture
+	// ended is the step at which it was found that all requests whose it may be have been answered, 0 before.
+	ended uint64
+}
+
+// over reports whether all requests whose the token may be had been answered at a step: nothing that is done later
+// rests on it. now is the step of what was seen last.
+func (t *token) over(at, now uint64) bool {
+	r := t.request
+	if t.call != nil && t.call.decided {
+		r = t.call.parent
+	}
+	switch {
+	case r != nil:
+		return r.done != 0 && r.done <= at
+	case t.call.open():
+		return false
+	case t.ended == 0:
+		t.ended = now
+	}
+	return t.ended <= at
 }
 
 // sort is 0 for a request's head and 1 for a call's response.
@@ -69,6 +89,8 @@ type deed struct {
 	pool, kind int
 	// lane is the connection of a response among whose messages those of others lie, else nil.
 	lane *conn.Conn
+	// opens says that the call opens its connection, or was what that was opened for: nobody waits for it.
+	opens bool
 	// in is that pool as long as the call is under way.
 	in *pool
 	// release is the token of the call that gave back the connection just before, or nil.
@@ -128,6 +150,7 @@ type loop struct {
 	rhythm rhythm
 	parts  parts
 	line   line
+	pace   pace
 	// late tells how often deeds are done out of order; apiece says that they are, and that those
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
@@ -283,6 +306,10 @@ func (l *loop) did(d *deed) {
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
 	l.line.responds(r, open)
+	l.pace.responds(l.turn, l.reads)
+	if l.pools[0] == nil {
+		l.pools[0] = &pool{}
+	}
 	l.shared = l.shared || r.exchange.Multiplexed
 	l.did(&deed{request: r, open: open, step: step, lane: lane(r)})
 }
@@ -324,7 +351,13 @@ func (l *loop) called(x *deed) {
 	if l.pools[x.pool] == nil {
 		l.pools[x.pool] = &pool{}
 	}
+	x.opens = x.opening()
 	l.pools[x.pool].called(x)
+}
+
+// opening reports whether a call opens its connection, or follows at once on another one that did.
+func (x *deed) opening() bool {
+	return x.act.call != nil && x.act.call.exchange.Opens || x.release != nil && x.release.call.exchange.Opens
 }
 
 // classify names the class of a call by what it asks for, which is known after it began.
@@ -365,12 +398,20 @@ func (l *loop) trim(turn int) {
 	if n := len(l.deeds); n > maxDeeds {
 		turn = max(turn, l.deeds[n-maxDeeds].turn)
 	}
+	if n := len(l.tokens); n > maxTokens {
+		turn = max(turn, l.tokens[n-maxTokens-1].turn+1) // without their tokens, deeds would be taken for others'
+	}
 	m := 0
 	for m < len(l.deeds) && l.deeds[m].turn < turn {
 		m++
 	}
-	n, rests := 0, restsOn(l.deeds[m:])
-	for n < len(l.tokens) && (l.tokens[n].turn < turn-maxLagTurns && l.tokens[n].number < rests && !l.queues(l.tokens[n]) || len(l.tokens)-n > maxTokens) {
+	now := l.step()
+	first := now
+	if m < len(l.deeds) {
+		first = l.deeds[m].step
+	}
+	n, rests := 0, firstOf(l.deeds[m:])
+	for n < len(l.tokens) && (l.tokens[n].turn < turn-maxLagTurns && l.tokens[n].number < rests && (!l.queues(l.tokens[n]) || l.tokens[n].over(first, now)) || len(l.tokens)-n > maxTokens) {
 		n++
 	}
 	if m < margin && n < margin {
@@ -379,19 +420,29 @@ func (l *loop) trim(turn int) {
 	for i, x := range l.deeds[:m] {
 		x.teach(&l.habits)
 		if x.pool > 0 {
-			l.pools[x.pool].teach(x)
-			l.pools[x.pool].settled = x.settled
+			l.pools[x.pool].forget(x)
 		}
 		if i > 0 {
 			l.compare(l.deeds[i-1], x)
 		}
 	}
 	for _, t := range l.tokens[:n] {
-		l.habits.kind(t.kind).tokens++
+		l.habits.kind(t.kind).forget(t)
 	}
 	l.habits.fade()
 	l.forgetTokens(n)
 	l.forgetDeeds(m)
+}
+
+// step is the step of what was seen last.
+func (l *loop) step() (n uint64) {
+	if i := len(l.tokens); i > 0 {
+		n = l.tokens[i-1].step
+	}
+	if i := len(l.deeds); i > 0 {
+		n = max(n, l.deeds[i-1].step)
+	}
+	return n
 }
 
 // forgetDeeds forgets the first n deeds. What they rested on is let go of: else each would keep

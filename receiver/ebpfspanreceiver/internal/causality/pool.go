@@ -16,22 +16,25 @@ type pool struct {
 	passed uint64
 	// decoded says that its calls were decoded as if none waited: those that did not tell what leads to them.
 	decoded bool
-	// settled is that of the last deed that was forgotten.
+	// settled is that of the last deed that was forgotten, end what that rests on.
 	settled uint64
+	end     []restsOn
 	riddle  riddle
-	// inFlight is how many of them are open, most how many there were at most lately, and
-	// before how many before that.
+	// inFlight is how many of them are open, most how many there were at most lately, and before how many
+	// before that, which is forgotten slowly: a pool has as many connections in calm times as well.
 	inFlight, most, before int
 	// lag counts after how many turns those come that need not wait, prompt is their number.
 	lag    [lags]float64
 	prompt float64
-	// first counts calls that are the first on their token, again others.
+	// first counts calls to the peer that are the first on their token, again others, last is the number after
+	// that of the token of the last of them.
 	first, again float64
+	last         uint64
 }
 
 // more is the probability that a token leads to one more call.
 func (p *pool) more() float64 {
-	const few, many = 0.001, 0.95
+	const few, many = 1e-4, 0.95
 	return min(max((p.again-1)/(p.first+p.again+20), few), many)
 }
 
@@ -51,8 +54,10 @@ func (p *pool) teach(x *deed) {
 	if p.first+p.again >= maxHabits {
 		p.first, p.again = p.first/2, p.again/2
 	}
-	for _, s := range x.sources {
-		p.first, p.again = p.first+s.first, p.again+s.share-s.first
+	if t := x.source(); t != nil && t.number+1 == p.last {
+		p.again++
+	} else if t != nil {
+		p.first, p.last = p.first+1, t.number+1
 	}
 	if x.waited {
 		return
@@ -81,13 +86,13 @@ func (a *act) ended() {
 func (p *pool) called(x *deed) {
 	if p.calls >= maxHabits {
 		p.calls, p.released, p.held = p.calls/2, p.released/2, p.held/2
-		p.before, p.most = p.most, p.inFlight
+		p.before, p.most = max(p.most, p.before-p.before/16), p.inFlight
 	}
 	p.calls++
 	p.inFlight++
 	p.most = max(p.most, p.inFlight)
 	x.in, x.busy = p, p.inFlight
-	if x.release == nil {
+	if x.release == nil || x.opens {
 		return
 	}
 	p.released++
@@ -132,7 +137,7 @@ func (l *loop) queue() (fresh bool) {
 			l.wait(n)
 		}
 		fresh = fresh || p.queued && p.first < young/4
-		l.trying = p.queued && p.riddle.tries(l.seen()) || l.trying
+		l.trying = (p.queued || l.apiece) && p.riddle.tries(l.seen()) || l.trying
 	}
 	return fresh
 }
@@ -176,7 +181,33 @@ func (k *kindHabits) wants(l *loop, pool int) float64 {
 			n += k.acts[i].total
 		}
 	}
-	return n / max(k.tokens, 1)
+	return n / k.acting()
+}
+
+// wantsAfter is how probable it is that a token wants the peer, by how many turns went by in which it led to nothing
+// else: what leads to other deeds as a rule would have done so. It is 0 for kinds of tokens that are not supposed to.
+func (k *kindHabits) wantsAfter(l *loop, p *pool, pool int) *[lags]float64 {
+	wants := new([lags]float64)
+	want := p.wanted(k.wants(l, pool))
+	if want < queueLeast {
+		return wants
+	}
+	rest := max(1-want, 0)
+	for e := range wants {
+		wants[e] = sharpened(want / (want + rest))
+		rest = max(rest-k.others(l, e), 0)
+	}
+	return wants
+}
+
+// others is the share of tokens of this kind that lead to deeds which wait for no connection, so many turns later.
+func (k *kindHabits) others(l *loop, lag int) (n float64) {
+	for i := range k.acts {
+		if p := l.pools[l.poolOf[k.acts[i].class]]; p == nil || !p.queued {
+			n += k.acts[i].lag[lag]
+		}
+	}
+	return n / k.acting()
 }
 
 // chooses is the share of a class among the calls to its peer.
@@ -229,8 +260,27 @@ func (l *loop) queues(t *token) bool {
 	return len(k.acts) == 0
 }
 
-// restsOn is the number of the first token that one of the deeds may rest on.
-func restsOn(deeds []*deed) uint64 {
+// restsOn is how probable it is that a deed rests on the token of a number.
+type restsOn struct {
+	number uint64
+	share  float64
+}
+
+// forget takes the next call to the peer that leaves the window.
+func (p *pool) forget(x *deed) {
+	p.teach(x)
+	p.settled = x.settled
+	if len(x.sources) == 0 {
+		return
+	}
+	p.end = p.end[:0]
+	for _, s := range x.sources {
+		p.end = append(p.end, restsOn{s.token.number, s.share})
+	}
+}
+
+// firstOf is the number of the first token that one of the deeds may rest on.
+func firstOf(deeds []*deed) uint64 {
 	const chance = 1e-3
 	n := uint64(math.MaxUint64)
 	for _, x := range deeds {

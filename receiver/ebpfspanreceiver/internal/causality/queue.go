@@ -6,13 +6,16 @@ const (
 	// queueLeast is the share of a kind of tokens below which it is not supposed to want a peer.
 	queueLeast = 0.02
 	// queueNone is the probability that a call rests on no token that was seen.
-	queueNone = 0.001
+	queueNone = 1e-4
 	// tardy is the least probability that a call which need not wait for a connection comes so
 	// many turns after its token.
 	tardy = 0.003
 	// ownRelease is the weight of the response that gave back the connection on which the call
 	// waited: it is what it waited for, and hardly what led to it as well.
 	ownRelease = 0.05
+	// outOfStep is the probability that a call rests on another token than those next in the row, where most of those before
+	// do not seem to.
+	outOfStep = 1e-5
 	// faint is the share of the most probable state below which one is given up.
 	faint = 1e-7
 )
@@ -26,8 +29,9 @@ const (
 type queue struct {
 	pool int
 	rows []*deed
-	// places are the tokens that may want the peer.
+	// places are the tokens that may want the peer, wants how probable that is by the kind of token.
 	places []place
+	wants  [maxClasses]*[lags]float64
 	// before[n] are the states before row n: before[n][i] is the probability that the last token
 	// was at place from[n]+i-1, where -1 is none.
 	before [][]float64
@@ -37,31 +41,37 @@ type queue struct {
 	done     int
 	beta     []float64
 	betaFrom int
-	// more is the probability of one more row on a token.
-	more float64
+	// more is the probability of one more row on a token, jump that of a token that does not follow on the last
+	// one: 0 where the rows are in step.
+	more, jump float64
 	// moved and stayed are the weights of the places for the row at hand, as the first on the token
 	// and as one more, weights what the row itself says of them.
 	moved, stayed, weights []float64
-	spare                  []float64
+	// opens are how probable it is that the places are open to the row.
+	opens, spare []float64
 }
 
 // place is a token that may want the peer.
 type place struct {
 	token *token
-	// want is the probability that it does.
-	want float64
+	// want is the probability that it does, by how many turns it has been there without having led to anything else.
+	want *[lags]float64
 	// claimed is how much of it the rows have claimed.
 	claimed float64
 }
 
-// open is the probability that the token is acted on by a row, and by no other deed.
-func (p *place) open() float64 {
-	return min(max(p.want*(1-p.token.acted+p.claimed), 0.02*min(p.want, 1)), 0.999)
+// opens reports whether it is the answer to what opened a connection: what that was opened for follows, out of turn.
+func (t *token) opens() bool { return t.call != nil && t.call.exchange.Opens }
+
+// open is the probability that the token is acted on by row x or one after it, and by no other deed.
+func (p *place) open(x *deed) float64 {
+	want := p.want[lagBin(x.turn-p.token.turn)]
+	return min(max(want*(1-p.token.acted+p.claimed), 0.02*min(want, 1)), 0.9999)
 }
 
 // queued reports whether the calls to a deed's peer are decoded as a queue.
 func (d *decoder) queued(x *deed) *queue {
-	if x.pool == 0 || x.pool >= len(d.queueOf) {
+	if x.pool == 0 || x.pool >= len(d.queueOf) || x.opens {
 		return nil
 	}
 	return d.queueOf[x.pool]
@@ -80,16 +90,22 @@ func (d *decoder) prepare(l *loop) {
 	}
 	for _, q := range d.queues[:used] {
 		l.settle(q.rows)
-		p := l.pools[q.pool]
+		p, now := l.pools[q.pool], l.step()
 		for _, t := range l.tokens {
-			if want := p.wanted(d.habits.kind(t.kind).wants(l, q.pool)); want >= queueLeast {
-				q.places = append(q.places, place{token: t, want: sharpened(want)})
+			if len(q.rows) == 0 || t.opens() || t.over(q.rows[0].step, now) {
+				continue
+			}
+			if q.wants[t.kind] == nil {
+				q.wants[t.kind] = d.habits.kind(t.kind).wantsAfter(l, p, q.pool)
+			}
+			if want := q.wants[t.kind]; want[0] > 0 {
+				q.places = append(q.places, place{token: t, want: want})
 			}
 		}
 		for _, x := range q.rows {
 			q.claimed(x, 1)
 		}
-		q.states(0, 0, append(q.spare[:0], 1)) // what is not there any more may have been the last
+		q.begin(p.end)
 	}
 }
 
@@ -114,7 +130,7 @@ func (d *decoder) assignQueues(l *loop) (used int) {
 	d.queueOf = d.queueOf[:0]
 	for pool, p := range l.pools {
 		d.queueOf = append(d.queueOf, nil)
-		if p == nil || !p.queued {
+		if p == nil || !p.queued || !l.waitsFor(pool) {
 			continue
 		}
 		if used == len(d.queues) {
@@ -123,10 +139,19 @@ func (d *decoder) assignQueues(l *loop) (used int) {
 		q := d.queues[used]
 		used++
 		q.reset(pool)
-		q.more = l.pools[pool].more()
+		q.more, q.jump = l.pools[pool].more(), 0
+		if p.riddle.unsolved {
+			q.jump = outOfStep
+		}
 		d.queueOf[pool] = q
 	}
 	return used
+}
+
+// waitsFor reports whether a call in the window waited for a connection to the peer. Where none did, the tokens
+// just before tell what leads to them.
+func (l *loop) waitsFor(pool int) bool {
+	return slices.ContainsFunc(l.deeds, func(x *deed) bool { return x.pool == pool && x.waited })
 }
 
 // sharpened takes what happens mostly for the rule, and what happens rarely for an error.
@@ -139,6 +164,40 @@ func sharpened(p float64) float64 {
 
 func (q *queue) reset(pool int) {
 	q.pool, q.rows, q.places, q.from, q.done = pool, q.rows[:0], q.places[:0], q.from[:0], 0
+	clear(q.wants[:])
+}
+
+// begin sets the states before the first row: the last token is what the call before it rested on. What is not there
+// any more comes before all places.
+func (q *queue) begin(last []restsOn) {
+	s, from := append(q.spare[:0], 1), 0
+	for n, r := range last {
+		i := 1 + q.lastPlace(r.number)
+		if n == 0 {
+			s, from = s[:0], i
+		}
+		for ; i < from; from-- {
+			s = slices.Insert(s, 0, 0)
+		}
+		for len(s) <= i-from {
+			s = append(s, 0)
+		}
+		s[i-from] += r.share
+	}
+	normalise(s)
+	q.states(0, from, s)
+	q.spare = s
+}
+
+// lastPlace is the last one of a token up to a number, -1 where there is none.
+func (q *queue) lastPlace(number uint64) int {
+	i, found := slices.BinarySearchFunc(q.places, number, func(p place, number uint64) int {
+		return int(p.token.number) - int(number)
+	})
+	if found {
+		return i
+	}
+	return i - 1
 }
 
 // states keeps the states before a row.
@@ -189,24 +248,24 @@ func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
 func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none float64) {
 	before, from := q.before[row], q.from[row]
 	at, open := openAt{x.step, x.request}, float64(max(1, x.open))
-	q.moved, q.stayed, q.weights = q.moved[:0], q.stayed[:0], q.weights[:0]
+	q.moved, q.stayed, q.weights, q.opens = q.moved[:0], q.stayed[:0], q.weights[:0], q.opens[:0]
 	reach := 0.0
 	for i := 0; ; i++ {
 		place := from + i - 1
 		if place >= len(q.places) || place >= 0 && q.places[place].token.number >= x.tokens {
 			break
 		}
-		if i >= len(before) && reach < faint {
+		if i >= len(before) && reach+q.jump < faint {
 			break
 		}
-		m, again, w := 0.0, 0.0, 0.0
+		m, again, w, h := 0.0, 0.0, 0.0, 0.0
 		stay := 1.0
 		if place >= 0 {
 			p := &q.places[place]
 			b := p.token.before(l.trust.share())
-			w = (after.same(&b, at)*open + doubt) * q.lag(l, x, p.token) * d.habits.kind(p.token.kind).chooses(l, x)
-			h := p.open()
-			m = reach * h * w
+			w = (after.same(&b, at)*open + doubt) * q.lag(d, l, x, p.token) * d.habits.kind(p.token.kind).chooses(l, x)
+			h = p.open(x) * b.alive(at)
+			m = (reach + q.jump) * h * w
 			reach *= 1 - h
 			if i < len(before) {
 				again = before[i] * q.more * w
@@ -217,17 +276,17 @@ func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none
 			reach += before[i] * stay
 			none += before[i] * queueNone
 		}
-		q.moved, q.stayed, q.weights = append(q.moved, m), append(q.stayed, again), append(q.weights, w)
+		q.moved, q.stayed, q.weights, q.opens = append(q.moved, m), append(q.stayed, again), append(q.weights, w), append(q.opens, h)
 	}
 	for len(q.moved) < len(before) {
-		q.moved, q.stayed, q.weights = append(q.moved, 0), append(q.stayed, 0), append(q.weights, 0)
+		q.moved, q.stayed, q.weights, q.opens = append(q.moved, 0), append(q.stayed, 0), append(q.weights, 0), append(q.opens, 0)
 	}
 	return none
 }
 
 // lag is the weight of the time that has passed between the token and the row. Where no
 // connection was free, that is how long the call waited, and tells nothing.
-func (q *queue) lag(l *loop, x *deed, t *token) float64 {
+func (q *queue) lag(d *decoder, l *loop, x *deed, t *token) float64 {
 	if t.number < x.settled {
 		return tardy
 	}
@@ -240,7 +299,7 @@ func (q *queue) lag(l *loop, x *deed, t *token) float64 {
 	p := l.pools[q.pool]
 	w := (p.lag[lagBin(x.turn-t.turn)] + tardy) / (p.prompt + 1)
 	if x.turn == t.turn {
-		w *= l.habits.near(int(x.reads-t.read)) / l.habits.anywhere(l.inTurn(x))
+		w *= d.habits.near(int(x.reads-t.read)) / d.habits.anywhere(l.inTurn(x))
 	}
 	return w
 }
@@ -342,16 +401,20 @@ func (q *queue) ahead(row, i int) float64 {
 // retreat makes beta that of the states before the row.
 func (q *queue) retreat(row int) {
 	q.spare = append(q.spare[:0], q.before[row]...)
-	next, beyond := q.spare, 0.0
+	next, beyond, jumps := q.spare, 0.0, 0.0
 	for i := len(q.weights) - 1; i >= 0; i-- {
 		h, more := 0.0, 0.0
 		if place := q.from[row] + i - 1; place >= 0 {
-			h, more = q.places[place].open(), q.more
+			h, more = q.opens[i], q.more
 		}
 		if i < len(next) {
 			next[i] = beyond*(1-more) + q.ahead(row, i)*(queueNone+more*q.weights[i])
 		}
 		beyond = beyond*(1-h) + h*q.weights[i]*q.ahead(row, i)
+		jumps += h * q.weights[i] * q.ahead(row, i)
+	}
+	for i := range next {
+		next[i] += q.jump * jumps
 	}
 	q.spare, q.beta, q.betaFrom = q.beta, next, q.from[row]
 	normalise(q.beta)
@@ -386,9 +449,19 @@ func trimmed(s []float64) (lo, hi int) {
 	return lo, hi
 }
 
-// takeQueued decodes those deeds of a turn that are in queues, and returns the others.
-func (d *decoder) takeQueued(l *loop, deeds []*deed, back bool) []*deed {
+// unqueuedOf returns those deeds of a turn that are in no queue.
+func (d *decoder) unqueuedOf(deeds []*deed) []*deed {
 	d.unqueued = d.unqueued[:0]
+	for _, x := range deeds {
+		if d.queued(x) == nil {
+			d.unqueued = append(d.unqueued, x)
+		}
+	}
+	return d.unqueued
+}
+
+// takeQueued decodes those deeds of a turn that are in queues. What the others rest on must be known.
+func (d *decoder) takeQueued(l *loop, deeds []*deed, back bool) {
 	for i := range deeds {
 		x := deeds[i]
 		if back {
@@ -396,15 +469,10 @@ func (d *decoder) takeQueued(l *loop, deeds []*deed, back bool) []*deed {
 		}
 		switch q := d.queued(x); {
 		case q == nil:
-			d.unqueued = append(d.unqueued, x)
 		case back:
 			d.backQueue(l, q, x)
 		default:
 			d.forthQueue(l, q, x)
 		}
 	}
-	if back {
-		slices.Reverse(d.unqueued)
-	}
-	return d.unqueued
 }

@@ -167,6 +167,35 @@ func TestCallsThatWaitFromTheStart(t *testing.T) {
 	}
 }
 
+// Each request makes two calls to one peer that look alike, through a pool that is as large as there are requests in
+// flight, or too small. The loop reads dozens of answers in a turn.
+func TestAlikeCallsThatWaitForConnections(t *testing.T) {
+	for name, inFlight := range map[string]int{"large": 64, "too small": 256} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(3) {
+				p := newPoolingOf(t, 1, 64, seed)
+				p.pools = append(p.pools, p.pools[0])
+				for started := 0; started < 1500 || len(p.stage) > 0; p.turn++ {
+					p.now += 1e6
+					p.ladder.Tick(p.now)
+					for n := p.random.IntN(41); n > 0 && started < 1500 && len(p.stage) < inFlight; n-- {
+						started++
+						r := p.reads(p.task())
+						p.stage[r] = 0
+						p.wants(r)
+					}
+					for n := p.random.IntN(len(p.pools[0].calling) + 1); n > 0; n-- {
+						p.answered(p.pools[0])
+					}
+				}
+				right, wrong := p.shares()
+				assert.GreaterOrEqual(t, right, 0.99, "seed %d", seed)
+				assert.LessOrEqual(t, wrong, 0.005, "seed %d", seed)
+			}
+		})
+	}
+}
+
 // Each request calls one peer, then the other. In each turn the loop reads the answers of many,
 // in one read each, and writes those to the first peer before those to the other, so that these are
 // overtaken by calls that were wanted later.

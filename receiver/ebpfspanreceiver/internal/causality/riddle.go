@@ -19,22 +19,25 @@ const tried = 0.1
 func (r *riddle) tries(seen uint64) bool {
 	r.trying = r.unsolved && seen >= r.until
 	if r.trying {
-		r.pause = max(2*r.pause, enough)
+		r.pause = min(max(2*r.pause, enough), 8*young)
 		r.until = seen + r.pause
 	}
 	return r.trying
 }
 
 // judge takes how many of the answered calls of a window are known to rest on one token. While few are
-// answered, nothing is known.
-func (r *riddle) judge(known, answered int) {
-	const few = 0.5
+// answered, nothing is known. It is a riddle if that is known of fewer than a share few, and tried at once or after so many tokens.
+func (r *riddle) judge(known, answered int, few float64, after uint64) {
 	if answered < enough/2 {
 		return
 	}
+	was := r.unsolved
 	r.unsolved = float64(known) < few*float64(answered)
-	if !r.unsolved {
+	switch {
+	case !r.unsolved:
 		r.pause, r.until = 0, 0
+	case !was:
+		r.until = max(r.until, after)
 	}
 }
 
@@ -58,21 +61,26 @@ func (p *pool) unexplained() bool { return p != nil && p.queued && p.riddle.keep
 // leads to one would do for another.
 func (d *decoder) explain(l *loop) {
 	for _, q := range d.queueOf {
-		switch {
-		case q == nil:
-		case l.apiece:
-			l.pools[q.pool].riddle = riddle{}
-		default:
-			l.pools[q.pool].riddle.judge(q.explained())
+		if q != nil && !l.apiece {
+			known, answered := l.explained(q.pool)
+			l.pools[q.pool].riddle.judge(known, answered, 0.5, 0)
+		}
+	}
+	if l.apiece {
+		for n, p := range l.pools {
+			if p != nil {
+				known, answered := l.explained(n)
+				p.riddle.judge(known, answered, 0.2, 0)
+			}
 		}
 	}
 	d.habits.mayWait(l)
 }
 
-// explained is of how many answered calls it is known what they rest on, and how many there are.
-func (q *queue) explained() (known, answered int) {
-	for _, x := range q.rows {
-		if x.act.response == nil {
+// explained is of how many deeds for a peer that led to something it is known what they rest on, and how many there are.
+func (l *loop) explained(pool int) (known, answered int) {
+	for _, x := range l.deeds {
+		if x.pool != pool || x.act != nil && x.act.response == nil {
 			continue
 		}
 		answered++
@@ -81,4 +89,20 @@ func (q *queue) explained() (known, answered int) {
 		}
 	}
 	return known, answered
+}
+
+// firstTry is at how many tokens any kind is tried at the earliest. Where there are tokens that are known to lead to
+// some of the deeds for a peer, that is put off: others may seem to explain them as well, as those of another call that
+// the same request made.
+func (d *decoder) firstTry(l *loop, pool, deeds int) uint64 {
+	known := 0
+	for _, t := range l.tokens {
+		if d.habits.kind(t.kind).wants(l, pool) >= queueLeast {
+			known++
+		}
+	}
+	if 2*known < deeds {
+		return 0
+	}
+	return l.seen() + young
 }

@@ -50,7 +50,7 @@ const (
 	MalformedMessage
 	// ProtocolUnknown counts connections that no protocol recognised.
 	ProtocolUnknown
-	// Encrypted counts connections that turned to encryption, where nothing can be read.
+	// Encrypted counts connections that turned to encryption or compression, where nothing can be read.
 	Encrypted
 	// PipelineFull counts requests dropped because too many were waiting for an
 	// answer on one connection.

@@ -91,6 +91,8 @@ type Exchange struct {
 	Datagram uint64
 	// Asked is who asked for the request where another task writes it, else nil.
 	Asked *conn.Origin
+	// Opens says that it opens its connection for the exchanges behind it, as logging in does.
+	Opens bool
 	// Multiplexed says that requests and responses lie between those of others, so that who
 	// reads a request reads all of the connection's.
 	Multiplexed bool

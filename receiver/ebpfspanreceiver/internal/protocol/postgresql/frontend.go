@@ -1,6 +1,10 @@
 package postgresql
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
+)
 
 // frontend takes a message of the frontend.
 func (p *parser) frontend(st *stream) {
@@ -42,7 +46,7 @@ func (p *parser) alone(st *stream, u *unit) {
 // extend takes a message that prepares for an Execute, or stands for itself.
 func (p *parser) extend(st *stream) {
 	name, rest := cutText(st.body)
-	var s *statement
+	var s *sql.Statement
 	parses, closes := false, false
 	switch st.kind {
 	case 'P':
@@ -64,7 +68,7 @@ func (p *parser) extend(st *stream) {
 
 // extended returns the unit that the message in st belongs to, which is about s, if that
 // is known.
-func (p *parser) extended(st *stream, s *statement) *unit {
+func (p *parser) extended(st *stream, s *sql.Statement) *unit {
 	u := p.group
 	if u == nil {
 		u = &unit{kind: extended}
@@ -133,11 +137,11 @@ func (p *parser) syncs(st *stream) {
 }
 
 // describe notes what a unit is about.
-func (p *parser) describe(u *unit, s *statement, otherwise string) {
+func (p *parser) describe(u *unit, s *sql.Statement, otherwise string) {
 	u.Namespace = p.namespace
 	if s != nil {
-		u.Summary, u.Text = s.summary, s.text
-		u.Contexts = s.contexts
+		u.Summary, u.Text = s.Summary, s.Text
+		u.Contexts = s.Contexts
 	}
 	u.Title(otherwise)
 }

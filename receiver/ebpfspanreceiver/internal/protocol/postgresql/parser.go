@@ -152,6 +152,7 @@ func (p *parser) opening(st *stream) {
 		p.namespace = namespaceOf(st.body[untyped:])
 		u := &unit{kind: startup, sync: true}
 		u.Namespace = p.namespace
+		u.Opens = true
 		u.Title("startup")
 		p.begin(st, u)
 		p.read(u)

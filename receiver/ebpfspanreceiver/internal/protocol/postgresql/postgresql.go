@@ -13,26 +13,14 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
-)
-
-// Query says what is shown of a statement.
-type Query string
-
-// The values of Query.
-const (
-	// QueryRedact shows the statement without its literals and comments.
-	QueryRedact Query = "redact"
-	// QueryKeep shows it as it is, but for statements that may set a password.
-	QueryKeep Query = "keep"
-	// QueryDrop leaves the text out.
-	QueryDrop Query = "drop"
 )
 
 // Options configures the protocol.
 type Options struct {
-	// Query says what is shown of a statement; empty is QueryRedact.
-	Query Query
+	// Query says what is shown of a statement; empty is sql.Redact.
+	Query sql.Query
 	// Thinner decides which requests are left out; nil keeps all.
 	Thinner *thin.Thinner
 }

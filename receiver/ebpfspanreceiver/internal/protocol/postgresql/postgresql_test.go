@@ -13,6 +13,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
@@ -257,8 +258,8 @@ func TestAttributes(t *testing.T) {
 }
 
 func TestQuery(t *testing.T) {
-	for mode, want := range map[Query]string{
-		QueryRedact: "SELECT ?", QueryKeep: "SELECT 'x' /* y */", QueryDrop: "",
+	for mode, want := range map[sql.Query]string{
+		sql.Redact: "SELECT ?", sql.Keep: "SELECT 'x' /* y */", sql.Drop: "",
 	} {
 		w := newWire(t, Options{Query: mode}, protocoltest.Everything, 0)
 		play(w, conn.Sent, []string{query("SELECT 'x' /* y */"), selected + ready0})
@@ -324,21 +325,6 @@ func TestCopyBeyondThePayload(t *testing.T) {
 	got := w.Exchanges()
 	require.Len(t, got, 2)
 	assert.True(t, got[1].Response.Complete)
-}
-
-// Statements are forgotten, the oldest first.
-func TestStatementsAreBounded(t *testing.T) {
-	w := newWire(t, Options{}, protocoltest.Everything, 0)
-	for i := range maxStatements + 10 {
-		name := fmt.Sprint("s", i)
-		w.Sent(parse(name, "SELECT 1") + bind("p"+name, name) + sync)
-		w.Received(parsed + bound + ready0)
-	}
-	s := w.Parser.(*parser).statements
-	assert.Len(t, s.prepared.byName, maxStatements)
-	assert.Len(t, s.portals.byName, maxStatements)
-	assert.Nil(t, s.prepared.byName["s0"])
-	assert.NotNil(t, s.prepared.byName["s20"])
 }
 
 func TestEnds(t *testing.T) {

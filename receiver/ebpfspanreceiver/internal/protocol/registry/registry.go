@@ -8,6 +8,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/dns"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http1"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/http2"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/mysql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/postgresql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/redis"
 )
@@ -18,6 +19,7 @@ type Options struct {
 	HTTP2      http2.Options
 	Redis      redis.Options
 	PostgreSQL postgresql.Options
+	MySQL      mysql.Options
 	DNS        dns.Options
 }
 
@@ -29,6 +31,7 @@ func All(o Options, losses *loss.Counts) []protocol.Protocol {
 		http1.New(o.HTTP1, losses),
 		redis.New(o.Redis, losses),
 		postgresql.New(o.PostgreSQL, losses),
+		mysql.New(o.MySQL, losses),
 		dns.New(o.DNS, losses),
 	}
 }

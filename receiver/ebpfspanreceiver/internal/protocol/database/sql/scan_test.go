@@ -1,4 +1,4 @@
-package postgresql
+package sql
 
 import (
 	"strings"
@@ -28,7 +28,34 @@ func TestLiteralsAreHidden(t *testing.T) {
 		"":                                        "",
 		"SELECT '\xff\xfe', \xff":                 "SELECT ?, \uFFFD",
 	} {
-		assert.Equal(t, want, scan(text).text(), text)
+		assert.Equal(t, want, scan(text, PostgreSQL).text(), text)
+	}
+}
+
+func TestLiteralsAreHiddenInMySQL(t *testing.T) {
+	for text, want := range map[string]string{
+		`SELECT * FROM users WHERE a = "it's \" secret" AND b = 'x\'y'`: "SELECT * FROM users WHERE a = ? AND b = ?",
+		"SELECT `a ``b` FROM `T 1` # secret\n WHERE c = ?":              "SELECT `a ``b` FROM `T 1` WHERE c = ?",
+		"SELECT 1--2 -- secret":                                         "SELECT ?--?",
+		"SELECT /* a /* b */ c /*! secret */":                           "SELECT c",
+		"SELECT _utf8'x', n'y\\'z', 0xff, @a := 5, $1":                  "SELECT _utf8?, ?, ?, @a := ?, $1",
+		"SELECT a FROM b WHERE c IN (?, ?)":                             "SELECT a FROM b WHERE c IN (?, ?)",
+	} {
+		assert.Equal(t, want, scan(text, MySQL).text(), text)
+	}
+}
+
+func TestSummariesOfMySQL(t *testing.T) {
+	for text, want := range map[string]string{
+		"SELECT * FROM `shop`.`orders` o":                               "SELECT `shop`.`orders`",
+		"INSERT IGNORE INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 2": "INSERT t",
+		"REPLACE INTO t VALUES (1)":                                     "REPLACE t",
+		"UPDATE LOW_PRIORITY t SET a = replace(a, 'x', 'y')":            "UPDATE t",
+		"DELETE FROM t LIMIT 1":                                         "DELETE t",
+		"SHOW TABLES":                                                   "SHOW",
+		"SET NAMES utf8mb4":                                             "SET",
+	} {
+		assert.Equal(t, want, scan(text, MySQL).summary.String(), text)
 	}
 }
 
@@ -57,13 +84,13 @@ func TestSummaries(t *testing.T) {
 		"":                                  "",
 		"SET search_path = x":               "SET",
 	} {
-		s := scan(text)
+		s := scan(text, PostgreSQL)
 		assert.Equal(t, want, s.summary.String(), text)
 	}
 }
 
 func TestSummariesAreBounded(t *testing.T) {
-	s := scan("SELECT * FROM " + strings.Repeat("a, b JOIN table_with_a_long_name JOIN ", 100))
+	s := scan("SELECT * FROM "+strings.Repeat("a, b JOIN table_with_a_long_name JOIN ", 100), PostgreSQL)
 	assert.LessOrEqual(t, len(s.summary.String()), maxSummary)
 }
 
@@ -71,15 +98,16 @@ func TestPasswordsAreNeverKept(t *testing.T) {
 	for text, want := range map[string]string{
 		"SELECT 'a' FROM t /* c */":                    "SELECT 'a' FROM t /* c */",
 		"ALTER USER me WITH ENCRYPTED PASSWORD 'hush'": "ALTER USER me WITH ENCRYPTED PASSWORD ?",
+		"CREATE USER me IDENTIFIED BY 'hush'":          "CREATE USER me IDENTIFIED BY ?",
 	} {
-		assert.Equal(t, want, scan(text).kept(text))
+		assert.Equal(t, want, scan(text, PostgreSQL).kept(text))
 	}
 }
 
 func FuzzSQL(f *testing.F) {
 	f.Add("SELECT E'\\'' || $1, $$a$$ FROM \"t\" WHERE a IN (1,2) /* x */ -- y")
 	f.Fuzz(func(t *testing.T, text string) {
-		s := scan(text)
+		s := scan(text, PostgreSQL)
 		assert.LessOrEqual(t, len(s.summary.String()), maxSummary)
 		if !strings.Contains(text, `"`) { // in which there may be quotes
 			assert.NotContains(t, s.text(), "'")

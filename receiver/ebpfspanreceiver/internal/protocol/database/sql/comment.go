@@ -1,4 +1,4 @@
-package postgresql
+package sql
 
 import (
 	"net/url"

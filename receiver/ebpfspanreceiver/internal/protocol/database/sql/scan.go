@@ -1,4 +1,4 @@
-package postgresql
+package sql
 
 import (
 	"strings"
@@ -7,12 +7,24 @@ import (
 // hidden takes the place of a literal.
 const hidden = "?"
 
-// sql is a statement's text in which the literals are hidden, and what else it tells:
-// https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
-type sql struct {
-	out      strings.Builder
-	summary  summary
-	comments comments
+// Dialect says how a statement is written.
+type Dialect uint8
+
+// The dialects.
+const (
+	// PostgreSQL's: https://www.postgresql.org/docs/current/sql-syntax-lexical.html.
+	PostgreSQL Dialect = iota
+	// MySQL's and MariaDB's: https://dev.mysql.com/doc/refman/8.4/en/language-structure.html. What stands
+	// between double quotes is a literal, as without ANSI_QUOTES.
+	MySQL
+)
+
+// scanner reads a statement's text, hides the literals, and notes what else it tells.
+type scanner struct {
+	dialect Dialect
+	out     strings.Builder
+	summary summary
+	pairs   comments
 	// secret says that the statement may set a password.
 	secret bool
 
@@ -32,8 +44,8 @@ const (
 )
 
 // scan reads a statement, which may be cut anywhere.
-func scan(text string) *sql {
-	s := &sql{rest: strings.ToValidUTF8(text, "\uFFFD")}
+func scan(text string, d Dialect) *scanner {
+	s := &scanner{dialect: d, rest: strings.ToValidUTF8(text, "\uFFFD")}
 	for s.rest != "" {
 		s.next()
 	}
@@ -41,10 +53,10 @@ func scan(text string) *sql {
 }
 
 // text returns the statement without literals and comments.
-func (s *sql) text() string { return strings.TrimSpace(s.out.String()) }
+func (s *scanner) text() string { return strings.TrimSpace(s.out.String()) }
 
 // kept returns the statement as it was, unless it may set a password.
-func (s *sql) kept(raw string) string {
+func (s *scanner) kept(raw string) string {
 	if s.secret {
 		return s.text()
 	}
@@ -52,32 +64,45 @@ func (s *sql) kept(raw string) string {
 }
 
 // next reads a token.
-func (s *sql) next() {
+func (s *scanner) next() {
 	c := s.rest[0]
 	switch {
 	case isSpace(c):
 		s.space(len(s.rest) - len(strings.TrimLeft(s.rest, " \t\n\r\f\v")))
-	case strings.HasPrefix(s.rest, "--"):
-		s.comment(until(s.rest, "\n", 0))
-	case strings.HasPrefix(s.rest, "/*"):
-		s.comment(blockComment(s.rest))
-	case c == '\'':
-		s.literal(quoted(s.rest, '\'', false))
-	case c == '"':
-		s.word(quoted(s.rest, '"', false))
-	case c == '$':
+	case s.comments(c):
+	case c == '\'', c == '"' && s.dialect == MySQL:
+		s.literal(quoted(s.rest, c, s.dialect == MySQL))
+	case c == '"', c == '`' && s.dialect == MySQL:
+		s.word(quoted(s.rest, c, false))
+	case c == '$' && s.dialect == PostgreSQL:
 		s.dollar()
 	case isDigit(c), c == '.' && len(s.rest) > 1 && isDigit(s.rest[1]):
 		s.literal(numberSize(s.rest))
-	case isLetter(c):
+	case isLetter(c), c == '$':
 		s.identifier()
 	default:
 		s.symbol(c)
 	}
 }
 
+// comments leaves a comment out that begins here, and reports whether one does.
+func (s *scanner) comments(c byte) bool {
+	switch {
+	case strings.HasPrefix(s.rest, "--") && (s.dialect == PostgreSQL || len(s.rest) == 2 || s.rest[2] <= ' '),
+		c == '#' && s.dialect == MySQL:
+		s.comment(until(s.rest, "\n", 0))
+	case !strings.HasPrefix(s.rest, "/*"):
+		return false
+	case s.dialect == MySQL: // comments hold no others
+		s.comment(until(s.rest, "*/", len("/*")))
+	default:
+		s.comment(blockComment(s.rest))
+	}
+	return true
+}
+
 // take cuts n bytes off the rest.
-func (s *sql) take(n int) string {
+func (s *scanner) take(n int) string {
 	n = min(n, len(s.rest))
 	taken := s.rest[:n]
 	s.rest = s.rest[n:]
@@ -85,7 +110,7 @@ func (s *sql) take(n int) string {
 }
 
 // space writes one for many.
-func (s *sql) space(n int) {
+func (s *scanner) space(n int) {
 	s.take(n)
 	if s.list == afterMember {
 		return
@@ -96,13 +121,13 @@ func (s *sql) space(n int) {
 }
 
 // comment leaves a comment out, but for a trace context in it.
-func (s *sql) comment(n int) {
-	s.comments.add(s.take(n))
+func (s *scanner) comment(n int) {
+	s.pairs.add(s.take(n))
 	s.space(0)
 }
 
 // literal hides n bytes. Of a list one member is shown.
-func (s *sql) literal(n int) {
+func (s *scanner) literal(n int) {
 	s.take(n)
 	switch s.list {
 	case inList:
@@ -115,7 +140,7 @@ func (s *sql) literal(n int) {
 }
 
 // dollar reads a parameter, or a literal between two equal tags.
-func (s *sql) dollar() {
+func (s *scanner) dollar() {
 	n := 1
 	for n < len(s.rest) && (isLetter(s.rest[n]) || isDigit(s.rest[n])) {
 		n++
@@ -136,14 +161,14 @@ func (s *sql) dollar() {
 }
 
 // identifier reads a name or keyword, or a literal that begins with a letter.
-func (s *sql) identifier() {
+func (s *scanner) identifier() {
 	n := 1
 	for n < len(s.rest) && (isLetter(s.rest[n]) || isDigit(s.rest[n]) || s.rest[n] == '$') {
 		n++
 	}
 	prefix := strings.ToLower(s.rest[:n])
 	if n < len(s.rest) && s.rest[n] == '\'' && n == 1 && strings.ContainsRune("ebxn", rune(prefix[0])) {
-		s.literal(n + quoted(s.rest[n:], '\'', prefix == "e"))
+		s.literal(n + quoted(s.rest[n:], '\'', prefix == "e" || s.dialect == MySQL))
 		return
 	}
 	if prefix == "u" && strings.HasPrefix(s.rest[n:], "&'") {
@@ -154,9 +179,9 @@ func (s *sql) identifier() {
 }
 
 // word writes a name or keyword of n bytes.
-func (s *sql) word(n int) {
+func (s *scanner) word(n int) {
 	word := s.take(n)
-	s.secret = s.secret || strings.EqualFold(word, "password")
+	s.secret = s.secret || strings.EqualFold(word, "password") || strings.EqualFold(word, "identified")
 	s.list = noList
 	if strings.EqualFold(word, "in") {
 		s.list = afterIn
@@ -166,7 +191,7 @@ func (s *sql) word(n int) {
 }
 
 // symbol writes one character that is no part of a token.
-func (s *sql) symbol(c byte) {
+func (s *scanner) symbol(c byte) {
 	s.take(1)
 	switch {
 	case s.list == afterIn && c == '(':

@@ -1,4 +1,4 @@
-package postgresql
+package sql
 
 import "strings"
 
@@ -42,6 +42,7 @@ var leads = map[string]bool{
 
 // fillers stand between such a word and the target.
 var fillers = map[string]bool{
+	"LOW_PRIORITY": true, "HIGH_PRIORITY": true, "DELAYED": true, "IGNORE": true, // MySQL's
 	"ONLY": true, "IF": true, "NOT": true, "EXISTS": true, "LATERAL": true, "TABLE": true, "CONCURRENTLY": true,
 }
 

@@ -1,0 +1,104 @@
+package mysql
+
+import (
+	"encoding/binary"
+	"strings"
+
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+)
+
+// The client's capabilities that change what is written: include/mysql_com.h.
+const (
+	capabilityConnectWithDB    = 1 << 3
+	capabilityCompress         = 1 << 5
+	capabilityProtocol41       = 1 << 9
+	capabilitySSL              = 1 << 11
+	capabilitySecureConnection = 1 << 15
+	capabilityAuthLenenc       = 1 << 21
+	capabilityDeprecateEOF     = 1 << 24
+	capabilityZstd             = 1 << 26
+)
+
+// loginHead is the size of what the client's first packet begins with: capabilities, the largest
+// packet, a character set, and zeros. A request for TLS ends there.
+const loginHead = 32
+
+// isGreeting reports whether a message is the server's first one.
+func isGreeting(st *stream) bool {
+	return st.number == 0 && len(st.body) > headerSize && st.body[0] == protocolVersion
+}
+
+// greeting takes the server's first packet: its version tells who it is.
+func (p *parser) greeting(st *stream) {
+	version, _, ok := text(st.body[1:])
+	if ok && strings.Contains(version, "MariaDB") {
+		p.system = semconv.DBSystemNameMariaDB
+	}
+}
+
+// login takes the client's answer to the greeting.
+func (p *parser) login(st *stream) {
+	if len(st.body) < loginHead {
+		p.lost(st, loss.MalformedMessage)
+		return
+	}
+	capabilities := binary.LittleEndian.Uint32(st.body)
+	if capabilities&capabilitySSL != 0 && st.length == loginHead {
+		p.unreadable()
+		return
+	}
+	p.known = true
+	p.deprecatesEOF = capabilities&capabilityDeprecateEOF != 0
+	p.namespace = namespaceOf(st.body[loginHead:], capabilities)
+	u := &unit{command: comChangeUser, expects: verdict}
+	u.compresses = capabilities&(capabilityCompress|capabilityZstd) != 0
+	u.Namespace = p.namespace
+	u.Opens = true
+	u.Title("login")
+	p.begin(st, u)
+}
+
+// namespaceOf returns the database's name, which follows on the user's and what proves that it is him.
+func namespaceOf(b []byte, capabilities uint32) string {
+	if capabilities&capabilityConnectWithDB == 0 {
+		return ""
+	}
+	_, b, ok := text(b)
+	if !ok {
+		return ""
+	}
+	switch {
+	case capabilities&capabilityAuthLenenc != 0:
+		var n uint64
+		if n, b, ok = number(b); !ok || n > uint64(len(b)) {
+			return ""
+		}
+		b = b[n:]
+	case capabilities&capabilitySecureConnection != 0:
+		if len(b) == 0 || int(b[0]) >= len(b) {
+			return ""
+		}
+		b = b[1+int(b[0]):]
+	default:
+		if _, b, ok = text(b); !ok {
+			return ""
+		}
+	}
+	name, _, _ := text(b)
+	return strings.ToValidUTF8(name, "\uFFFD")
+}
+
+// changeUser takes a command that logs in anew: the name, what proves it, and the database follow.
+func (p *parser) changeUser(st *stream, u *unit) {
+	u.expects = verdict
+	p.prepared.Clear()
+	_, b, ok := text(st.body[1:])
+	if !ok || len(b) == 0 || int(b[0]) >= len(b) {
+		p.namespace = ""
+		return
+	}
+	name, _, _ := text(b[1+int(b[0]):])
+	p.namespace = strings.ToValidUTF8(name, "\uFFFD")
+}

@@ -1,0 +1,247 @@
+package mysql
+
+import (
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
+)
+
+// pause is how long an answer whose end cannot be told must be silent to be taken for
+// complete, in nanoseconds.
+const pause = 1e9
+
+// unit is what waits for an answer.
+type unit struct {
+	database.Exchange
+	command byte
+	// statement is what a command prepares.
+	statement *sql.Statement
+	// expects says what the next packet of the answer is, and left how many are still to come where that
+	// is counted; then is left of what comes behind.
+	expects    expectation
+	left, then uint64
+	// chooses is the database that is used once it was done, if chosen is true.
+	chooses string
+	chosen  bool
+	// compresses says that all is compressed once it was answered.
+	compresses bool
+}
+
+// parser follows one connection.
+type parser struct {
+	protocol *Protocol
+	session  database.Session
+	sided    bool
+	streams  [2]stream
+	queue    database.Queue[*unit]
+	system   attribute.KeyValue
+	// aligned says that it is known whose the next answer is. After bytes were missed it
+	// may be somebody's else, until a turn of commands begins while nobody waits.
+	aligned bool
+	// known says that the login was seen, and so whether results end without the old EOF packets.
+	known, deprecatesEOF bool
+	namespace            string
+	prepared             sql.Prepared[uint32]
+	ended                [2]bool
+}
+
+// Segment implements protocol.Parser.
+func (p *parser) Segment(s *conn.Segment) {
+	if s.Size == 0 {
+		return
+	}
+	p.streams[s.Direction].segment(s)
+}
+
+func (p *parser) answers() *stream {
+	return &p.streams[p.session.Side.RequestDirection().Opposite()]
+}
+
+// unreadable gives the connection up: from here on nothing can be read.
+func (p *parser) unreadable() {
+	p.session.Lose(loss.Encrypted)
+	p.stop()
+}
+
+// stop looks at nothing any more.
+func (p *parser) stop() {
+	p.session.Thinner.Unknown(p.session.Conn.Socket)
+	for d := range p.streams {
+		p.streams[d].part = closed
+	}
+}
+
+// message follows the last byte of a message.
+func (p *parser) message(st *stream) {
+	if !p.sided {
+		p.sided = true
+		if isGreeting(st) != (st.direction == conn.Sent) {
+			p.session.Side = protocol.Client
+		}
+	}
+	switch {
+	case !st.isRequests():
+		p.answer(st)
+	case st.number == 0:
+		p.command(st)
+	case st.number == 1 && p.queue.Len() == 0 && !p.known:
+		p.login(st)
+	default: // what proves who logs in, or a file's content
+		if u, found, _ := p.queue.Front(); found {
+			u.Request.Move(st.size(), st.at)
+		}
+	}
+}
+
+// command takes a packet that begins a command.
+func (p *parser) command(st *stream) {
+	switch {
+	case len(st.body) == 0 || !isCommand(st.body[0]):
+		p.lost(st, loss.MalformedMessage)
+		return
+	case st.body[0] == comBinlogDump, st.body[0] == comBinlogDumpGTID:
+		p.stop() // replication: the server streams
+		return
+	case isUnanswered(st.body[0]):
+		p.overtaken()
+		if st.body[0] == comCloseStatement {
+			p.prepared.Remove(statementNumber(st.body))
+		}
+		return
+	}
+	u := &unit{command: st.body[0], expects: expectationOf(st.body[0])}
+	p.describe(st, u)
+	p.begin(st, u)
+}
+
+// describe notes what a command is about.
+func (p *parser) describe(st *stream, u *unit) {
+	u.Namespace = p.namespace
+	u.Operation = commandNames[u.command]
+	switch u.command {
+	case comQuery:
+		p.tell(u, p.read(st))
+		u.chooses, u.chosen = usedBy(statementIn(st.body))
+	case comPrepare:
+		u.statement = p.read(st)
+		p.tell(u, u.statement)
+		u.Operation = "PREPARE"
+		u.Summary = strings.TrimSpace("PREPARE " + u.Summary)
+	case comExecute, comBulkExecute, comFetch, comResetStatement:
+		if s := p.prepared.Get(statementNumber(st.body)); s != nil {
+			u.Operation = ""
+			p.tell(u, s)
+		}
+	case comInitDB:
+		u.chooses, u.chosen = strings.ToValidUTF8(string(st.body[1:]), "\uFFFD"), true
+	case comChangeUser:
+		p.changeUser(st, u)
+	case comResetConnection:
+		p.prepared.Clear()
+	}
+	u.Title("query")
+}
+
+// read reads the statement in a command.
+func (p *parser) read(st *stream) *sql.Statement {
+	return sql.Read(statementIn(st.body), st.partial, sql.MySQL, p.protocol.options.Query)
+}
+
+func (p *parser) tell(u *unit, s *sql.Statement) {
+	u.Summary, u.Text, u.Contexts = s.Summary, s.Text, s.Contexts
+}
+
+// usedBy returns the database that a statement chooses.
+func usedBy(statement []byte) (name string, ok bool) {
+	words := strings.Fields(strings.ToValidUTF8(string(statement), "\uFFFD"))
+	if len(words) != 2 || !strings.EqualFold(words[0], "use") {
+		return "", false
+	}
+	return strings.Trim(words[1], "`;"), true
+}
+
+// begin begins a unit with the message in st, which is all of it.
+func (p *parser) begin(st *stream, u *unit) {
+	if p.queue.Len() == 0 && st.place == st.turned {
+		p.aligned = true
+	}
+	p.overtaken()
+	if p.queue.Len() >= database.Crowded {
+		p.session.Whole()
+	}
+	u.System = p.system
+	if !p.queue.Push(u) {
+		p.session.Lose(loss.PipelineFull)
+		return
+	}
+	p.session.Begin(&u.Exchange, st.place, st.first)
+	u.Request.Move(st.size(), protocol.NotBefore(st.at, st.first.Time))
+	u.Request.Complete = true
+	p.session.Read(&u.Exchange)
+}
+
+// overtaken ends what was being answered when it was lost where packets begin, now that
+// another command does: hardly a client asks before it was answered.
+func (p *parser) overtaken() {
+	st := p.answers()
+	u, found, _ := p.queue.Front()
+	if st.part != adrift || !found || !u.Responded() || p.queue.Len() > 1 {
+		return
+	}
+	p.queue.Pop()
+	p.session.Finish(&u.Exchange, u.Response.Last)
+}
+
+// lost follows what shows that it is not known any more where packets begin.
+func (p *parser) lost(st *stream, why loss.Reason) {
+	p.session.Lose(why)
+	st.part, st.header, st.continued = adrift, st.header[:0], false
+	if st.isRequests() {
+		p.aligned = false
+		if why == loss.HeadTooLong {
+			p.session.Whole()
+		}
+		return
+	}
+	if p.queue.Len() > 1 {
+		p.unanswered() // whose answers were missed cannot be told
+		return
+	}
+	if u, found, _ := p.queue.Front(); found {
+		p.session.Respond(&u.Exchange, 0, st.at)
+	}
+}
+
+// unanswered ends all units as ones whose answers were not seen to their ends.
+func (p *parser) unanswered() {
+	for _, u := range p.queue.Take() {
+		p.session.Lost(&u.Exchange, loss.StreamGap)
+	}
+	p.aligned = false
+}
+
+// Tick implements protocol.Parser.
+func (p *parser) Tick(now int64) {
+	st := p.answers()
+	u, found, _ := p.queue.Front()
+	if st.part != adrift || !found || !u.Responded() || now-u.Response.Last.Time < pause {
+		return
+	}
+	p.unanswered()
+}
+
+// End implements protocol.Parser.
+func (p *parser) End(d conn.Direction, cause conn.Cause, at conn.Origin) {
+	if !p.session.Ends(d, cause, &p.ended) {
+		return
+	}
+	for _, u := range p.queue.Take() {
+		p.session.BreakOff(&u.Exchange, cause, at)
+	}
+}
