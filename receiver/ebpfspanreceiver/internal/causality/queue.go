@@ -170,7 +170,9 @@ func (q *queue) reset(pool int) {
 // begin sets the states before the first row: the last token is what the call before it rested on. What is not there
 // any more comes before all places.
 func (q *queue) begin(last []restsOn) {
-	s, from := append(q.spare[:0], 1), 0
+	s := q.spare[:0]
+	s = append(s, 1)
+	from := 0
 	for n, r := range last {
 		i := 1 + q.lastPlace(r.number)
 		if n == 0 {

@@ -56,7 +56,7 @@ func login(capabilities int) string {
 }
 
 func ok(status int) string        { return z + z + z + u16(status) + u16(0) }
-func okEnd(status int) string     { return "\xfe" + z + z + u16(status) + u16(0) }
+func okEnd() string               { return "\xfe" + z + z + u16(2) + u16(0) }
 func eof(status int) string       { return "\xfe" + u16(0) + u16(status) }
 func failure(code int) string     { return "\xff" + u16(code) + "#42000no secret" }
 func prepared(n, c, p int) string { return z + u32(n) + u16(c) + u16(p) + z + u16(0) }
@@ -77,9 +77,9 @@ const (
 var (
 	mariadb  = greeting("5.5.5-10.11.19-MariaDB-0+deb12u1")
 	selected = packets("\x01", column, eof(2), row("7"), row("8"), eof(2))
-	chosen   = packets("\x01", column, row("7"), row("8"), okEnd(2))
+	chosen   = packets("\x01", column, row("7"), row("8"), okEnd())
 	none     = packets("\x01", column, eof(2), eof(2))
-	nobody   = packets("\x01", column, okEnd(2))
+	nobody   = packets("\x01", column, okEnd())
 	done     = packets(ok(2))
 	welcome  = packet(2, ok(2))
 )
@@ -154,7 +154,7 @@ var dialogs = map[string]struct {
 		[]string{"PREPARE SELECT t|SELECT a FROM t|||true", "SELECT t|SELECT a FROM t|||true", "SELECT t|SELECT a FROM t|||true"},
 	},
 	"definitions that the client has": {
-		[]string{execute(5), packets("\x01\x00", row("7"), okEnd(2)), query("SELECT 1"), packets("\x01\x01", column, row("7"), okEnd(2))},
+		[]string{execute(5), packets("\x01\x00", row("7"), okEnd()), query("SELECT 1"), packets("\x01\x01", column, row("7"), okEnd())},
 		[]string{"EXECUTE||||true", "SELECT|SELECT ?|||true"},
 	},
 	"databases": {
@@ -301,7 +301,7 @@ func TestBeyondThePayload(t *testing.T) {
 	}
 	for name, answer := range map[string]string{
 		"EOF": packets(append(append([]string{"\x01", column, eof(2)}, rows...), eof(2))...),
-		"OK":  packets(append(append([]string{"\x01", column}, rows...), okEnd(2))...),
+		"OK":  packets(append(append([]string{"\x01", column}, rows...), okEnd())...),
 	} {
 		for _, size := range []int{0, 300} {
 			w := newWire(t, Options{}, 200, 0)
@@ -324,7 +324,7 @@ func TestBeyondThePayload(t *testing.T) {
 
 // An answer whose end cannot be seen ends with the next command, or with a pause.
 func TestEndsThatAreNotSeen(t *testing.T) {
-	answer := packets("\x01", column, eof(2), row(strings.Repeat("x", 90)), row(strings.Repeat("y", 90)), okEnd(2)+"\x05about")
+	answer := packets("\x01", column, eof(2), row(strings.Repeat("x", 90)), row(strings.Repeat("y", 90)), okEnd()+"\x05about")
 	w := newWire(t, Options{}, 100, 0)
 	w.Sent(query("SELECT a FROM t"))
 	w.Received(answer)
