@@ -276,8 +276,8 @@ func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 		now, notBefore := d.habits.kind(t.kind).any(lag, d.habits.expect(t))
 		if d.pool >= 0 {
 			now, notBefore = d.habits.kind(t.kind).firstTo(l, d.pool, lag, d.habits.expect(t))
-			if l.trying && lag < rhythmLags && l.pools[d.pool].riddle.trying {
-				now = max(now, tried)
+			if lag < rhythmLags {
+				now = l.pools[d.pool].wanted(now)
 			}
 		}
 		left := max(1-t.acted, 0.01)

@@ -159,7 +159,7 @@ type loop struct {
 	// written, so no order holds with others.
 	shared bool
 	kinds  map[endpoint]int
-	// pools are by number, poolOf by the class of acts.
+	// pools are by number, that of the responses among them, poolOf by the class of acts.
 	pools  [maxClasses]*pool
 	poolOf [maxClasses]uint8
 	// mayWait says which kinds of tokens lead to calls that wait for connections.
@@ -296,6 +296,9 @@ func (l *loop) turns(waits uint32, reading bool) {
 
 func (l *loop) did(d *deed) {
 	l.acted = true
+	if d.request != nil && l.pools[0] == nil {
+		l.pools[0] = &pool{}
+	}
 	d.reads = l.reads
 	d.turn, d.tokens = l.turn, l.dropped+uint64(len(l.tokens))
 	l.deeds = append(l.deeds, d)
@@ -307,9 +310,6 @@ func (l *loop) did(d *deed) {
 func (l *loop) responded(r *request, open int, step uint64) {
 	l.line.responds(r, open)
 	l.pace.responds(l.turn, l.reads)
-	if l.pools[0] == nil {
-		l.pools[0] = &pool{}
-	}
 	l.shared = l.shared || r.exchange.Multiplexed
 	l.did(&deed{request: r, open: open, step: step, lane: lane(r)})
 }
@@ -405,15 +405,7 @@ func (l *loop) trim(turn int) {
 	for m < len(l.deeds) && l.deeds[m].turn < turn {
 		m++
 	}
-	now := l.step()
-	first := now
-	if m < len(l.deeds) {
-		first = l.deeds[m].step
-	}
-	n, rests := 0, firstOf(l.deeds[m:])
-	for n < len(l.tokens) && (l.tokens[n].turn < turn-maxLagTurns && l.tokens[n].number < rests && (!l.queues(l.tokens[n]) || l.tokens[n].over(first, now)) || len(l.tokens)-n > maxTokens) {
-		n++
-	}
+	n := l.done(turn, l.deeds[m:])
 	if m < margin && n < margin {
 		return
 	}
@@ -432,6 +424,22 @@ func (l *loop) trim(turn int) {
 	l.habits.fade()
 	l.forgetTokens(n)
 	l.forgetDeeds(m)
+}
+
+// done is how many of the first tokens are too old for these deeds, the first of which are of a turn, and for what is to come.
+func (l *loop) done(turn int, deeds []*deed) (n int) {
+	now, rests := l.step(), firstOf(deeds)
+	first := now
+	if len(deeds) > 0 {
+		first = deeds[0].step
+	}
+	for n = max(0, len(l.tokens)-maxTokens); n < len(l.tokens); n++ {
+		t := l.tokens[n]
+		if t.turn >= turn-maxLagTurns || t.number >= rests || l.queues(t) && !t.over(first, now) {
+			break
+		}
+	}
+	return n
 }
 
 // step is the step of what was seen last.

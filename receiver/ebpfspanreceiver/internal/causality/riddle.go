@@ -1,9 +1,9 @@
 package causality
 
-// riddle tells whether a queue explains the calls to its peer. It may have been learned wrongly what leads to
-// them, or nothing, as where few calls needed not wait; and what is not supposed to lead to a call is never
+// riddle tells whether it is explained what the calls to a peer rest on, or the responses. It may have been learned wrongly
+// what leads to them, or nothing, as where few calls needed not wait; and what is not supposed to lead to a deed is never
 // found to. The answers to calls tell: whose they are, the responses say exactly, so that it is known what nearly
-// each answered call rests on where that was learned right. where it is not known of half of them, each kind of token is tried.
+// each answered call rests on where that was learned right. Where it is known of few of them, each kind of token is tried.
 type riddle struct {
 	// unsolved says that what most calls rest on is not known, trying that any kind of token is tried.
 	unsolved, trying bool
@@ -25,19 +25,15 @@ func (r *riddle) tries(seen uint64) bool {
 	return r.trying
 }
 
-// judge takes how many of the answered calls of a window are known to rest on one token. While few are
-// answered, nothing is known. It is a riddle if that is known of fewer than a share few, and tried at once or after so many tokens.
-func (r *riddle) judge(known, answered int, few float64, after uint64) {
+// judge takes how many of the answered calls of a window are known to rest on one token: it is a riddle if that
+// is less than a share few. While few are answered, nothing is known.
+func (r *riddle) judge(known, answered int, few float64) {
 	if answered < enough/2 {
 		return
 	}
-	was := r.unsolved
 	r.unsolved = float64(known) < few*float64(answered)
-	switch {
-	case !r.unsolved:
+	if !r.unsolved {
 		r.pause, r.until = 0, 0
-	case !was:
-		r.until = max(r.until, after)
 	}
 }
 
@@ -56,31 +52,28 @@ func (p *pool) wanted(learned float64) float64 {
 // unexplained reports whether calls wait of which it is not known what leads to them.
 func (p *pool) unexplained() bool { return p != nil && p.queued && p.riddle.keeps() }
 
-// explain finds out whether the queues of the window that was decoded explain their calls. Where each peer's calls
-// are decoded by themselves, nothing is tried: a token may lead to calls to several, and any that
-// leads to one would do for another.
+// explain finds out whether the window that was decoded explains its deeds. Where they are one row, that is asked of calls
+// that wait; in rows of their own, anything may be passed over. There a token may lead to calls to several peers, and any
+// that leads to one would do for another: so more must be in the dark before that is tried.
 func (d *decoder) explain(l *loop) {
-	for _, q := range d.queueOf {
-		if q != nil && !l.apiece {
-			known, answered := l.explained(q.pool)
-			l.pools[q.pool].riddle.judge(known, answered, 0.5, 0)
-		}
-	}
-	if l.apiece {
-		for n, p := range l.pools {
-			if p != nil {
-				known, answered := l.explained(n)
-				p.riddle.judge(known, answered, 0.2, 0)
-			}
+	const half, most = 0.5, 0.2
+	for n, p := range l.pools {
+		switch {
+		case p == nil:
+		case l.apiece:
+			p.judge(l, n, most)
+		case p.queued:
+			p.judge(l, n, half)
 		}
 	}
 	d.habits.mayWait(l)
 }
 
-// explained is of how many deeds for a peer that led to something it is known what they rest on, and how many there are.
-func (l *loop) explained(pool int) (known, answered int) {
+// judge finds out of how many of the deeds for the n-th peer that were answered it is known what they rest on.
+func (p *pool) judge(l *loop, n int, few float64) {
+	known, answered := 0, 0
 	for _, x := range l.deeds {
-		if x.pool != pool || x.act != nil && x.act.response == nil {
+		if x.pool != n || x.act != nil && x.act.response == nil {
 			continue
 		}
 		answered++
@@ -88,21 +81,5 @@ func (l *loop) explained(pool int) (known, answered int) {
 			known++
 		}
 	}
-	return known, answered
-}
-
-// firstTry is at how many tokens any kind is tried at the earliest. Where there are tokens that are known to lead to
-// some of the deeds for a peer, that is put off: others may seem to explain them as well, as those of another call that
-// the same request made.
-func (d *decoder) firstTry(l *loop, pool, deeds int) uint64 {
-	known := 0
-	for _, t := range l.tokens {
-		if d.habits.kind(t.kind).wants(l, pool) >= queueLeast {
-			known++
-		}
-	}
-	if 2*known < deeds {
-		return 0
-	}
-	return l.seen() + young
+	p.riddle.judge(known, answered, few)
 }
