@@ -212,7 +212,7 @@ func (l *loop) readingAt(at int64) uint64 {
 
 func (l *loop) readResponse(c *call, complete bool, step uint64) *token {
 	if complete {
-		l.line.completes(c)
+		l.line.completes(c, l.turn)
 	}
 	t := &token{call: c, complete: complete, step: step, kind: l.number(c.endpoint(!complete))}
 	if n := len(l.tokens); complete && n > 0 && !l.acted && l.tokens[n-1].call == c {
@@ -282,7 +282,7 @@ func (l *loop) did(d *deed) {
 
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
-	l.line.responds(r, open)
+	l.line.responds(r, open, l.turn)
 	l.shared = l.shared || r.exchange.Multiplexed
 	l.did(&deed{request: r, open: open, step: step, lane: lane(r)})
 }
@@ -302,7 +302,8 @@ func lane(r *request) *conn.Conn {
 
 // acts takes a call or a connect.
 func (l *loop) acts(a *act, open int, step uint64) {
-	l.line.acts(a)
+	l.shared = l.shared || a.call != nil && a.call.exchange.Multiplexed
+	l.line.acts(a, l.shared)
 	a.belief, a.forth = anybody(open), anybody(open)
 	a.deed = &deed{act: a, open: open, step: step, class: l.number(a.to), kind: 1}
 	if a.to.connects {
@@ -314,11 +315,19 @@ func (l *loop) acts(a *act, open int, step uint64) {
 	l.called(a.deed)
 }
 
+// retract takes back a connect: many share the connection, so it is no request's.
+func (l *loop) retract(a *act) {
+	l.line.retract(a, l.deeds)
+	if i := slices.Index(l.deeds, a.deed); i >= 0 {
+		claim(a.deed, -1)
+		l.deeds = slices.Delete(l.deeds, i, i+1)
+	}
+}
+
 // called counts a call or a connect.
 func (l *loop) called(x *deed) {
 	to := x.act.to
 	to.connects = false
-	l.shared = l.shared || x.act.call != nil && x.act.call.exchange.Multiplexed
 	x.pool = l.number(to)
 	l.poolOf[x.class] = uint8(x.pool)
 	if l.pools[x.pool] == nil {
