@@ -140,6 +140,7 @@ func (d *decoder) decode(l *loop) {
 		return
 	}
 	l.habits.expected, l.habits.orphan, l.waits = l.rhythm.expectations()
+	l.expectResponses()
 	l.order()
 	fresh := l.queue()
 	l.apart = l.rhythm.parts()

@@ -1,6 +1,8 @@
 package causality
 
-import "slices"
+import (
+	"slices"
+)
 
 // line tells whether a loop makes as many calls for each request, in the order in which it has read them,
 // however many turns later: a proxy that bounds what it does in a turn goes on in the next one

@@ -334,6 +334,7 @@ func (l *loop) called(x *deed) {
 		l.pools[x.pool] = &pool{}
 	}
 	l.pools[x.pool].called(x)
+	l.pools[x.pool].shared = l.pools[x.pool].shared || x.act.call != nil && x.act.call.exchange.Multiplexed
 }
 
 // classify names the class of a call by what it asks for, which is known after it began.
@@ -390,6 +391,7 @@ func (l *loop) trim(turn int) {
 		if x.pool > 0 {
 			l.pools[x.pool].teach(x)
 			l.pools[x.pool].settled = x.settled
+			l.pools[x.pool].remember(x)
 		}
 		if i > 0 {
 			l.compare(l.deeds[i-1], x)
@@ -511,6 +513,7 @@ func (t *thread) decode(d *decoder, now int64) {
 	for _, x := range t.loop.deeds {
 		if x.act != nil && !x.act.settled() {
 			x.act.learn(&t.loop, &t.order, &d.scratch)
+			x.act.stays()
 		}
 	}
 	turn := t.loop.turn

@@ -11,9 +11,13 @@ type pool struct {
 	calls, released float64
 	// held counts those that came at once when a connection was given back while none was free.
 	held float64
+	// shared says that calls go through connections that many share: they are decoded like those that wait.
+	shared bool
 	// queued says that calls wait for connections, passed which token the last of them rests on.
 	queued bool
 	passed uint64
+	// last is what the last of the calls that were forgotten rests on, where they are shared.
+	last []landmark
 	// decoded says that its calls were decoded as if none waited: those that did not tell what leads to them.
 	decoded bool
 	// settled is that of the last deed that was forgotten.
@@ -123,6 +127,10 @@ func (l *loop) queue() (fresh bool) {
 	l.trying = false
 	for n, p := range l.pools[:maxClasses-1] { // the last is of all peers for which there is no room
 		if p == nil {
+			continue
+		}
+		if p.shared {
+			p.queued = true
 			continue
 		}
 		was := p.queued
