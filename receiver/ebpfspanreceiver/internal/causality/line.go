@@ -104,10 +104,14 @@ func (q *line) rest() {
 	}
 }
 
-// waitsLast counts a request anew, as the last of those that were read, unless it may have called.
-func (q *line) waitsLast(r *request, open []*request) {
-	if r.number < q.began || q.began+(r.number-q.began)*q.each() <= q.calls {
-		return
+// waitsLast counts a request anew, as the last of those that were read, unless it may have called, and reports whether
+// it cannot have: those of which all was read before made all calls that there were.
+func (q *line) waitsLast(r *request, open []*request) (idle bool) {
+	if r.number < q.began {
+		return false
+	}
+	if q.began+(r.number-q.began)*q.each() <= q.calls && !q.accounted(open) {
+		return false
 	}
 	for _, o := range open {
 		if o.number > r.number {
@@ -115,6 +119,22 @@ func (q *line) waitsLast(r *request, open []*request) {
 		}
 	}
 	r.number = q.requests
+	return q.counting
+}
+
+// accounted reports whether the requests of which all was read before made all calls. One was just read.
+func (q *line) accounted(open []*request) bool {
+	if !q.counting {
+		return false
+	}
+	requests, calls := q.since()
+	whole := requests - 1
+	for _, o := range open {
+		if o.number >= q.began && !o.exchange.Request.Complete && whole > 0 {
+			whole--
+		}
+	}
+	return calls <= whole*q.each()
 }
 
 // acts counts a call or a connect. None can be made before its request was read. shared says that connections are.

@@ -178,10 +178,11 @@ func (l *loop) readRequest(r *request, others int) {
 }
 
 // readWhole takes the end of a request whose head was read before, and reports whether its token
-// became the last one. It does unless something was done since: that may have been for it.
-func (l *loop) readWhole(r *request, at int64) bool {
+// became the last one. It does unless something was done since: that may have been for it, if it is not known to
+// have been idle.
+func (l *loop) readWhole(r *request, at int64, idle bool) bool {
 	last, since := len(l.tokens)-1, l.dropped
-	if n := len(l.deeds); n > 0 {
+	if n := len(l.deeds); n > 0 && !idle {
 		since = l.deeds[n-1].tokens
 	}
 	i := last
@@ -192,6 +193,7 @@ func (l *loop) readWhole(r *request, at int64) bool {
 		return false
 	}
 	t := l.tokens[i]
+	l.passed(t.number)
 	copy(l.tokens[i:], l.tokens[i+1:])
 	l.tokens[last] = t
 	for j, t := range l.tokens[i:] {
@@ -200,6 +202,18 @@ func (l *loop) readWhole(r *request, at int64) bool {
 	l.rhythm.moved(t.turn, l.turn, t.sort())
 	t.turn, t.read = l.turn, l.readingAt(at)
 	return true
+}
+
+// passed takes that a token is behind those that were read after it.
+func (l *loop) passed(number uint64) {
+	for n := len(l.deeds) - 1; n >= 0 && l.deeds[n].tokens > number; n-- {
+		l.deeds[n].tokens--
+	}
+	for _, p := range l.pools {
+		if p != nil {
+			p.forgoes(number)
+		}
+	}
 }
 
 // readingAt is the number of the read at a time: one may give several tokens.

@@ -174,7 +174,6 @@ func TestCallsThroughASharedConnection(t *testing.T) {
 			right, wrong := s.shares(0)
 			assert.GreaterOrEqual(t, right, of.right)
 			assert.LessOrEqual(t, wrong, of.wrong)
-			t.Log(right, wrong)
 		})
 	}
 }

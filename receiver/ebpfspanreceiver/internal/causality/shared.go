@@ -169,3 +169,17 @@ func (x *deed) outlives(r *request) bool {
 	t := x.act.response
 	return t == nil || !t.complete || t.step > r.responded
 }
+
+// forgoes takes that a token is behind those that were read after it.
+func (p *pool) forgoes(number uint64) {
+	last := p.last[:0]
+	for _, m := range p.last {
+		if m.number > number {
+			m.number--
+		} else if m.number == number {
+			continue
+		}
+		last = append(last, m)
+	}
+	p.last = last
+}

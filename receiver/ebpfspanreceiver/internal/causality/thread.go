@@ -66,9 +66,9 @@ func (t *thread) whole(r *request, by conn.Origin) {
 		return
 	}
 	t.loop.turns(by.Task.Waits, true)
-	if t.loop.readWhole(r, by.Time) {
+	idle := t.loop.line.waitsLast(r, t.requests)
+	if t.loop.readWhole(r, by.Time, idle) {
 		t.order.waitsLast(r)
-		t.loop.line.waitsLast(r, t.requests)
 	}
 }
 
