@@ -24,6 +24,8 @@ type line struct {
 	// and complete is how many requests have them all.
 	ready    map[uint64]*reading
 	complete int
+	// shared says that connections are.
+	shared bool
 	// counting says that the count was not lost, began is the number of the first request and call since, and
 	// told says that something was told since.
 	counting, told bool
@@ -140,7 +142,7 @@ func (q *line) accounted(open []*request) bool {
 // acts counts a call or a connect. None can be made before its request was read. shared says that connections are.
 func (q *line) acts(a *act, shared bool) {
 	q.calls++
-	a.number = q.calls
+	a.number, q.shared = q.calls, shared
 	if !q.counting {
 		return
 	}
@@ -160,6 +162,7 @@ func (q *line) more(shared bool) {
 	case !shared || q.each() >= maxFan:
 		q.lose()
 		q.kept = agreement{total: lineRefuted}
+		q.fan, q.most = 0, 0
 		return
 	case told:
 		q.lose()
@@ -246,6 +249,9 @@ func (q *line) responds(r *request, open, turn int) {
 	q.told = true
 	q.complete--
 	delete(q.ready, r.number)
+	if requests, calls := q.since(); q.shared && calls == requests*q.each() {
+		q.count()
+	}
 }
 
 // lose gives the count up, and takes back what it told last.
@@ -278,7 +284,9 @@ func (q *line) tells(a *act, sure bool) bool {
 }
 
 // willTell reports whether it is worth while to wait for the response to the act's request.
-func (q *line) willTell(a *act) bool { return q.counting && a.number >= q.began && q.trusted() }
+func (q *line) willTell(a *act) bool {
+	return q.counting && a.number >= q.began && (q.trusted() || q.shared && q.kept.total == q.kept.right)
+}
 
 // settle decides an act by the count, and scores the decoder by it.
 func (q *line) settle(a *act) {
