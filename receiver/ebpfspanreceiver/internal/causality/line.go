@@ -89,20 +89,23 @@ func (q *line) reads(r *request, others int) {
 	r.number = q.requests
 }
 
-// rest takes that nothing is open: each request has made its calls.
+// rest takes that nothing is open: each request has made its calls, so that it is known how many.
 func (q *line) rest() {
-	if !q.counting {
-		return
-	}
 	requests, calls := q.since()
 	switch {
-	case calls == requests*q.each():
+	case calls != requests*q.each():
+	case q.counting:
 		q.count()
-	case requests >= lineHold && calls >= requests && calls%requests == 0:
-		q.lose()
-		q.fan, q.kept = calls/requests-1, agreement{total: lineRefuted}
+		return
 	default:
+		return
+	}
+	if q.counting {
 		q.lose()
+	}
+	if q.shared && requests >= lineHold && calls >= requests && calls%requests == 0 && calls/requests <= maxFan {
+		q.fan, q.kept = calls/requests-1, agreement{}
+		q.most = max(q.most, q.fan)
 	}
 }
 
@@ -285,7 +288,7 @@ func (q *line) tells(a *act, sure bool) bool {
 
 // willTell reports whether it is worth while to wait for the response to the act's request.
 func (q *line) willTell(a *act) bool {
-	return q.counting && a.number >= q.began && (q.trusted() || q.shared && q.kept.total == q.kept.right)
+	return q.counting && a.number >= q.began && (q.trusted() || q.shared)
 }
 
 // settle decides an act by the count, and scores the decoder by it.

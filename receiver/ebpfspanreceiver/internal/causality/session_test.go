@@ -156,16 +156,16 @@ func TestCallsThroughASharedConnection(t *testing.T) {
 		change       func(*session)
 		right, wrong float64
 	}{
-		"one":                     {func(*session) {}, 1, 0},
-		"three":                   {func(s *session) { s.fan = 3 }, 1, 0},
-		"each of something else":  {func(s *session) { s.named = true }, 1, 0},
-		"written later sometimes": {func(s *session) { s.late = 0.2 }, 1, 0},
+		"one":                               {func(*session) {}, 1, 0},
+		"three":                             {func(s *session) { s.fan = 3 }, 1, 0},
+		"each of something else":            {func(s *session) { s.named = true }, 1, 0},
+		"written later sometimes":           {func(s *session) { s.late = 0.2 }, 1, 0},
 		"some make none, idle now and then": {func(s *session) { s.none, s.idle = 0.001, 400 }, 0.8, 0.001},
 		"some make none":                    {func(s *session) { s.none = 0.001 }, 0.8, 0.001},
 		"three, but some none":              {func(s *session) { s.fan, s.none = 3, 0.001 }, 0.5, 0.001},
 		"some make none, written later":     {func(s *session) { s.none, s.late = 0.001, 0.2 }, 0.5, 0.001},
-		"a fifth make none":     {func(s *session) { s.none = 0.2 }, 0.5, 0.001},
-		"few in flight, a fifth make none":     {func(s *session) { s.none, s.inFlight, s.burst = 0.2, 16, 8 }, 0.5, 0.001},
+		"a fifth make none":                 {func(s *session) { s.none = 0.2 }, 0.5, 0.001},
+		"few in flight, a fifth make none":  {func(s *session) { s.none, s.inFlight, s.burst = 0.2, 16, 8 }, 0.5, 0.001},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSession(t)

@@ -23,13 +23,7 @@ func (l *loop) opens(x *deed) bool {
 
 // wantingShared lists the tokens that may lead to calls of a queue through shared connections.
 func (d *decoder) wantingShared(l *loop, q *queue) {
-	heads := 0
-	for _, t := range l.tokens {
-		if t.request != nil {
-			heads++
-		}
-	}
-	early := float64(len(q.rows)) / float64(max(heads, 1))
+	early := l.callsEach(q)
 	for _, t := range l.tokens {
 		expected := d.expectShared(l, q.pool, t, early)
 		k := d.habits.kind(t.kind)
@@ -43,6 +37,20 @@ func (d *decoder) wantingShared(l *loop, q *queue) {
 		}
 		q.places = append(q.places, p)
 	}
+}
+
+// callsEach is how many calls of a queue there are for each request since those that were forgotten.
+func (l *loop) callsEach(q *queue) float64 {
+	after, heads := uint64(0), 0
+	if last := l.pools[q.pool].last; len(last) > 0 {
+		after = last[len(last)-1].number + 1
+	}
+	for _, t := range l.tokens {
+		if t.request != nil && t.number >= after {
+			heads++
+		}
+	}
+	return float64(len(q.rows)) / float64(max(heads, 1))
 }
 
 // expectShared is how many calls to a peer follow on a token, where early is how many calls there are for each request. Only
