@@ -148,6 +148,9 @@ type act struct {
 	stimulus *stimulus
 	nth      int
 
+	// blindly says that a request that was not seen may have caused it.
+	blindly bool
+
 	decided    bool
 	parent     *request
 	method     Method

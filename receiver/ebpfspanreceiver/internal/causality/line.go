@@ -24,8 +24,8 @@ type line struct {
 	// and complete is how many requests have them all.
 	ready    map[uint64]*reading
 	complete int
-	// shared says that connections are.
-	shared bool
+	// shared says that connections are, missed that a request was not seen since nothing was open.
+	shared, missed bool
 	// counting says that the count was not lost, began is the number of the first request and call since, and
 	// told says that something was told since.
 	counting, told bool
@@ -83,7 +83,7 @@ func (q *line) reads(r *request, others int) {
 		q.rest()
 		q.calls = q.requests
 		q.forget()
-		q.counting, q.told, q.began = true, false, q.requests+1
+		q.counting, q.told, q.missed, q.began = true, false, false, q.requests+1
 	}
 	q.requests++
 	r.number = q.requests
@@ -103,10 +103,18 @@ func (q *line) rest() {
 	if q.counting {
 		q.lose()
 	}
-	if q.shared && requests >= lineHold && calls >= requests && calls%requests == 0 && calls/requests <= maxFan {
+	if q.shared && !q.missed && requests >= lineHold && calls >= requests && calls%requests == 0 && calls/requests <= maxFan {
 		q.fan, q.kept = calls/requests-1, agreement{}
 		q.most = max(q.most, q.fan)
 	}
+}
+
+// miss takes that a request was not seen: it cannot be counted.
+func (q *line) miss() {
+	if q.counting {
+		q.lose()
+	}
+	q.missed = true
 }
 
 // waitsLast counts a request anew, as the last of those that were read, unless it may have called, and reports whether
@@ -295,6 +303,9 @@ func (q *line) willTell(a *act) bool {
 func (q *line) settle(a *act) {
 	if first, _, p, _ := a.belief.best(); p >= sure {
 		q.decoder.add(first == a.counted)
+	}
+	if q.shared {
+		a.thread = nil // the decoder learns from it
 	}
 	a.settle(a.counted, MethodLoop, credited(q.kept))
 }

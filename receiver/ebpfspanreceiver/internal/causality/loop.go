@@ -128,6 +128,7 @@ type loop struct {
 	rhythm rhythm
 	parts  parts
 	line   line
+	unseen unseen
 	// late tells how often deeds are done out of order; apiece says that they are, and that those
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
@@ -170,6 +171,9 @@ func (l *loop) number(e endpoint) int {
 // readRequest takes a request's head, with so many others open.
 func (l *loop) readRequest(r *request, others int) {
 	l.line.reads(r, others)
+	if since, gap := l.unseen.reads(r, others); gap {
+		l.missed(since)
+	}
 	e := endpoint{name: r.exchange.Name, incoming: true}
 	if r.exchange.Conn != nil {
 		e.peer, e.path = r.exchange.Conn.Local, r.exchange.Conn.LocalPath
@@ -318,7 +322,7 @@ func lane(r *request) *conn.Conn {
 func (l *loop) acts(a *act, open int, step uint64) {
 	l.shared = l.shared || a.call != nil && a.call.exchange.Multiplexed
 	l.line.acts(a, l.shared)
-	a.belief, a.forth = anybody(open), anybody(open)
+	a.belief, a.forth, a.blindly = anybody(open), anybody(open), l.unseen.some()
 	a.deed = &deed{act: a, open: open, step: step, class: l.number(a.to), kind: 1}
 	if a.to.connects {
 		a.deed.kind = 2

@@ -74,6 +74,9 @@ func (a *act) decideLoop() {
 	}
 	first, _, p, _ := a.belief.best()
 	p = line.doubted(p)
+	if a.blindly {
+		p = min(p, unconfirmed)
+	}
 	earned := a.thread.order.earned()
 	if !a.claimed {
 		earned = min(earned, unconfirmed)
