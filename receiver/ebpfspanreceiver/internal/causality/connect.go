@@ -41,3 +41,17 @@ func (c *call) takeConnect(a *act) {
 		c.method = MethodConnect
 	}
 }
+
+// connected takes the first exchange on a connection that was opened by an act. Where many share
+// the connection, the act was for all of them.
+func (p *process) connected(c *call, a *act) {
+	if !c.exchange.Multiplexed {
+		c.takeConnect(a)
+		p.coroutines.took(a, &c.act)
+		return
+	}
+	a.ended()
+	if t := p.threads[a.origin.Task.TID]; t != nil && a.deed != nil {
+		t.loop.retract(a)
+	}
+}

@@ -140,6 +140,7 @@ func (d *decoder) decode(l *loop) {
 		return
 	}
 	l.habits.expected, l.habits.orphan, l.waits = l.rhythm.expectations()
+	l.expectResponses()
 	l.order()
 	fresh := l.queue()
 	l.apart = l.rhythm.parts()
@@ -165,9 +166,10 @@ func (d *decoder) pass(l *loop) {
 	d.claim(l.deeds, -1)
 	for i := 0; i < len(l.deeds); {
 		j := turnEnd(l.deeds, i)
+		d.takeQueued(l, l.deeds[i:j], true, false)
 		d.turn(l, l.deeds[i:j], false)
 		d.claim(l.deeds[i:j], 1)
-		d.takeQueued(l, l.deeds[i:j], false)
+		d.takeQueued(l, l.deeds[i:j], false, false)
 		i = j
 	}
 	for _, t := range l.tokens {
@@ -175,8 +177,9 @@ func (d *decoder) pass(l *loop) {
 	}
 	for j := len(l.deeds); j > 0; {
 		i := turnBegin(l.deeds, j)
-		d.takeQueued(l, l.deeds[i:j], true)
+		d.takeQueued(l, l.deeds[i:j], false, true)
 		d.claim(l.deeds[i:j], -1)
+		d.takeQueued(l, l.deeds[i:j], true, true)
 		d.turn(l, l.deeds[i:j], true)
 		j = i
 	}

@@ -98,6 +98,9 @@ type act struct {
 	// loop thinks whose it is; forth is the part that rests on what was before.
 	deed          *deed
 	belief, forth belief
+	// likely is whose it was most probably when the window was decoded last, stayed for how many times before.
+	likely *request
+	stayed int
 	// sourceless is how probable it is that it rests on nothing that was read.
 	sourceless float64
 	// ordered is whose it is by the order alone, nil where that does not tell, cause the
@@ -144,6 +147,9 @@ type act struct {
 	// nth how much it had done since.
 	stimulus *stimulus
 	nth      int
+
+	// blindly says that a request that was not seen may have caused it.
+	blindly bool
 
 	decided    bool
 	parent     *request

@@ -181,8 +181,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	p.learn(e.Request.First)
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {
 		delete(l.connects, e.Connected)
-		c.takeConnect(a)
-		p.coroutines.took(a, &c.act)
+		p.connected(c, a)
 	}
 	if e.Asked != nil {
 		p.learn(*e.Asked)

@@ -151,6 +151,7 @@ type loop struct {
 	parts  parts
 	line   line
 	pace   pace
+	unseen unseen
 	// late tells how often deeds are done out of order; apiece says that they are, and that those
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
@@ -193,6 +194,9 @@ func (l *loop) number(e endpoint) int {
 // readRequest takes a request's head, with so many others open.
 func (l *loop) readRequest(r *request, others int) {
 	l.line.reads(r, others)
+	if since, gap := l.unseen.reads(r, others); gap {
+		l.missed(since)
+	}
 	e := endpoint{name: r.exchange.Name, incoming: true}
 	if r.exchange.Conn != nil {
 		e.peer, e.path = r.exchange.Conn.Local, r.exchange.Conn.LocalPath
@@ -201,10 +205,11 @@ func (l *loop) readRequest(r *request, others int) {
 }
 
 // readWhole takes the end of a request whose head was read before, and reports whether its token
-// became the last one. It does unless something was done since: that may have been for it.
-func (l *loop) readWhole(r *request, at int64) bool {
+// became the last one. It does unless something was done since: that may have been for it, if it is not known to
+// have been idle.
+func (l *loop) readWhole(r *request, at int64, idle bool) bool {
 	last, since := len(l.tokens)-1, l.dropped
-	if n := len(l.deeds); n > 0 {
+	if n := len(l.deeds); n > 0 && !idle {
 		since = l.deeds[n-1].tokens
 	}
 	i := last
@@ -215,6 +220,7 @@ func (l *loop) readWhole(r *request, at int64) bool {
 		return false
 	}
 	t := l.tokens[i]
+	l.passed(t.number)
 	copy(l.tokens[i:], l.tokens[i+1:])
 	l.tokens[last] = t
 	for j, t := range l.tokens[i:] {
@@ -223,6 +229,18 @@ func (l *loop) readWhole(r *request, at int64) bool {
 	l.rhythm.moved(t.turn, l.turn, t.sort())
 	t.turn, t.read = l.turn, l.readingAt(at)
 	return true
+}
+
+// passed takes that a token is behind those that were read after it.
+func (l *loop) passed(number uint64) {
+	for n := len(l.deeds) - 1; n >= 0 && l.deeds[n].tokens > number; n-- {
+		l.deeds[n].tokens--
+	}
+	for _, p := range l.pools {
+		if p != nil {
+			p.forgoes(number)
+		}
+	}
 }
 
 // readingAt is the number of the read at a time: one may give several tokens.
@@ -235,7 +253,7 @@ func (l *loop) readingAt(at int64) uint64 {
 
 func (l *loop) readResponse(c *call, complete bool, step uint64) *token {
 	if complete {
-		l.line.completes(c)
+		l.line.completes(c, l.turn)
 	}
 	t := &token{call: c, complete: complete, step: step, kind: l.number(c.endpoint(!complete))}
 	if n := len(l.tokens); complete && n > 0 && !l.acted && l.tokens[n-1].call == c {
@@ -308,7 +326,7 @@ func (l *loop) did(d *deed) {
 
 // responded takes a response's first byte.
 func (l *loop) responded(r *request, open int, step uint64) {
-	l.line.responds(r, open)
+	l.line.responds(r, open, l.turn)
 	l.pace.responds(l.turn, l.reads)
 	l.shared = l.shared || r.exchange.Multiplexed
 	l.did(&deed{request: r, open: open, step: step, lane: lane(r)})
@@ -329,8 +347,9 @@ func lane(r *request) *conn.Conn {
 
 // acts takes a call or a connect.
 func (l *loop) acts(a *act, open int, step uint64) {
-	l.line.acts(a)
-	a.belief, a.forth = anybody(open), anybody(open)
+	l.shared = l.shared || a.call != nil && a.call.exchange.Multiplexed
+	l.line.acts(a, l.shared)
+	a.belief, a.forth, a.blindly = anybody(open), anybody(open), l.unseen.some()
 	a.deed = &deed{act: a, open: open, step: step, class: l.number(a.to), kind: 1}
 	if a.to.connects {
 		a.deed.kind = 2
@@ -341,11 +360,19 @@ func (l *loop) acts(a *act, open int, step uint64) {
 	l.called(a.deed)
 }
 
+// retract takes back a connect: many share the connection, so it is no request's.
+func (l *loop) retract(a *act) {
+	l.line.retract(a, l.deeds)
+	if i := slices.Index(l.deeds, a.deed); i >= 0 {
+		claim(a.deed, -1)
+		l.deeds = slices.Delete(l.deeds, i, i+1)
+	}
+}
+
 // called counts a call or a connect.
 func (l *loop) called(x *deed) {
 	to := x.act.to
 	to.connects = false
-	l.shared = l.shared || x.act.call != nil && x.act.call.exchange.Multiplexed
 	x.pool = l.number(to)
 	l.poolOf[x.class] = uint8(x.pool)
 	if l.pools[x.pool] == nil {
@@ -353,6 +380,7 @@ func (l *loop) called(x *deed) {
 	}
 	x.opens = x.opening()
 	l.pools[x.pool].called(x)
+	l.pools[x.pool].shared = l.pools[x.pool].shared || x.act.call != nil && x.act.call.exchange.Multiplexed
 }
 
 // opening reports whether a call opens its connection, or follows at once on another one that did.
@@ -561,6 +589,7 @@ func (t *thread) decode(d *decoder, now int64) {
 	for _, x := range t.loop.deeds {
 		if x.act != nil && !x.act.settled() {
 			x.act.learn(&t.loop, &t.order, &d.scratch)
+			x.act.stays()
 		}
 	}
 	turn := t.loop.turn

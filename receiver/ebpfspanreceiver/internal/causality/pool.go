@@ -11,6 +11,8 @@ type pool struct {
 	calls, released float64
 	// held counts those that came at once when a connection was given back while none was free.
 	held float64
+	// shared says that calls go through connections that many share: they are decoded like those that wait.
+	shared bool
 	// queued says that calls wait for connections, passed which token the last of them rests on.
 	queued bool
 	passed uint64
@@ -18,7 +20,7 @@ type pool struct {
 	decoded bool
 	// settled is that of the last deed that was forgotten, end what that rests on.
 	settled uint64
-	end     []restsOn
+	end     []landmark
 	riddle  riddle
 	// inFlight is how many of them are open, most how many there were at most lately, and before how many
 	// before that, which is forgotten slowly: a pool has as many connections in calm times as well.
@@ -128,6 +130,10 @@ func (l *loop) queue() (fresh bool) {
 	l.trying = false
 	for n, p := range l.pools[:maxClasses-1] { // the last is of all peers for which there is no room
 		if p == nil {
+			continue
+		}
+		if p.shared {
+			p.queued = true
 			continue
 		}
 		was := p.queued
@@ -260,22 +266,20 @@ func (l *loop) queues(t *token) bool {
 	return len(k.acts) == 0
 }
 
-// restsOn is how probable it is that a deed rests on the token of a number.
-type restsOn struct {
-	number uint64
-	share  float64
-}
-
 // forget takes the next call to the peer that leaves the window.
 func (p *pool) forget(x *deed) {
 	p.teach(x)
 	p.settled = x.settled
+	if p.shared {
+		p.rememberShared(x)
+		return
+	}
 	if len(x.sources) == 0 {
 		return
 	}
 	p.end = p.end[:0]
 	for _, s := range x.sources {
-		p.end = append(p.end, restsOn{s.token.number, s.share})
+		p.end = append(p.end, landmark{number: s.token.number, share: s.share})
 	}
 }
 

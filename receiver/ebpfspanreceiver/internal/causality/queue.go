@@ -32,8 +32,10 @@ type queue struct {
 	// places are the tokens that may want the peer, wants how probable that is by the kind of token.
 	places []place
 	wants  [maxClasses]*[lags]float64
-	// before[n] are the states before row n: before[n][i] is the probability that the last token
-	// was at place from[n]+i-1, where -1 is none.
+	// counts is how many numbers of rows on one token are told apart.
+	counts int
+	// before[n] are the states before row n: before[n][i*counts+c] is the probability that the last token
+	// was at place from[n]+i-1, where -1 is none, and had c+1 rows.
 	before [][]float64
 	from   []int
 	// done is how many rows were taken and not yet taken back. beta is what is known of the
@@ -41,11 +43,10 @@ type queue struct {
 	done     int
 	beta     []float64
 	betaFrom int
-	// more is the probability of one more row on a token, jump that of a token that does not follow on the last
-	// one: 0 where the rows are in step.
-	more, jump float64
+	// jump is the probability of a token that does not follow on the last one: 0 where the rows are in step.
+	jump float64
 	// moved and stayed are the weights of the places for the row at hand, as the first on the token
-	// and as one more, weights what the row itself says of them.
+	// and as one more after so many, weights what the row itself says of them.
 	moved, stayed, weights []float64
 	// opens are how probable it is that the places are open to the row.
 	opens, spare []float64
@@ -58,6 +59,8 @@ type place struct {
 	want *[lags]float64
 	// claimed is how much of it the rows have claimed.
 	claimed float64
+	// more is the probability of one more row after so many, from one on.
+	more [maxBlock]float64
 }
 
 // opens reports whether it is the answer to what opened a connection: what that was opened for follows, out of turn.
@@ -84,28 +87,42 @@ func (d *decoder) prepare(l *loop) {
 		return
 	}
 	for _, x := range l.deeds {
-		if q := d.queued(x); q != nil {
+		if q := d.queued(x); q != nil && !l.opensShared(x) {
 			q.rows = append(q.rows, x)
 		}
 	}
 	for _, q := range d.queues[:used] {
-		l.settle(q.rows)
-		p, now := l.pools[q.pool], l.step()
-		for _, t := range l.tokens {
-			if len(q.rows) == 0 || t.opens() || t.over(q.rows[0].step, now) {
-				continue
-			}
-			if q.wants[t.kind] == nil {
-				q.wants[t.kind] = d.habits.kind(t.kind).wantsAfter(l, p, q.pool)
-			}
-			if want := q.wants[t.kind]; want[0] > 0 {
-				q.places = append(q.places, place{token: t, want: want})
-			}
-		}
+		d.wanting(l, q)
 		for _, x := range q.rows {
 			q.claimed(x, 1)
 		}
-		q.begin(p.end)
+		if p := l.pools[q.pool]; p.shared {
+			q.beginShared(p.end)
+		} else {
+			q.begin(p.end)
+		}
+	}
+}
+
+// wanting lists the tokens that may want a queue's peer.
+func (d *decoder) wanting(l *loop, q *queue) {
+	p := l.pools[q.pool]
+	if p.shared {
+		d.wantingShared(l, q)
+		return
+	}
+	l.settle(q.rows)
+	now := l.step()
+	for _, t := range l.tokens {
+		if len(q.rows) == 0 || t.opens() || t.over(q.rows[0].step, now) {
+			continue
+		}
+		if q.wants[t.kind] == nil {
+			q.wants[t.kind] = d.habits.kind(t.kind).wantsAfter(l, p, q.pool)
+		}
+		if want := q.wants[t.kind]; want[0] > 0 {
+			q.places = append(q.places, place{token: t, want: want, more: [maxBlock]float64{p.more()}})
+		}
 	}
 }
 
@@ -130,7 +147,7 @@ func (d *decoder) assignQueues(l *loop) (used int) {
 	d.queueOf = d.queueOf[:0]
 	for pool, p := range l.pools {
 		d.queueOf = append(d.queueOf, nil)
-		if p == nil || !p.queued || !l.waitsFor(pool) {
+		if p == nil || !p.queued || !p.shared && !l.waitsFor(pool) {
 			continue
 		}
 		if used == len(d.queues) {
@@ -139,8 +156,10 @@ func (d *decoder) assignQueues(l *loop) (used int) {
 		q := d.queues[used]
 		used++
 		q.reset(pool)
-		q.more, q.jump = l.pools[pool].more(), 0
-		if p.riddle.unsolved {
+		if q.counts = 1; p.shared {
+			q.counts = maxBlock
+		}
+		if q.jump = 0; !p.shared && p.riddle.unsolved {
 			q.jump = outOfStep
 		}
 		d.queueOf[pool] = q
@@ -169,7 +188,7 @@ func (q *queue) reset(pool int) {
 
 // begin sets the states before the first row: the last token is what the call before it rested on. What is not there
 // any more comes before all places.
-func (q *queue) begin(last []restsOn) {
+func (q *queue) begin(last []landmark) {
 	s := q.spare[:0]
 	s = append(s, 1)
 	from := 0
@@ -202,6 +221,19 @@ func (q *queue) lastPlace(number uint64) int {
 	return i - 1
 }
 
+// place finds a token's place by its number.
+func (q *queue) place(number uint64) (int, bool) {
+	return slices.BinarySearchFunc(q.places, number, func(p place, number uint64) int {
+		return int(p.token.number) - int(number)
+	})
+}
+
+// trimmed returns the part of the states that is worth following, in whole places.
+func (q *queue) trimmed(s []float64) (lo, hi int) {
+	lo, hi = trimmed(s)
+	return lo - lo%q.counts, min(len(s), hi+(q.counts-hi%q.counts)%q.counts)
+}
+
 // states keeps the states before a row.
 func (q *queue) states(row, from int, s []float64) {
 	for len(q.before) <= row {
@@ -217,15 +249,10 @@ func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
 	q.done++
 	after := x.after(&d.scratch)
 	none := q.step(d, l, x, &after, row)
-	// The states after the row: those that moved, and those that stayed.
-	before, from := q.before[row], q.from[row]
-	q.spare = append(q.spare[:0], q.moved...)
-	next := q.spare
-	for i, a := range before {
-		next[i] += a*queueNone + q.stayed[i]
-	}
-	lo, hi := trimmed(next)
-	q.states(row+1, from+lo, next[lo:hi])
+	from := q.from[row]
+	next := q.next(row)
+	lo, hi := q.trimmed(next)
+	q.states(row+1, from+lo/q.counts, next[lo:hi])
 	s := q.before[row+1]
 	normalise(s)
 	l.pools[q.pool].passed = q.passed(row + 1)
@@ -245,6 +272,29 @@ func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
 	x.act.forth = d.mix.belief(x.open)
 }
 
+// next returns the states after the row: those that moved, and those that stayed.
+func (q *queue) next(row int) []float64 {
+	q.spare = q.spare[:0]
+	before := q.before[row]
+	for i, m := range q.moved {
+		at := i * q.counts
+		q.spare = append(q.spare, m)
+		for c := 1; c < q.counts; c++ {
+			q.spare = append(q.spare, 0)
+		}
+		for c := range q.counts {
+			q.spare[at+q.another(c)] += q.stayed[at+c]
+			if at+c < len(before) {
+				q.spare[at+c] += before[at+c] * queueNone
+			}
+		}
+	}
+	return q.spare
+}
+
+// another is the count after one more row.
+func (q *queue) another(count int) int { return min(count+1, q.counts-1) }
+
 // step fills moved with the weights of the places that the row may rest on, by the states
 // before it, and weights with that of the row for each place. It returns the weight of none.
 func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none float64) {
@@ -253,42 +303,60 @@ func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none
 	q.moved, q.stayed, q.weights, q.opens = q.moved[:0], q.stayed[:0], q.weights[:0], q.opens[:0]
 	reach := 0.0
 	for i := 0; ; i++ {
-		place := from + i - 1
-		if place >= len(q.places) || place >= 0 && q.places[place].token.number >= x.tokens {
+		n := from + i - 1
+		if n >= len(q.places) || n >= 0 && q.places[n].token.number >= x.tokens {
 			break
 		}
-		if i >= len(before) && reach+q.jump < faint {
+		known := i*q.counts < len(before)
+		if !known && reach+q.jump < faint {
 			break
 		}
-		m, again, w, h := 0.0, 0.0, 0.0, 0.0
-		stay := 1.0
-		if place >= 0 {
-			p := &q.places[place]
+		m, w, h := 0.0, 0.0, 0.0
+		var p *place
+		if n >= 0 {
+			p = &q.places[n]
 			b := p.token.before(l.trust.share())
-			w = (after.same(&b, at)*open + doubt) * q.lag(d, l, x, p.token) * d.habits.kind(p.token.kind).chooses(l, x)
-			h = p.open(x) * b.alive(at)
+			w = (after.same(&b, at)*open + doubt) * q.lag(d, l, x, p.token, row) * d.habits.kind(p.token.kind).chooses(l, x)
+			h = p.open(x)
+			switch {
+			case !l.pools[q.pool].shared:
+				h *= b.alive(at)
+			case x.outlives(p.token.request):
+				w *= outlived
+			}
 			m = (reach + q.jump) * h * w
 			reach *= 1 - h
-			if i < len(before) {
-				again = before[i] * q.more * w
-				stay -= q.more
+		}
+		for c := range q.counts {
+			again := 0.0
+			if known {
+				a, more := before[i*q.counts+c], 0.0
+				if p != nil {
+					more = p.more[c]
+				}
+				again = a * more * w
+				reach += a * (1 - more)
+				none += a * queueNone
 			}
+			q.stayed = append(q.stayed, again)
 		}
-		if i < len(before) {
-			reach += before[i] * stay
-			none += before[i] * queueNone
-		}
-		q.moved, q.stayed, q.weights, q.opens = append(q.moved, m), append(q.stayed, again), append(q.weights, w), append(q.opens, h)
+		q.moved, q.weights, q.opens = append(q.moved, m), append(q.weights, w), append(q.opens, h)
 	}
-	for len(q.moved) < len(before) {
-		q.moved, q.stayed, q.weights, q.opens = append(q.moved, 0), append(q.stayed, 0), append(q.weights, 0), append(q.opens, 0)
+	for len(q.stayed) < len(before) {
+		q.stayed = append(q.stayed, 0)
+	}
+	for len(q.moved)*q.counts < len(q.stayed) {
+		q.moved, q.weights, q.opens = append(q.moved, 0), append(q.weights, 0), append(q.opens, 0)
 	}
 	return none
 }
 
 // lag is the weight of the time that has passed between the token and the row. Where no
 // connection was free, that is how long the call waited, and tells nothing.
-func (q *queue) lag(d *decoder, l *loop, x *deed, t *token) float64 {
+func (q *queue) lag(d *decoder, l *loop, x *deed, t *token, row int) float64 {
+	if l.pools[q.pool].shared {
+		return q.lagShared(l, x, t, row)
+	}
 	if t.number < x.settled {
 		return tardy
 	}
@@ -310,20 +378,29 @@ func (q *queue) lag(d *decoder, l *loop, x *deed, t *token) float64 {
 // on. It returns the share of none.
 func (q *queue) sources(x *deed, from int, none float64) (share float64) {
 	sum := none
-	for i := range q.moved {
-		sum += q.moved[i] + q.stayed[i]
+	for _, w := range q.moved {
+		sum += w
+	}
+	for _, w := range q.stayed {
+		sum += w
 	}
 	x.sources = x.sources[:0]
 	if sum <= 0 {
 		return 1
 	}
 	for i, first := range q.moved {
-		share := first + q.stayed[i]
+		again := q.stayed[i*q.counts : (i+1)*q.counts]
+		share := first
+		for _, w := range again {
+			share += w
+		}
 		if share < 1e-4*sum {
 			continue
 		}
 		s := source{token: q.places[from+i-1].token, share: share / sum, first: first / sum}
-		s.again[0] = s.share - s.first
+		for c, w := range again {
+			s.again[c] = w / sum
+		}
 		x.sources = append(x.sources, s)
 	}
 	return none / sum
@@ -333,7 +410,7 @@ func (q *queue) sources(x *deed, from int, none float64) (share float64) {
 func (q *queue) passed(row int) uint64 {
 	const chance = 1e-3
 	for i, p := range q.before[row] {
-		if at := q.from[row] + i - 1; p > chance && at >= 0 {
+		if at := q.from[row] + i/q.counts - 1; p > chance && at >= 0 {
 			return q.places[at].token.number
 		}
 	}
@@ -349,10 +426,7 @@ func (q *queue) claim(x *deed, sign float64) {
 // claimed adds it to what the queue itself has claimed.
 func (q *queue) claimed(x *deed, sign float64) {
 	for _, s := range x.sources {
-		i, ok := slices.BinarySearchFunc(q.places, s.token.number, func(p place, number uint64) int {
-			return int(p.token.number) - int(number)
-		})
-		if ok {
+		if i, ok := q.place(s.token.number); ok {
 			q.places[i].claimed += sign * s.first
 		}
 	}
@@ -372,11 +446,13 @@ func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
 	_ = q.step(d, l, x, &after, row)
 	none := 0.0
 	for i, p := range q.before[row] {
-		none += p * queueNone * q.ahead(row, i)
+		none += p * queueNone * q.ahead(row, i/q.counts, i%q.counts)
 	}
 	for i := range q.moved {
-		q.moved[i] *= q.ahead(row, i)
-		q.stayed[i] *= q.ahead(row, i)
+		q.moved[i] *= q.ahead(row, i, 0)
+		for c := range q.counts {
+			q.stayed[i*q.counts+c] *= q.ahead(row, i, q.another(c))
+		}
 	}
 	q.claim(x, -1)
 	lost := q.sources(x, q.from[row], none)
@@ -392,9 +468,10 @@ func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
 	q.retreat(row)
 }
 
-// ahead is the probability of the rows after one, where it leaves the state at the i-th place before it.
-func (q *queue) ahead(row, i int) float64 {
-	if n := q.from[row] + i - q.betaFrom; n >= 0 && n < len(q.beta) {
+// ahead is the probability of the rows after one, where it leaves the state at the i-th place before it with
+// a count.
+func (q *queue) ahead(row, i, count int) float64 {
+	if n := (q.from[row]+i-q.betaFrom)*q.counts + count; n >= 0 && n < len(q.beta) {
 		return q.beta[n]
 	}
 	return 0
@@ -405,15 +482,18 @@ func (q *queue) retreat(row int) {
 	q.spare = append(q.spare[:0], q.before[row]...)
 	next, beyond, jumps := q.spare, 0.0, 0.0
 	for i := len(q.weights) - 1; i >= 0; i-- {
-		h, more := 0.0, 0.0
-		if place := q.from[row] + i - 1; place >= 0 {
-			h, more = q.opens[i], q.more
+		h, more := 0.0, [maxBlock]float64{}
+		if n := q.from[row] + i - 1; n >= 0 {
+			h, more = q.opens[i], q.places[n].more
 		}
-		if i < len(next) {
-			next[i] = beyond*(1-more) + q.ahead(row, i)*(queueNone+more*q.weights[i])
+		for c := range q.counts {
+			if at := i*q.counts + c; at < len(next) {
+				stays := more[c] * q.weights[i] * q.ahead(row, i, q.another(c))
+				next[at] = beyond*(1-more[c]) + q.ahead(row, i, c)*queueNone + stays
+			}
 		}
-		beyond = beyond*(1-h) + h*q.weights[i]*q.ahead(row, i)
-		jumps += h * q.weights[i] * q.ahead(row, i)
+		beyond = beyond*(1-h) + h*q.weights[i]*q.ahead(row, i, 0)
+		jumps += h * q.weights[i] * q.ahead(row, i, 0)
 	}
 	for i := range next {
 		next[i] += q.jump * jumps
@@ -462,15 +542,16 @@ func (d *decoder) unqueuedOf(deeds []*deed) []*deed {
 	return d.unqueued
 }
 
-// takeQueued decodes those deeds of a turn that are in queues. What the others rest on must be known.
-func (d *decoder) takeQueued(l *loop, deeds []*deed, back bool) {
+// takeQueued decodes those deeds of a turn that are in queues, of shared connections or of others. What the other deeds of the
+// turn rest on tells which tokens wait for a connection, so that must be known for these.
+func (d *decoder) takeQueued(l *loop, deeds []*deed, shared, back bool) {
 	for i := range deeds {
 		x := deeds[i]
 		if back {
 			x = deeds[len(deeds)-1-i]
 		}
 		switch q := d.queued(x); {
-		case q == nil:
+		case q == nil, l.pools[x.pool].shared != shared, l.opensShared(x):
 		case back:
 			d.backQueue(l, q, x)
 		default:

@@ -66,9 +66,9 @@ func (t *thread) whole(r *request, by conn.Origin) {
 		return
 	}
 	t.loop.turns(by.Task.Waits, true)
-	if t.loop.readWhole(r, by.Time) {
+	idle := t.loop.line.waitsLast(r, t.requests)
+	if t.loop.readWhole(r, by.Time, idle) {
 		t.order.waitsLast(r)
-		t.loop.line.waitsLast(r, t.requests)
 	}
 }
 
@@ -98,6 +98,7 @@ func (t *thread) closed(r *request, m *aftermath) {
 	}
 	t.order.forget(r)
 	t.requests = slices.DeleteFunc(t.requests, func(o *request) bool { return o == r })
+	t.loop.unseen.closes(t.requests)
 	end := r.exchange.End
 	t.spell.closes(t.awake(end.Time), end.Time, m)
 	if end.Task.TID == r.read.Task.TID {

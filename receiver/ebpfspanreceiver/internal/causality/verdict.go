@@ -41,6 +41,9 @@ func (a *act) conclude(waited bool) {
 	if !waited && (!a.final() || a.thread.loop.seen() < enough) {
 		return
 	}
+	if !waited && a.thread.loop.shared && a.stayed == 0 {
+		return // what comes next may tell something else
+	}
 	if !waited && a.thread.loop.fresh > 0 && !a.clear() {
 		return // there is more to decode
 	}
@@ -71,6 +74,9 @@ func (a *act) decideLoop() {
 	}
 	first, _, p, _ := a.belief.best()
 	p = line.doubted(p)
+	if a.blindly {
+		p = min(p, unconfirmed)
+	}
 	earned := a.thread.order.earned()
 	if !a.claimed {
 		earned = min(earned, unconfirmed)

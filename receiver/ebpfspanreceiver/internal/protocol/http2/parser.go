@@ -136,7 +136,8 @@ func (p *parser) begin(r *reader, f frame, first conn.Origin, h *headers) *excha
 		p.conn.Shared = true
 	}
 	e := &exchange{stream: f.stream}
-	e.Conn, e.Side, e.Place, e.Asked = p.conn, p.side, uint64(f.stream), asked
+	e.Conn, e.Side, e.Place, e.Asked, e.Connected = p.conn, p.side, uint64(f.stream), asked, p.conn.Connected
+	p.conn.Asked, p.conn.Connected = nil, nil
 	e.Multiplexed = true
 	e.Request.First = first
 	e.Request.Move(0, protocol.NotBefore(r.at, first.Time))
@@ -160,10 +161,8 @@ func (p *parser) begin(r *reader, f frame, first conn.Origin, h *headers) *excha
 	return e
 }
 
-// takeOrigins returns who asked for a stream, nil where that is not known. That somebody
-// connected says nothing: many share the connection.
+// takeOrigins returns who asked for a stream, nil where that is not known.
 func (p *parser) takeOrigins(stream uint32) *conn.Origin {
-	p.conn.Asked, p.conn.Connected = nil, nil
 	asked, ok := p.asked[stream]
 	if !ok {
 		return nil
