@@ -18,8 +18,9 @@ import (
 type line struct {
 	// requests and calls are how many there were.
 	requests, calls uint64
-	// fan is how many calls each request makes, less one, most the most that it was.
-	fan, most uint64
+	// fan is how many calls each request makes, less one, most the most that it was, and rested what it was when
+	// nothing was open.
+	fan, most, rested uint64
 	// ready are the calls whose responses were read and led to nothing yet, by the number of their request,
 	// and complete is how many requests have them all.
 	ready    map[uint64]*reading
@@ -92,20 +93,22 @@ func (q *line) reads(r *request, others int) {
 // rest takes that nothing is open: each request has made its calls, so that it is known how many.
 func (q *line) rest() {
 	requests, calls := q.since()
-	switch {
-	case calls != requests*q.each():
-	case q.counting:
-		q.count()
-		return
-	default:
+	if calls == requests*q.each() && !q.missed {
+		if q.rested = q.fan; q.counting {
+			q.count()
+		}
 		return
 	}
 	if q.counting {
 		q.lose()
 	}
-	if q.shared && !q.missed && requests >= lineHold && calls >= requests && calls%requests == 0 && calls/requests <= maxFan {
+	switch {
+	case !q.shared:
+	case q.missed:
+		q.fan, q.most, q.kept = q.rested, q.rested, agreement{} // what was counted says nothing
+	case requests >= lineHold && calls >= requests && calls%requests == 0 && calls/requests <= maxFan:
 		q.fan, q.kept = calls/requests-1, agreement{}
-		q.most = max(q.most, q.fan)
+		q.most, q.rested = max(q.most, q.fan), q.fan
 	}
 }
 

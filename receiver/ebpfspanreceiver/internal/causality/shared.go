@@ -109,6 +109,7 @@ func (d *decoder) expectShared(l *loop, pool int, t *token, early float64) float
 }
 
 // wantsFirst is how probable it is that a token of this kind leads to a call to the peer, where so much was expected.
+// Where that is more than was found it counts for half: what is not supposed to lead to calls is never found to.
 func (k *kindHabits) wantsFirst(l *loop, pool int, expected float64) float64 {
 	n := expectedWeight * expected
 	for i := range k.acts {
@@ -119,7 +120,8 @@ func (k *kindHabits) wantsFirst(l *loop, pool int, expected float64) float64 {
 			n += first
 		}
 	}
-	return n / (max(k.tokens, k.blocks[0]) + expectedWeight)
+	found := n / (max(k.tokens, k.blocks[0]) + expectedWeight)
+	return max(found, (found+expected)/2)
 }
 
 // moreShared is the probability of one more call after so many on one token, where so many were expected: what

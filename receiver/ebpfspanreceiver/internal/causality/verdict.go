@@ -139,6 +139,9 @@ func (c *call) decoded(now int64) bool {
 		return true
 	}
 	l := &c.thread.loop
+	if l.shared && l.line.willTell(&c.act) && now-c.closedAt < 2*patience {
+		return false // the count may be trusted soon
+	}
 	return l.waited == 0 || l.seen() < young || l.fresh == 0 || l.decoded > c.closedAt
 }
 
