@@ -33,6 +33,8 @@ type request struct {
 	answered  bool
 	newest    uint64
 	followers []*follower
+	// offspring is how many goroutines called for it after its response, as far as that is settled.
+	offspring int
 	// claims are the calls whose results came to who answered it, handed those that hand-offs say
 	// are its own.
 	claims, handed []*call
