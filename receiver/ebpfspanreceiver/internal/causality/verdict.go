@@ -65,7 +65,7 @@ func (a *act) decideLoop() {
 	case line.tells(a, false):
 		line.settle(a)
 		return
-	case a.comesAlone() || a.worksAlone():
+	case a.comesAlone() || a.worksAlone() || a.strange():
 		a.alone()
 		return
 	}
