@@ -54,8 +54,6 @@ type habit struct {
 	count [duties]float64
 	// unprompted counts those while nothing was open that rested on nothing that was read in their turn.
 	unprompted float64
-	// first is how many requests were followed by one, more how many further ones followed them.
-	first, more float64
 }
 
 func (m *aftermath) kindOf(a *act) kind {
@@ -129,7 +127,6 @@ func (m *aftermath) halve() {
 	m.alone, m.answered = m.alone/2, m.answered/2
 	for _, h := range m.kinds {
 		h.unprompted /= 2
-		h.first, h.more = h.first/2, h.more/2
 	}
 	for d := range duties {
 		m.spells[d].halve()

@@ -17,6 +17,38 @@ type afterwards struct {
 	doubt float64
 	// among are the calls of an event loop that may be the request's, nil for others.
 	among *follower
+	// sibling is a goroutine that the task which served the request started, nil for others.
+	sibling *sibling
+}
+
+// known reports whether it is known that the call follows a request.
+func (f *afterwards) known() bool { return f.request != nil || f.sibling != nil }
+
+// waits reports whether what comes in a moment may tell better which request the call follows.
+func (c *call) waits() bool {
+	n := c.after.sibling
+	if n == nil || !c.decided || c.parent != nil {
+		return false
+	}
+	n.follows(c.endedAt)
+	return n.p < sure
+}
+
+// follow has a goroutine's call follow the request that the goroutine is of, unless it has a parent.
+func (c *call) follow(now int64) {
+	n := c.after.sibling
+	if n == nil {
+		return
+	}
+	if c.parent != nil {
+		n.given = true
+		return
+	}
+	n.follows(now)
+	if c.recent(n.request) {
+		c.after.request, c.after.confidence = n.request, n.p*n.of.goroutines.offspring.trust()
+	}
+	n.leaves()
 }
 
 // sureness is the confidence in a call's following the request. Who waits for its calls is not answered before them: what

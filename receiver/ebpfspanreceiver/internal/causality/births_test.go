@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
@@ -65,44 +66,128 @@ func TestGoroutineOlderThanTheOpenRequest(t *testing.T) {
 				w.linked(k, r2, MethodGoroutine)
 				return
 			}
-			w.followed(k, r1)
+			w.linked(k, nil, "")
+			require.Len(t, w.links[k].Related, 1)
+			assert.Same(t, r1, w.links[k].Related[0].Exchange)
+			assert.Greater(t, w.links[k].Related[0].Confidence, 0.8)
 		})
 	}
 }
 
-// A request that has its call already is not followed by one more, unless requests are followed by several.
-func TestFollowedRequestsHaveTheirCall(t *testing.T) {
-	for several, likely := range map[int]float64{1: 0.1, 2: 0.9} {
-		k := kind{operation: "GET /"}
-		m := aftermath{kinds: map[kind]*habit{k: {}}}
-		for range 40 {
-			r := &request{}
-			for range several {
-				m.followed(k, r, 1)
-			}
-		}
-		r := &request{}
-		assert.InDelta(t, 1, m.room(k, r), 0)
-		m.followed(k, r, 0.9)
-		assert.InDelta(t, likely, m.room(k, r), 0.15, "%d calls", several)
+// A goroutine serves its requests one after the other. The newest id is not seen for a while, as all who were started wait for
+// something: then the order of ids tells, once the goroutines call, in whatever order they do.
+func TestOrderTellsWhichRequestStartedAGoroutine(t *testing.T) {
+	w := newWorld(t)
+	servant := onGoroutine(10, 1)
+	serve := func() *protocol.Exchange {
+		w.now += 1_000_000
+		r := w.reads(servant)
+		w.responds(r, servant)
+		return r
 	}
+	for id := uint64(100); id < 4000; id += 100 {
+		serve()
+		w.made(onGoroutine(id, 10)) // requests have a call each
+	}
+	w.ladder.Tick(w.now + maxWait.Nanoseconds())
+	var requests, calls []*protocol.Exchange
+	for range 5 {
+		requests = append(requests, serve())
+	}
+	w.now += 100_000_000
+	for _, id := range []uint64{4500, 4000, 4400, 4100, 4200} {
+		calls = append(calls, w.made(onGoroutine(id, 10)))
+	}
+	for i, of := range []int{4, 0, 3, 1, 2} {
+		w.linked(calls[i], nil, "")
+		require.Len(t, w.links[calls[i]].Related, 1)
+		related := w.links[calls[i]].Related[0]
+		assert.Same(t, requests[of], related.Exchange, "call %d", i)
+		assert.Greater(t, related.Confidence, 0.7)
+	}
+}
+
+// Nothing tells which of two requests a goroutine is of: neither its id nor its delay, and no other call shows.
+func TestNothingTellsWhichRequestStartedAGoroutine(t *testing.T) {
+	w := newWorld(t)
+	servant := onGoroutine(10, 1)
+	for range 2 {
+		w.responds(w.reads(servant), servant)
+	}
+	w.now += 50_000_000
+	k := w.made(onGoroutine(5000, 10))
+	w.linked(k, nil, "")
+	require.Len(t, w.links[k].Related, 1)
+	assert.Less(t, w.links[k].Related[0].Confidence, 0.7)
+}
+
+// Whatever a goroutine's id is, it makes it no less doubtful that it is of the open request than the rates at which such calls
+// come do.
+func TestIDsOnlyRaiseTheDoubt(t *testing.T) {
+	w := newWorld(t)
+	servant := onGoroutine(10, 1)
+	for i := range uint64(20) {
+		w.responds(w.reads(servant), servant)
+		w.now += 20_000
+		w.made(onGoroutine(100*i+100, 10))
+	}
+	w.starts(2500)
+	w.reads(servant)
+	w.now += 20_000
+	p := w.ladder.processes[1]
+	g, m := &p.goroutines, &p.aftermath
+	raised, same := 0, 0
+	for _, id := range []uint64{2, 1500, 1990, 2095, 2200, 2499, 2501, 2600, 9000} {
+		task := onGoroutine(id, 10)
+		a := &act{origin: w.at(task)}
+		for k := range m.kinds {
+			a.to.peer, a.to.path = k.peer, k.path
+		}
+		d := descent{servant: g.serving[10], born: a.origin.Time, child: id}
+		// Each call is counted, so the rates are looked at in a copy.
+		rates := *m
+		rates.kinds = map[kind]*habit{}
+		for k, h := range m.kinds {
+			c := *h
+			rates.kinds[k] = &c
+		}
+		spell := d.servant.spell
+		byRate, byBoth := rates.doubt(a, &spell), g.doubt(&d, a, m, d.servant.calls(&d, a))
+		assert.GreaterOrEqual(t, byBoth, byRate, "id %d", id)
+		if byBoth > byRate+0.01 {
+			raised++
+		} else {
+			same++
+		}
+	}
+	assert.Positive(t, raised, "some ids tell")
+	assert.Positive(t, same, "others do not")
 }
 
 func TestBirths(t *testing.T) {
 	var b births
-	assert.Greater(t, b.at(105, 100), b.at(140, 100))
-	assert.Greater(t, b.at(95, 100), b.at(60, 100))
-	assert.Equal(t, b.at(60, 100), b.since(60, 100))
-	assert.InDelta(t, 1, b.since(5000, 100), 0, "it may have been started at any time since")
-	assert.Less(t, b.since(1, 100), 2*oddBelow)
+	b.saw(5000)
+	assert.Greater(t, b.at(105, 100), b.at(160, 100))
+	assert.Greater(t, b.at(95, 100), b.at(40, 100))
+	assert.Equal(t, b.at(60, 100), b.during(60, 100))
+	assert.InDelta(t, b.during(4900, 100), b.during(101, 100), 0, "it may have been started at any time since")
 	for range 200 {
-		b.learn(1000, 4000, 1) // many processors keep ids for long
+		b.learn(2000, 4000) // many processors keep ids for long
 	}
-	assert.Greater(t, b.since(1000, 4000), 0.3)
-	for range 200 {
-		b.learn(1000, 1002, 1)
+	assert.Greater(t, b.at(2000, 4000), b.at(3990, 4000))
+	assert.Greater(t, b.since(2000, 4000), 0.8)
+	for range 2000 {
+		b.learn(1000, 1002)
 	}
-	assert.Less(t, b.since(1000, 1040), 2*oddBelow)
+	assert.Less(t, b.since(1000, 1040), 0.2)
+}
+
+// One processor gives its ids in order.
+func TestSwappedBirths(t *testing.T) {
+	var b births
+	assert.Less(t, b.swapped(33, 48), 1e-3, "16 ids from 33 on are one processor's")
+	assert.Greater(t, b.swapped(32, 33), 0.1)
+	assert.Greater(t, b.swapped(32, 33), b.swapped(32, 3300))
 }
 
 // Calls of several requests come together after the response to a later one: nothing tells whose each is.

@@ -24,10 +24,13 @@ func (l *Ladder) Connect(c *conn.Conn) {
 }
 
 // takeConnect makes the connect the call's deed, unless who connected was answered
-// meanwhile: then a pool kept the connection, and somebody else uses it first.
+// meanwhile: then a pool may have kept the connection, and somebody else uses it first.
 func (c *call) takeConnect(a *act) {
 	if a.expired() || a.nobodys && c.exchange.Request.First.Time-a.origin.Time > connectFor {
 		a.ended()
+		if !a.nobodys {
+			c.connector = a
+		}
 		return
 	}
 	c.act = *a
@@ -54,4 +57,21 @@ func (p *process) connected(c *call, a *act) {
 	if t := p.threads[a.origin.Task.TID]; t != nil && a.deed != nil {
 		t.loop.retract(a)
 	}
+}
+
+// ofConnector reports whether the act is of the request that connected, though that was answered before the connection was there:
+// another call of its was answered sooner, or it waits for none. Who takes a connection from a pool does so because of something that
+// was read in this turn, which leads to no more than it does as a rule.
+func (a *act) ofConnector() (r *request, ok bool) {
+	if a.call == nil || a.call.connector == nil || a.origin.Task.Waits == 0 || a.thread == nil || a.thread.reacts.late() {
+		return nil, false
+	}
+	c := a.call.connector
+	if !c.decided && c.deed != nil && c.thread != nil {
+		c.decideLoop()
+	}
+	if c.parent == nil || c.confidence < sure || !a.beyond() {
+		return nil, false
+	}
+	return c.parent, true
 }

@@ -22,6 +22,8 @@ type coroutines struct {
 	// alone are the tasks that called while nothing was open and have begun no response since, by
 	// when they did last.
 	alone map[uint64]int64
+	// strangers tells how many acts of tasks that began no response the loop was sure of.
+	strangers agreement
 }
 
 func newCoroutines() coroutines {
@@ -65,6 +67,20 @@ func (a *act) worksAlone() bool {
 func (a *act) ofAnotherTask(r *request) bool {
 	id := a.origin.Task.Coroutine
 	return r != nil && id != 0 && r.coroutine != 0 && r.coroutine != id
+}
+
+// strange reports whether the act is of a task that began no response, and no more is known of whose it is. Some such tasks work
+// for requests without being waited for, as far as can be seen: if so, the loop is sure of most. Where it is not, they work
+// for nobody, and those of which it seems sure do as well.
+func (a *act) strange() bool {
+	const known = 4
+	first, _, p, _ := a.belief.best()
+	if first != nil && !a.ofAnotherTask(first) || a.origin.Task.Coroutine == 0 {
+		return false
+	}
+	s := &a.thread.process.coroutines.strangers
+	s.add(p >= sure)
+	return p < sure || s.total < known || s.share() < doubtful
 }
 
 // concludeTask settles an act of a task while one request only was open, which another

@@ -79,6 +79,42 @@ func TestDetachedTask(t *testing.T) {
 	w.linked(not, nil, "")
 }
 
+// The loop says of a task that nobody waits for which request it works for. It is believed where it is sure of most such tasks.
+func TestTasksThatOthersAnswerFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		sure  []float64
+		p     float64
+		child bool
+	}{
+		"sure of all":        {[]float64{0.99, 0.99, 0.99, 0.99}, 0.99, true},
+		"sure, but not here": {[]float64{0.99, 0.99, 0.99, 0.99}, 0.6, false},
+		"sure here alone":    {[]float64{0.1, 0.1, 0.1, 0.1}, 0.99, false},
+		"the first ones":     {nil, 0.99, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			th := newProcess().thread(1)
+			r := &request{answered: true, exchange: &protocol.Exchange{}, coroutine: 10}
+			act := func(p float64) *call {
+				c := &call{exchange: &protocol.Exchange{}}
+				c.call, c.thread, c.origin.Task = c, th, inTask(20)
+				c.belief = belief{who: [maxBelieved]*request{r}, p: [maxBelieved]float64{p}, n: 1, rest: 1 - p, others: 1}
+				c.decideLoop()
+				return c
+			}
+			for _, p := range test.sure {
+				act(p)
+			}
+			c := act(test.p)
+			if !test.child {
+				assert.Nil(t, c.parent)
+				assert.Empty(t, c.related())
+				return
+			}
+			assert.Same(t, r, c.parent)
+		})
+	}
+}
+
 func TestWantsCoroutinesOfPythonLoops(t *testing.T) {
 	w := newWorld(t)
 	w.ladder.Found(&capture.Process{PID: 1, Runtime: capture.RuntimePython})

@@ -33,6 +33,8 @@ type request struct {
 	answered  bool
 	newest    uint64
 	followers []*follower
+	// offspring is how many goroutines called for it after its response, as far as that is settled.
+	offspring int
 	// claims are the calls whose results came to who answered it, handed those that hand-offs say
 	// are its own.
 	claims, handed []*call
@@ -49,6 +51,8 @@ type call struct {
 	exchange *protocol.Exchange
 	// act is the deed that its parent is found by.
 	act
+	// connector is the connect whose connection it is the first to use, where who connected was answered before, else nil.
+	connector *act
 	// among are the requests whose ids it carries, where there are several.
 	among []*request
 	// served are the requests that it served, where there may be several.

@@ -1,8 +1,6 @@
 package causality
 
 import (
-	"slices"
-
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 )
@@ -14,9 +12,11 @@ const (
 	maxGeneration = 32768
 	// maxServed bounds the goroutines that are remembered for what they answered.
 	maxServed = 8192
-	// heirConfidence is that in a goroutine being of the request that its ancestor answered
-	// last, and not of one before.
+	// heirConfidence is the most that a goroutine is believed to be of a request that its ancestor has answered.
 	heirConfidence = 0.99
+	// leastDoubt is how probable it is at least that a call is of an answered request where its kind was seen to come
+	// without one, before ids tell more.
+	leastDoubt = 0.05
 )
 
 // goroutines is the rung of runtime identity: a request belongs to the goroutine
@@ -33,15 +33,15 @@ type goroutines struct {
 	// when the younger is full.
 	known, older map[uint64]lineage
 	births       births
+	offspring    offspring
 }
 
 // servant is a goroutine that reads requests.
 type servant struct {
-	// open is the request that it serves, nil where there is none, and answered are the last ones before that,
-	// the latest first.
-	open     *request
-	answered []*request
-	spell    spell
+	// open is the request that it serves, nil where there is none.
+	open *request
+	siblings
+	spell spell
 }
 
 // lineage is who started a goroutine, and when it was seen first.
@@ -88,7 +88,7 @@ func (g *goroutines) opened(r *request, m *aftermath) {
 	}
 	s := g.serving[id]
 	if s == nil {
-		s = &servant{}
+		s = &servant{siblings: siblings{goroutines: g, aftermath: m}}
 		g.serving[id] = s
 	}
 	s.spell.turns(due, r.read.Time, m)
@@ -103,7 +103,7 @@ func (g *goroutines) closed(r *request, m *aftermath) {
 	s.spell.closes(0, r.exchange.End.Time, m)
 	r.newest = g.births.newest
 	s.open = nil
-	s.answered = slices.Insert(s.answered[:min(len(s.answered), m.candidates()-1)], 0, r)
+	s.siblings.closed(r)
 }
 
 // descent is how a task comes from a goroutine that serves requests.
@@ -155,42 +155,49 @@ func (g *goroutines) decide(a *act, m *aftermath) bool {
 		a.settle(s.open, MethodGoroutine, 1)
 	case d.born < s.open.read.Time:
 		// It was there before, for an earlier request or for any.
-		g.follows(&d, a, m)
+		a.after.sibling = s.calls(&d, a)
 		return false
 	default:
-		before := g.before(&d, a, m)
-		doubt := g.doubt(&d, a, m, before)
-		before.note(a)
+		n := s.calls(&d, a)
+		doubt := g.doubt(&d, a, m, n)
+		a.after.sibling = n
 		if doubt > doubtful {
-			g.learnt(&d, before, m)
 			a.after.open, a.after.doubt = s.open, doubt
 			a.alone()
 			return true
+		}
+		if n != nil {
+			n.given = true
 		}
 		a.settle(s.open, MethodGoroutine, 1-doubt)
 	}
 	return true
 }
 
-// follows notes that the act is of one of the last requests that were answered.
-func (g *goroutines) follows(d *descent, a *act, m *aftermath) {
-	b := g.before(d, a, m)
-	b.note(a)
-	g.learnt(d, b, m)
+// doubt is how probable it is that an act of a new goroutine is not of the request that is open: by the rates at which such
+// calls come, or more where the goroutine was started before that was read.
+func (g *goroutines) doubt(d *descent, a *act, m *aftermath, n *sibling) float64 {
+	doubt := m.doubt(a, &d.servant.spell)
+	if n == nil || !m.seenAlone(a) {
+		return doubt
+	}
+	least := max(doubt, leastDoubt)
+	before, during := least*n.born(), (1-least)*g.births.during(d.child, d.servant.open.newest)
+	return max(doubt, before/(before+during))
 }
 
 // afterwards takes an act while the servant has nothing open.
 func (g *goroutines) afterwards(d *descent, a *act, m *aftermath) bool {
-	if len(d.servant.answered) == 0 {
+	if d.servant.latest() == nil {
 		return false
 	}
 	if d.born == 0 {
-		a.follows(d.servant.answered[0], 1)
+		a.follows(d.servant.latest(), 1)
 		a.alone()
 		return true
 	}
 	m.began(a, &d.servant.spell)
-	g.follows(d, a, m)
+	a.after.sibling = d.servant.calls(d, a)
 	if d.born < a.origin.Time {
 		return false // it may have been given something else to do meanwhile
 	}

@@ -113,6 +113,8 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	best, rival := h.best(c)
 	forth := h.forth.share()
 	switch {
+	case best != nil && best.request != c.order && h.tied(c, best):
+		return best.request, handoffDoubt
 	case best == nil && c.queued != nil:
 		return c.queued, c.queuedShare
 	case best == nil:
@@ -196,6 +198,16 @@ func (r *request) prefers(to *call, by *claimed) bool {
 		}
 	}
 	return false
+}
+
+// tied reports whether the result of another call of the kind came to the request in the same way, where requests make one: who
+// answers one request and then another may take both results at once.
+func (h *handoff) tied(c *call, by *claimed) bool {
+	return h.jobs.habit(c).once() && slices.ContainsFunc(by.request.claims, func(o *call) bool {
+		return o != c && o.endpoint(false) == c.endpoint(false) && slices.ContainsFunc(o.claims, func(its claimed) bool {
+			return its.request == by.request && !its.nearer(by) && !by.nearer(&its)
+		})
+	})
 }
 
 // best returns the claim of the request that the result of a call came to the nearest way, of

@@ -225,6 +225,34 @@ func TestResultThatNobodyWaitedFor(t *testing.T) {
 	w.linked(k1, nil, "")
 }
 
+// A task that is busy is woken for two results, takes both, and answers one request after the other. Which call is whose
+// nothing tells, unless the first request's task has ordered one of them.
+func TestTwoResultsAtOnce(t *testing.T) {
+	for name, ordered := range map[string]bool{"ordered": true, "not ordered": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.handsOver(enoughRequests)
+			r1, r2 := w.reads(onThread(1)), w.reads(onThread(2))
+			if ordered {
+				w.wakes(onThread(1), onThread(12), 12)
+			}
+			k1, k2 := w.calls(onThread(12)), w.calls(onThread(13))
+			for _, k := range []*protocol.Exchange{k1, k2} {
+				w.completes(k, onThread(5))
+				w.wakes(onThread(5), onThread(21), 21)
+			}
+			w.responds(r1, onThread(21))
+			w.responds(r2, onThread(21))
+			w.linked(k1, r1, MethodHandoff)
+			assert.Equal(t, ordered, w.links[k1].Confidence > handoffDoubt)
+			if !ordered {
+				w.linked(k2, r1, MethodHandoff)
+				assert.InDelta(t, handoffDoubt, w.links[k2].Confidence, 0)
+			}
+		})
+	}
+}
+
 // The results of one job, which makes several calls, are handed over together.
 func TestCallsOfOneJob(t *testing.T) {
 	w := newWorld(t)

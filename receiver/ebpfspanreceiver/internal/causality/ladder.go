@@ -164,7 +164,11 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		}
 		c.statistics = p.statistics
 		c.asked = p.statistics.ended(c)
-		if held := p.holds(c); c.decided && (c.parent != nil || !c.asked) && !held {
+		held := p.holds(c)
+		if c.waits() {
+			c.heldUntil, held = c.endedAt+l.maxWait/10, true
+		}
+		if c.decided && (c.parent != nil || !c.asked) && !held {
 			l.emit(c)
 			return
 		}
@@ -260,6 +264,7 @@ func (l *Ladder) emit(c *call) {
 		c.alone()
 	}
 	c.fansIn()
+	c.follow(max(c.endedAt, l.now))
 	link := Link{Exchange: c.exchange}
 	if c.parent != nil {
 		link.Parent, link.Method, link.Confidence = c.parent.exchange, c.method, c.confidence

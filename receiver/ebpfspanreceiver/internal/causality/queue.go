@@ -5,8 +5,9 @@ import "slices"
 const (
 	// queueLeast is the share of a kind of tokens below which it is not supposed to want a peer.
 	queueLeast = 0.02
-	// queueNone is the probability that a call rests on no token that was seen.
-	queueNone = 1e-4
+	// queueSlip is the probability that a call rests on no token that was seen, and that a token that wants the peer does not
+	// lead to a call, sharedSlip the same where connections are shared.
+	queueSlip, sharedSlip = 1e-4, 1e-3
 	// tardy is the least probability that a call which need not wait for a connection comes so
 	// many turns after its token.
 	tardy = 0.003
@@ -43,8 +44,9 @@ type queue struct {
 	done     int
 	beta     []float64
 	betaFrom int
-	// jump is the probability of a token that does not follow on the last one: 0 where the rows are in step.
-	jump float64
+	// slip is the least probability of a call without a token, and of a token without a call, jump that of a token that does
+	// not follow on the last one: 0 where the rows are in step.
+	slip, jump float64
 	// moved and stayed are the weights of the places for the row at hand, as the first on the token
 	// and as one more after so many, weights what the row itself says of them.
 	moved, stayed, weights []float64
@@ -67,9 +69,9 @@ type place struct {
 func (t *token) opens() bool { return t.call != nil && t.call.exchange.Opens }
 
 // open is the probability that the token is acted on by row x or one after it, and by no other deed.
-func (p *place) open(x *deed) float64 {
+func (p *place) open(x *deed, slip float64) float64 {
 	want := p.want[lagBin(x.turn-p.token.turn)]
-	return min(max(want*(1-p.token.acted+p.claimed), 0.02*min(want, 1)), 0.9999)
+	return min(max(want*(1-p.token.acted+p.claimed), 0.02*min(want, 1)), 1-slip)
 }
 
 // queued reports whether the calls to a deed's peer are decoded as a queue.
@@ -156,8 +158,8 @@ func (d *decoder) assignQueues(l *loop) (used int) {
 		q := d.queues[used]
 		used++
 		q.reset(pool)
-		if q.counts = 1; p.shared {
-			q.counts = maxBlock
+		if q.counts, q.slip = 1, queueSlip; p.shared {
+			q.counts, q.slip = maxBlock, sharedSlip
 		}
 		if q.jump = 0; !p.shared && p.riddle.unsolved {
 			q.jump = outOfStep
@@ -285,7 +287,7 @@ func (q *queue) next(row int) []float64 {
 		for c := range q.counts {
 			q.spare[at+q.another(c)] += q.stayed[at+c]
 			if at+c < len(before) {
-				q.spare[at+c] += before[at+c] * queueNone
+				q.spare[at+c] += before[at+c] * q.slip
 			}
 		}
 	}
@@ -317,7 +319,7 @@ func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none
 			p = &q.places[n]
 			b := p.token.before(l.trust.share())
 			w = (after.same(&b, at)*open + doubt) * q.lag(d, l, x, p.token, row) * d.habits.kind(p.token.kind).chooses(l, x)
-			h = p.open(x)
+			h = p.open(x, q.slip)
 			switch {
 			case !l.pools[q.pool].shared:
 				h *= b.alive(at)
@@ -336,7 +338,7 @@ func (q *queue) step(d *decoder, l *loop, x *deed, after *belief, row int) (none
 				}
 				again = a * more * w
 				reach += a * (1 - more)
-				none += a * queueNone
+				none += a * q.slip
 			}
 			q.stayed = append(q.stayed, again)
 		}
@@ -446,7 +448,7 @@ func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
 	_ = q.step(d, l, x, &after, row)
 	none := 0.0
 	for i, p := range q.before[row] {
-		none += p * queueNone * q.ahead(row, i/q.counts, i%q.counts)
+		none += p * q.slip * q.ahead(row, i/q.counts, i%q.counts)
 	}
 	for i := range q.moved {
 		q.moved[i] *= q.ahead(row, i, 0)
@@ -489,7 +491,7 @@ func (q *queue) retreat(row int) {
 		for c := range q.counts {
 			if at := i*q.counts + c; at < len(next) {
 				stays := more[c] * q.weights[i] * q.ahead(row, i, q.another(c))
-				next[at] = beyond*(1-more[c]) + q.ahead(row, i, c)*queueNone + stays
+				next[at] = beyond*(1-more[c]) + q.ahead(row, i, c)*q.slip + stays
 			}
 		}
 		beyond = beyond*(1-h) + h*q.weights[i]*q.ahead(row, i, 0)

@@ -96,7 +96,7 @@ func (s *statistics) ended(c *call) bool {
 	s.decided(c)
 	possible := s.process.Possible(c.facts, c.endedAt)
 	s.process.Ended(c.facts, c.endedAt)
-	return possible && !c.nobodys && c.after.request == nil
+	return possible && !c.nobodys && !c.after.known()
 }
 
 // decided tells the rung what a stronger one found.

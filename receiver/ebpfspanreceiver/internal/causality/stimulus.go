@@ -53,7 +53,11 @@ type reactions struct {
 }
 
 // stimulusHabit tells how often something leads to a call first, and how often to several.
-type stimulusHabit struct{ calls, several agreement }
+type stimulusHabit struct {
+	calls, several agreement
+	// deeds is how many deeds followed on so many.
+	deeds, count float64
+}
 
 // stimulusKind is the name of a request, or of a call that is answered.
 type stimulusKind struct {
@@ -113,6 +117,20 @@ func (x *reactions) habit(s *stimulus) *stimulusHabit {
 func (h *stimulusHabit) add(s *stimulus) {
 	h.calls.add(s.act != nil)
 	h.several.add(s.act != nil && s.deeds > 1)
+	if h.count >= maxAgreement {
+		h.deeds, h.count = h.deeds/2, h.count/2
+	}
+	h.deeds, h.count = h.deeds+float64(s.deeds), h.count+1
+}
+
+// beyond reports whether the act comes after what the thing that was read last leads to as a rule, or nothing was read in its turn.
+func (a *act) beyond() bool {
+	if a.stimulus == nil {
+		return true
+	}
+	const half = 0.5
+	h := a.thread.reacts.habit(a.stimulus)
+	return a.nth > 0 && !a.stimulus.mixed && float64(a.nth)+half >= h.deeds/max(h.count, 1)
 }
 
 // hears takes a part of the answer to a call.

@@ -69,6 +69,20 @@ func (a *act) unprompted() bool {
 	return s == nil || a.nth == 0 && !s.mixed && s.call != nil && s.call.decided && s.call.parent == nil
 }
 
+// followsNobodys reports whether the act is due to the answer to a call that is nobody's. If calls like that come alone, it is
+// nobody's unless it led to something of the request: to this act, of which nothing else tells that it is the request's.
+func (a *act) followsNobodys() bool {
+	s := a.stimulus
+	if s == nil || a.nth > 0 || s.mixed || s.call == nil {
+		return false
+	}
+	c := s.call
+	if !c.decided && c.sole == a.sole && c.thread != nil && c.alike() && c.unprompted() {
+		c.alone()
+	}
+	return c.nobodys
+}
+
 // led is what the answer to a call led to: the request that was answered by it or surely went on with another
 // call, nothing, or it is not known yet.
 func (a *act) led() (to *request, nothing, known bool) {
@@ -118,6 +132,8 @@ func (a *act) concludeSole(waited, over bool) {
 		a.byHabit()
 	case !waited && !over:
 		// Calls of its kind may come alone.
+	case a.followsNobodys():
+		a.alone()
 	case a.unprompted() && a.thread.several:
 		a.belongs(a.sole, unconfirmed)
 	default:

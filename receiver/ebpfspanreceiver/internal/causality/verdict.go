@@ -63,12 +63,16 @@ const (
 // decideLoop settles the act by the decoder where that is sure. Where it is not, the
 // order decides, with the confidence that it has earned, or the decoder's guess stands.
 func (a *act) decideLoop() {
+	if r, ok := a.ofConnector(); ok {
+		a.settle(r, MethodConnect, threadConfidence)
+		return
+	}
 	line := &a.thread.loop.line
 	switch {
 	case line.tells(a, false):
 		line.settle(a)
 		return
-	case a.comesAlone() || a.worksAlone():
+	case a.comesAlone() || a.worksAlone() || a.strange():
 		a.alone()
 		return
 	}
