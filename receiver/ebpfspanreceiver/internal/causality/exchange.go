@@ -36,6 +36,8 @@ type request struct {
 	// claims are the calls whose results came to who answered it, handed those that hand-offs say
 	// are its own.
 	claims, handed []*call
+	// lined is its place where it shares its connection with others.
+	lined lined
 	// calls is how many it made, as far as that is known at once.
 	calls int
 	// number counts the requests that its thread read.
@@ -115,8 +117,16 @@ type act struct {
 	// ordered it, nil where that is not known, claims are the requests that had its result.
 	handoff *handoff
 	order   *request
-	// writers is set where the decision is left to that rung.
+	// writers is set where the decision is left to that rung, proposed is then whose it is by who wrote it and the
+	// response, nil where that does not tell, with so much probability, and lined its place. byTask says that the task of its
+	// origin wrote it.
 	writers *writers
+	byTask  bool
+	// heard is how often answers had been read with its own.
+	heard         int
+	proposed      *request
+	proposedShare float64
+	lined         lined
 	// crowd says that several requests were open then.
 	crowd bool
 	// place is the moment that tells its place among the acts that are left to that rung, and placedBy
