@@ -11,6 +11,8 @@ const (
 	maxLined, maxLeft = 8192, 512
 	// detained is the share of requests, at each end, that stand anywhere because they wait for something else.
 	detained = 0.01
+	// matchRounds is how often what was found by the order is taken for known.
+	matchRounds = 4
 	// undecidedFor is how many times as long calls are remembered that are not decided.
 	undecidedFor = 5
 )
@@ -86,21 +88,41 @@ func (o *writersOrder) assign() {
 	pairs := o.pairs()
 	// A pair that stands where none does is left out, for it makes others look so.
 	view := newPairsView(pairs)
-	pairs = slices.DeleteFunc(pairs, func(c *call) bool { return view.confidence(c) < reliable })
+	pairs = slices.DeleteFunc(pairs, func(p pair) bool { return view.confidence(p) < reliable })
 	view = newPairsView(pairs)
-	taken := make(map[*request]bool)
+	free := o.open()
+	for _, p := range pairs {
+		delete(free, p.request)
+		p.call.queued, p.call.queuedShare = p.request, view.confidence(p)
+	}
+	for range matchRounds {
+		// What was found tells of the others what those that were known did not.
+		found := o.match(free, &view)
+		if len(found) == 0 {
+			break
+		}
+		for _, p := range found {
+			delete(free, p.request)
+		}
+		pairs = append(pairs, found...)
+		view = newPairsView(pairs)
+	}
+}
+
+// open returns the requests that nobody's call is known to be for, and makes all calls anybody's that are not settled.
+func (o *writersOrder) open() map[*request]bool {
+	free := make(map[*request]bool, len(o.requests))
+	for _, r := range o.requests {
+		free[r] = true
+	}
 	for _, c := range o.calls {
-		if c.decided && c.parent != nil {
-			taken[c.parent] = true
-		} else if !c.decided {
+		if !c.decided {
 			c.queued = nil
+		} else if c.parent != nil {
+			delete(free, c.parent)
 		}
 	}
-	for _, c := range pairs {
-		taken[c.proposed] = true
-		c.queued, c.queuedShare = c.proposed, view.confidence(c)
-	}
-	o.match(taken, &view)
+	return free
 }
 
 // forget drops what is over.
@@ -114,50 +136,61 @@ func (o *writersOrder) forget() {
 	})
 }
 
-// pairs returns the calls whose request is known by who wrote both.
-func (o *writersOrder) pairs() (known []*call) {
+// pair is a call and its request.
+type pair struct {
+	call    *call
+	request *request
+}
+
+// pairs returns those that are known by who wrote both.
+func (o *writersOrder) pairs() (known []pair) {
 	for _, c := range o.calls {
 		if c.proposed != nil && c.proposed.lined.from != 0 {
-			known = append(known, c)
+			known = append(known, pair{c, c.proposed})
 		}
 	}
 	return known
 }
 
-// match assigns the calls that are left to the requests that are.
-func (o *writersOrder) match(taken map[*request]bool, view *pairsView) {
+// match assigns the calls that are left to the requests that are, and returns those pairs that are sure.
+func (o *writersOrder) match(free map[*request]bool, view *pairsView) (found []pair) {
 	if len(view.began) < enoughPairs {
-		return
+		return nil
 	}
 	var left []*call
 	for _, c := range o.calls {
-		if !c.decided && c.queued == nil {
+		if !c.decided && (c.queued == nil || free[c.queued]) {
 			left = append(left, c)
 		}
 	}
-	var free []*request
+	var requests []*request
 	for _, r := range o.requests {
-		if !taken[r] {
-			free = append(free, r)
+		if free[r] {
+			requests = append(requests, r)
 		}
 	}
-	left, free = left[max(0, len(left)-maxLeft):], free[max(0, len(free)-maxLeft):]
+	left, requests = left[max(0, len(left)-maxLeft):], requests[max(0, len(requests)-maxLeft):]
 	rows := make([][]share, len(left))
 	for i, c := range left {
-		for j, r := range free {
+		c.queued = nil
+		for j, r := range requests {
 			if r.answers(&c.act) && (!c.byTask || r.coroutine == 0 || r.coroutine == c.origin.Task.Coroutine) {
-				rows[i] = append(rows[i], share{r, view.share(c, r), j})
+				rows[i] = append(rows[i], share{r, view.share(pair{c, r}), j})
 			}
 		}
 	}
-	balance(rows, len(free))
+	balance(rows, len(requests))
 	for i, c := range left {
 		for _, s := range rows[i] {
 			if c.queued == nil || s.weight > c.queuedShare {
 				c.queued, c.queuedShare = s.request, min(s.weight, writersConfidence)
 			}
 		}
+		if c.queued != nil && c.queuedShare >= sure {
+			found = append(found, pair{c, c.queued})
+		}
 	}
+	return found
 }
 
 // pairsView are the moments of known pairs, each in order, and their distances.
@@ -166,16 +199,16 @@ type pairsView struct {
 	begins, ends                 tally
 }
 
-func newPairsView(pairs []*call) (v pairsView) {
-	for _, c := range pairs {
-		v.began, v.ended = append(v.began, c.lined.from), append(v.ended, c.lined.to)
-		v.read, v.answered = append(v.read, c.proposed.lined.from), append(v.answered, c.proposed.lined.to)
+func newPairsView(pairs []pair) (v pairsView) {
+	for _, p := range pairs {
+		v.began, v.ended = append(v.began, p.call.lined.from), append(v.ended, p.call.lined.to)
+		v.read, v.answered = append(v.read, p.request.lined.from), append(v.answered, p.request.lined.to)
 	}
 	for _, moments := range [][]int{v.began, v.ended, v.read, v.answered} {
 		sort.Ints(moments)
 	}
-	for _, c := range pairs {
-		begin, end := v.distance(c, c.proposed)
+	for _, p := range pairs {
+		begin, end := v.distance(p)
 		v.begins.add(begin)
 		v.ends.add(end)
 	}
@@ -184,25 +217,27 @@ func newPairsView(pairs []*call) (v pairsView) {
 
 // distance returns how many more of the pairs had their calls begun than requests read when this call began, and this
 // request was read, and the same of their ends.
-func (v *pairsView) distance(c *call, r *request) (begin, end int) {
+func (v *pairsView) distance(p pair) (begin, end int) {
 	before := func(moments []int, m int) int { return sort.SearchInts(moments, m) }
-	return before(v.began, c.lined.from) - before(v.read, r.lined.from), before(v.ended, c.lined.to) - before(v.answered, r.lined.to)
+	c, r := p.call.lined, p.request.lined
+	return before(v.began, c.from) - before(v.read, r.from), before(v.ended, c.to) - before(v.answered, r.to)
 }
 
 // share is how probable it is that a pair stands so.
-func (v *pairsView) share(c *call, r *request) float64 {
-	begin, end := v.distance(c, r)
+func (v *pairsView) share(p pair) float64 {
+	begin, end := v.distance(p)
 	return v.begins.share(begin) * v.ends.share(end)
 }
 
 // confidence is that in a pair by the name of a task, which another task may have by now, given where the others
 // stand. Of one that is wrong the distances are anything.
-func (v *pairsView) confidence(c *call) float64 {
+func (v *pairsView) confidence(p pair) float64 {
 	const anywhere = 1.0 / span
+	c := p.call
 	if !c.byTask || len(v.began) < enoughPairs {
 		return c.proposedShare
 	}
-	begin, end := v.distance(c, c.proposed)
+	begin, end := v.distance(p)
 	stands := func(share float64) float64 { return (1-detained)*share + detained*anywhere }
 	right := c.proposedShare * stands(v.begins.without(begin)) * stands(v.ends.without(end))
 	return min(c.proposedShare, right/(right+(1-c.proposedShare)*anywhere*anywhere))
