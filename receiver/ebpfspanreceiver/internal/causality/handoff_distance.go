@@ -52,7 +52,25 @@ func (t *tally) share(n int) float64 {
 	return (t.seen(n) + prior*math.Pow(decay, math.Abs(float64(n)))) / (t.total + priorTotal)
 }
 
-// without is the same for all others than one of those that were counted.
+// shares are those of all distances, the last one that of each that is farther.
+type shares [span + 1]float64
+
+func (t *tally) shares() (s shares) {
+	for n := -maxDistance; n <= maxDistance; n++ {
+		s[n+maxDistance] = t.share(n)
+	}
+	s[span] = t.share(maxDistance + 1)
+	return s
+}
+
+func (s *shares) at(n int) float64 {
+	if n < -maxDistance || n > maxDistance {
+		return s[span]
+	}
+	return s[n+maxDistance]
+}
+
+// without is the share for all others than one of those that were counted.
 func (t *tally) without(n int) float64 {
 	o := *t
 	o.total--

@@ -113,7 +113,9 @@ func (w *writers) putOff(a *act) {
 		return
 	}
 	a.writers = w
-	w.handoff.wanted = a.origin.Time + watchFor
+	if !w.tasks.most() {
+		w.handoff.wanted = a.origin.Time + watchFor
+	}
 	a.lined.from = w.order.moment()
 	if t := w.writes(a.origin); t != nil {
 		a.byTask = w.tasks.most()

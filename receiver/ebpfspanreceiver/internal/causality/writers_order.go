@@ -9,21 +9,28 @@ const (
 	// maxLined bounds the calls that are remembered, and the requests, maxLeft those of them that are compared
 	// each with each.
 	maxLined, maxLeft = 8192, 512
+	// hopeless is the weight up to which a pair is not looked at: a hundredth of that of none.
+	hopeless = astray / 100
 	// detained is the share of requests, at each end, that stand anywhere because they wait for something else.
 	detained = 0.01
+	// alone is the weight of a pair from which on no other one is as good, likely that from which on it is worth a word: measured,
+	// 99.9 % of the former are right, and of those between 85 %, whatever their weight.
+	alone, likely = 0.985, 0.5
 	// matchRounds is how often what was found by the order is taken for known.
 	matchRounds = 4
+	// neighbours is how many known pairs, on both sides, tell where a call stands.
+	neighbours = 3
 	// undecidedFor is how many times as long calls are remembered that are not decided.
 	undecidedFor = 5
 )
 
-// writersOrder is in which order calls begin and end, and requests are read and answered.
+// writersOrder is the order in which calls begin and end, and requests are read and answered.
 //
 // Each request makes one call. Where one thread runs all of the tasks, requests are taken in the order in which they
-// were read, and answered in that in which their calls have ended, but for a few. Of the calls whose request is known
-// by who wrote both, it is counted how many of them began, and were read, before a pair of a call and a request, and how many
-// ended, and were answered: the less these differ, the likelier is the pair. So calls find their requests that
-// another thread wrote, or whose responses it did, and pairs are doubted that stand where nearly none does: one name
+// were read, and answered in that in which their calls have ended, but for a few. So it is counted how many more calls began
+// than requests were read before each pair of a call and its request that is known by who wrote both, and the same of their ends.
+// A pair is the likelier, the less that differs from what it is of those around: so calls find their requests that
+// another thread wrote, or whose responses it did, and pairs are doubted that stand where nearly none does, for one name
 // may stand for two tasks. Where threads overtake each other all the time these distances are anything, and tell nothing.
 type writersOrder struct {
 	// clock counts the moments, heard how often answers were read, of which there may be several at a time.
@@ -87,9 +94,9 @@ func (o *writersOrder) assign() {
 	o.forget()
 	pairs := o.pairs()
 	// A pair that stands where none does is left out, for it makes others look so.
-	view := newPairsView(pairs)
+	view := o.view(pairs)
 	pairs = slices.DeleteFunc(pairs, func(p pair) bool { return view.confidence(p) < reliable })
-	view = newPairsView(pairs)
+	view = o.view(pairs)
 	free := o.open()
 	for _, p := range pairs {
 		delete(free, p.request)
@@ -105,7 +112,7 @@ func (o *writersOrder) assign() {
 			delete(free, p.request)
 		}
 		pairs = append(pairs, found...)
-		view = newPairsView(pairs)
+		view = o.view(pairs)
 	}
 }
 
@@ -154,7 +161,7 @@ func (o *writersOrder) pairs() (known []pair) {
 
 // match assigns the calls that are left to the requests that are, and returns those pairs that are sure.
 func (o *writersOrder) match(free map[*request]bool, view *pairsView) (found []pair) {
-	if len(view.began) < enoughPairs {
+	if len(view.begins) < enoughPairs {
 		return nil
 	}
 	var left []*call
@@ -170,63 +177,110 @@ func (o *writersOrder) match(free map[*request]bool, view *pairsView) (found []p
 		}
 	}
 	left, requests = left[max(0, len(left)-maxLeft):], requests[max(0, len(requests)-maxLeft):]
-	rows := make([][]share, len(left))
-	for i, c := range left {
-		c.queued = nil
-		for j, r := range requests {
-			if r.answers(&c.act) && (!c.byTask || r.coroutine == 0 || r.coroutine == c.origin.Task.Coroutine) {
-				rows[i] = append(rows[i], share{r, view.share(pair{c, r}), j})
-			}
-		}
-	}
+	rows := view.rows(left, requests)
 	balance(rows, len(requests))
 	for i, c := range left {
+		c.queued = nil
 		for _, s := range rows[i] {
 			if c.queued == nil || s.weight > c.queuedShare {
-				c.queued, c.queuedShare = s.request, min(s.weight, writersConfidence)
+				c.queued, c.queuedShare = s.request, s.weight
 			}
 		}
-		if c.queued != nil && c.queuedShare >= sure {
+		switch {
+		case c.queued == nil:
+		case c.queuedShare < likely:
+			c.queued = nil
+		case c.queuedShare >= alone:
+			c.queuedShare = writersConfidence
 			found = append(found, pair{c, c.queued})
+		default:
+			c.queuedShare = writersDoubt
 		}
 	}
 	return found
 }
 
-// pairsView are the moments of known pairs, each in order, and their distances.
+// pairsView is where known pairs stand among all calls and requests.
 type pairsView struct {
+	// began, read, ended and answered are all moments, each in order.
 	began, read, ended, answered []int
-	begins, ends                 tally
+	// begins and ends are how many more calls began, or ended, than requests were read, or answered, before each pair.
+	begins, ends surplus
+	// begun and over are the distances of the pairs at their ends.
+	begun, over tally
 }
 
-func newPairsView(pairs []pair) (v pairsView) {
-	for _, p := range pairs {
-		v.began, v.ended = append(v.began, p.call.lined.from), append(v.ended, p.call.lined.to)
-		v.read, v.answered = append(v.read, p.request.lined.from), append(v.answered, p.request.lined.to)
+func (o *writersOrder) view(pairs []pair) (v pairsView) {
+	for _, c := range o.calls {
+		v.began, v.ended = append(v.began, c.lined.from), append(v.ended, c.lined.to)
+	}
+	for _, r := range o.requests {
+		v.read, v.answered = append(v.read, r.lined.from), append(v.answered, r.lined.to)
 	}
 	for _, moments := range [][]int{v.began, v.ended, v.read, v.answered} {
 		sort.Ints(moments)
 	}
 	for _, p := range pairs {
+		begin, end := v.surplus(p)
+		v.begins.add(p.call.lined.from, begin)
+		v.ends.add(p.call.lined.to, end)
+	}
+	v.begins.sort()
+	v.ends.sort()
+	for _, p := range pairs {
 		begin, end := v.distance(p)
-		v.begins.add(begin)
-		v.ends.add(end)
+		v.begun.add(begin)
+		v.over.add(end)
 	}
 	return v
 }
 
-// distance returns how many more of the pairs had their calls begun than requests read when this call began, and this
-// request was read, and the same of their ends.
-func (v *pairsView) distance(p pair) (begin, end int) {
-	before := func(moments []int, m int) int { return sort.SearchInts(moments, m) }
-	c, r := p.call.lined, p.request.lined
-	return before(v.began, c.from) - before(v.read, r.from), before(v.ended, c.to) - before(v.answered, r.to)
+// standing is how many calls began, or requests were read, before one of them, and how many ended, or were answered.
+type standing struct{ begin, end int }
+
+func before(moments []int, m int) int { return sort.SearchInts(moments, m) }
+
+func (v *pairsView) ofCall(c *call) standing {
+	return standing{before(v.began, c.lined.from), before(v.ended, c.lined.to)}
 }
 
-// share is how probable it is that a pair stands so.
-func (v *pairsView) share(p pair) float64 {
-	begin, end := v.distance(p)
-	return v.begins.share(begin) * v.ends.share(end)
+func (v *pairsView) ofRequest(r *request) standing {
+	return standing{before(v.read, r.lined.from), before(v.answered, r.lined.to)}
+}
+
+// surplus returns how many more calls had begun than requests were read when this call began, and this request was read,
+// and the same of their ends.
+func (v *pairsView) surplus(p pair) (begin, end int) {
+	c, r := v.ofCall(p.call), v.ofRequest(p.request)
+	return c.begin - r.begin, c.end - r.end
+}
+
+// distance returns how far that is from what it is of the pairs around the call.
+func (v *pairsView) distance(p pair) (begin, end int) {
+	begin, end = v.surplus(p)
+	return begin - v.begins.around(p.call.lined.from), end - v.ends.around(p.call.lined.to)
+}
+
+// rows returns for each call how probable it is that it stands so as a request's.
+func (v *pairsView) rows(calls []*call, requests []*request) [][]share {
+	begun, over := v.begun.shares(), v.over.shares()
+	stand := make([]standing, len(requests))
+	for j, r := range requests {
+		stand[j] = v.ofRequest(r)
+	}
+	rows := make([][]share, len(calls))
+	for i, c := range calls {
+		at := v.ofCall(c)
+		at.begin -= v.begins.around(c.lined.from)
+		at.end -= v.ends.around(c.lined.to)
+		for j, r := range requests {
+			weight := begun.at(at.begin-stand[j].begin) * over.at(at.end-stand[j].end)
+			if weight > hopeless && r.answers(&c.act) && (!c.byTask || r.coroutine == 0 || r.coroutine == c.origin.Task.Coroutine) {
+				rows[i] = append(rows[i], share{r, weight, j})
+			}
+		}
+	}
+	return rows
 }
 
 // confidence is that in a pair by the name of a task, which another task may have by now, given where the others
@@ -234,11 +288,45 @@ func (v *pairsView) share(p pair) float64 {
 func (v *pairsView) confidence(p pair) float64 {
 	const anywhere = 1.0 / span
 	c := p.call
-	if !c.byTask || len(v.began) < enoughPairs {
+	if !c.byTask || len(v.begins) < enoughPairs {
 		return c.proposedShare
 	}
 	begin, end := v.distance(p)
 	stands := func(share float64) float64 { return (1-detained)*share + detained*anywhere }
-	right := c.proposedShare * stands(v.begins.without(begin)) * stands(v.ends.without(end))
+	right := c.proposedShare * stands(v.begun.without(begin)) * stands(v.over.without(end))
 	return min(c.proposedShare, right/(right+(1-c.proposedShare)*anywhere*anywhere))
+}
+
+// surplus are those of pairs, by the moments of their calls.
+type surplus []struct{ moment, more int }
+
+func (s *surplus) add(moment, more int) {
+	*s = append(*s, struct{ moment, more int }{moment, more})
+}
+
+func (s surplus) sort() {
+	sort.Slice(s, func(i, j int) bool { return s[i].moment < s[j].moment })
+}
+
+// around returns the median of those next to a moment, without that of the pair that stands there itself.
+func (s surplus) around(moment int) int {
+	var near [2 * neighbours]int
+	n := 0
+	at := sort.Search(len(s), func(i int) bool { return s[i].moment >= moment })
+	for i := at - 1; i >= 0 && i >= at-neighbours; i-- {
+		near[n] = s[i].more
+		n++
+	}
+	if at < len(s) && s[at].moment == moment {
+		at++
+	}
+	for i := at; i < len(s) && i < at+neighbours; i++ {
+		near[n] = s[i].more
+		n++
+	}
+	if n == 0 {
+		return 0
+	}
+	sort.Ints(near[:n])
+	return near[n/2]
 }
