@@ -117,16 +117,15 @@ type act struct {
 	// ordered it, nil where that is not known, claims are the requests that had its result.
 	handoff *handoff
 	order   *request
-	// writers is set where the decision is left to that rung, proposed is then whose it is by who wrote it and the
-	// response, nil where that does not tell, with so much probability, and lined its place. byTask says that the task of its
-	// origin wrote it.
-	writers *writers
-	byTask  bool
-	// heard is how often answers had been read with its own.
+	// writers is set where the decision is left to that rung. byTask says that the task of its origin wrote it, heard
+	// is how often answers had been read with its own, and lined its place. proposed is whose it is by who wrote it and the
+	// response, nil where that does not tell, with so much probability.
+	writers       *writers
+	byTask        bool
 	heard         int
+	lined         lined
 	proposed      *request
 	proposedShare float64
-	lined         lined
 	// crowd says that several requests were open then.
 	crowd bool
 	// place is the moment that tells its place among the acts that are left to that rung, and placedBy

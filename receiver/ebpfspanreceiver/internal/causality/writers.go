@@ -344,4 +344,5 @@ func (w *writers) tidy(now int64) {
 			delete(w.all, h)
 		}
 	}
+	w.order.tidy(now)
 }

@@ -143,6 +143,13 @@ func (o *writersOrder) forget() {
 	})
 }
 
+// tidy forgets all where nothing has happened for long.
+func (o *writersOrder) tidy(now int64) {
+	if now-o.now > undecidedFor*o.remembered {
+		o.calls, o.requests = nil, nil
+	}
+}
+
 // pair is a call and its request.
 type pair struct {
 	call    *call

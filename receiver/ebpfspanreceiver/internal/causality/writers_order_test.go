@@ -153,4 +153,39 @@ func TestOrderForgets(t *testing.T) {
 	order := &w.ladder.processes[1].writers.order
 	assert.Len(t, order.calls, 1)
 	assert.Len(t, order.requests, 1)
+	w.ladder.Tick(w.now + 2*maxWait.Nanoseconds())
+	assert.Empty(t, order.calls)
+	assert.Empty(t, order.requests)
+}
+
+func TestSurplusAround(t *testing.T) {
+	s := surplus{{10, 1}, {20, 1}, {30, 40}, {40, 2}, {50, 2}}
+	for _, c := range []struct{ moment, want int }{{5, 1}, {25, 2}, {30, 2}, {60, 2}} {
+		assert.Equal(t, c.want, s.around(c.moment), c.moment)
+	}
+	assert.Zero(t, surplus(nil).around(5))
+}
+
+func TestLoopTasks(t *testing.T) {
+	var l loopTasks
+	for range 2 * maxWrote {
+		l.wrote(onThread(7))
+	}
+	l.wrote(onTask(1))
+	assert.False(t, l.most(), "threads write")
+	for n := range uint64(2 * maxWrote) {
+		l.wrote(onTask(n + 1))
+	}
+	other := capture.Task{PID: 1, TID: 7, Coroutine: 5}
+	for range maxWrote - 1 {
+		l.wrote(other)
+	}
+	assert.True(t, l.most())
+	assert.True(t, l.runIn(onTask(5)))
+	assert.False(t, l.runIn(other), "a burst of another thread")
+	assert.False(t, l.runIn(onThread(1)), "no task runs")
+	for range 2 * maxHabits {
+		l.wrote(onTask(5))
+	}
+	assert.LessOrEqual(t, l.total, maxHabits)
 }
