@@ -38,6 +38,8 @@ type request struct {
 	// claims are the calls whose results came to who answered it, handed those that hand-offs say
 	// are its own.
 	claims, handed []*call
+	// lined is its place where it shares its connection with others.
+	lined lined
 	// calls is how many it made, as far as that is known at once.
 	calls int
 	// number counts the requests that its thread read.
@@ -122,8 +124,15 @@ type act struct {
 	// ordered it, nil where that is not known, claims are the requests that had its result.
 	handoff *handoff
 	order   *request
-	// writers is set where the decision is left to that rung.
-	writers *writers
+	// writers is set where the decision is left to that rung. byTask says that the task of its origin wrote it, heard
+	// is how often answers had been read with its own, and lined its place. proposed is whose it is by who wrote it and the
+	// response, nil where that does not tell, with so much probability.
+	writers       *writers
+	byTask        bool
+	heard         int
+	lined         lined
+	proposed      *request
+	proposedShare float64
 	// crowd says that several requests were open then.
 	crowd bool
 	// place is the moment that tells its place among the acts that are left to that rung, and placedBy

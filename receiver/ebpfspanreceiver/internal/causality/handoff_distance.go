@@ -32,8 +32,7 @@ func (d *distance) add(n int, from, to mark) {
 
 // share is how probable it is that a call began so many calls after the other.
 func (d *distance) share(n int, from, to mark) float64 {
-	const prior, decay, priorTotal = 0.1, 0.8, 3
-	all := (d.all.seen(n) + prior*math.Pow(decay, math.Abs(float64(n)))) / (d.all.total + priorTotal)
+	all := d.all.share(n)
 	t := d.by[from][to]
 	if t == nil {
 		return all
@@ -45,6 +44,42 @@ func (d *distance) share(n int, from, to mark) float64 {
 type tally struct {
 	total, far float64
 	count      [span]float64
+}
+
+// share is how probable it is that the one begins so many calls after the other.
+func (t *tally) share(n int) float64 {
+	const prior, decay, priorTotal = 0.1, 0.8, 3
+	return (t.seen(n) + prior*math.Pow(decay, math.Abs(float64(n)))) / (t.total + priorTotal)
+}
+
+// shares are those of all distances, the last one that of each that is farther.
+type shares [span + 1]float64
+
+func (t *tally) shares() (s shares) {
+	for n := -maxDistance; n <= maxDistance; n++ {
+		s[n+maxDistance] = t.share(n)
+	}
+	s[span] = t.share(maxDistance + 1)
+	return s
+}
+
+func (s *shares) at(n int) float64 {
+	if n < -maxDistance || n > maxDistance {
+		return s[span]
+	}
+	return s[n+maxDistance]
+}
+
+// without is the share for all others than one of those that were counted.
+func (t *tally) without(n int) float64 {
+	o := *t
+	o.total--
+	if n < -maxDistance || n > maxDistance {
+		o.far--
+	} else {
+		o.count[n+maxDistance]--
+	}
+	return o.share(n)
 }
 
 func (t *tally) add(n int) {

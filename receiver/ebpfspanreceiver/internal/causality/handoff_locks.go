@@ -15,6 +15,8 @@ const (
 	// queueShare is the share of wake-ups of who has a request up to which a futex may be a queue's, and
 	// queueEvidence how many it takes to tell. An interpreter's lock wakes whoever works.
 	queueShare, queueEvidence = 0.02, 8
+	// ownEvidence is how many wake-ups of the same thread it takes for a futex to be that one's.
+	ownEvidence = 8
 	// maxFutexes bounds one generation of the futexes that are remembered, maxWoken the threads
 	// that are remembered for one, and maxWakes the memory of its wake-ups.
 	maxFutexes, maxWoken, maxWakes = 4096, 32, 1024
@@ -70,6 +72,9 @@ func (l *locks) woke(w conn.Wake, serving bool) *futex {
 func (f *futex) isLock() bool {
 	return f.byWoken >= lockEvidence && float64(f.byWoken) > lockShare*float64(f.wakes)
 }
+
+// isOwn reports whether it is one thread's, by which others wake it.
+func (f *futex) isOwn() bool { return len(f.woken) == 1 && f.wakes >= ownEvidence && f.byWoken == 0 }
 
 // orNewer returns the one of two of which less is known; each may be nil.
 func (f *futex) orNewer(o *futex) *futex {

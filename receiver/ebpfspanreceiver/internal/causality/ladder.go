@@ -85,6 +85,7 @@ func (l *Ladder) process(pid uint32) *process {
 	if p == nil {
 		p = newProcess()
 		p.handoff.queue.remembered = l.maxWait / 5
+		p.writers.order.remembered = l.maxWait / 5
 		p.aftermath.operations = l.operations
 		p.statistics = l.newStatistics()
 		l.processes[pid] = p
@@ -234,6 +235,9 @@ func (l *Ladder) release(now int64) {
 		if c.handoff != nil && c.handoff.queue.due {
 			c.handoff.queue.assign() // with all that is known by now
 		}
+		if c.writers != nil && c.writers.order.due {
+			c.writers.order.assign()
+		}
 	}
 }
 
@@ -310,13 +314,16 @@ func (l *Ladder) Flush() {
 		p.statistics.flush()
 	}
 	for _, c := range l.waiting {
-		if !c.decided && c.handoff != nil {
+		if !c.decided && (c.handoff != nil || c.writers != nil) {
 			c.conclude(true)
 		}
 	}
 	for _, c := range l.waiting {
 		if !c.decided && c.handoff != nil && !c.handoff.queue.assigned(c) {
 			c.handoff.queue.assign()
+		}
+		if !c.decided && c.writers != nil && c.writers.order.due {
+			c.writers.order.assign()
 		}
 	}
 	for _, c := range l.waiting {

@@ -57,6 +57,8 @@ func (p *process) opened(r *request) {
 	p.payload.opened(r)
 	if p.writers.reads(r) {
 		p.handoff.waits(r)
+		p.writers.order.reads(r)
+		p.writers.polled(r.read)
 		return
 	}
 	p.handoff.opened(r)
@@ -120,8 +122,8 @@ func (p *process) decide(a *act) {
 
 // decideByWriter leaves an act to what its thread or its task answers next.
 func (p *process) decideByWriter(a *act) {
-	if a.nobodys = len(p.handoff.requests) == 0; a.nobodys {
-		a.settle(nil, "", 0)
+	if a.nobodys = len(p.handoff.requests) == 0; a.nobodys || a.to.connects {
+		a.settle(nil, "", 0) // a connection is for all, whoever opens it
 		return
 	}
 	p.writers.putOff(a)
@@ -156,6 +158,7 @@ func (p *process) responds(r *request, by capture.Task) {
 // reading takes the first byte of a call's response.
 func (p *process) reading(c *call, by capture.Task) {
 	if c.writers != nil {
+		p.writers.polled(c.exchange.Response.First)
 		return
 	}
 	p.handoff.heard(c, by)
@@ -170,6 +173,8 @@ func (p *process) reading(c *call, by capture.Task) {
 func (p *process) completed(c *call, by capture.Task) {
 	p.sharing.completed(c)
 	if c.writers != nil {
+		p.writers.polled(c.exchange.Response.Last)
+		p.writers.order.ended(c)
 		return
 	}
 	if t := p.threads[by.TID]; t != nil && !p.byGoroutine(by) {

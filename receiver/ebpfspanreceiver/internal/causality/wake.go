@@ -19,6 +19,9 @@ func (l *Ladder) WantsWakes() map[uint32]bool {
 func (l *Ladder) Wake(w conn.Wake) {
 	p := l.process(w.Waker.Task.PID)
 	p.handoff.woke(w)
+	if p.writers.shared() && w.Futex != 0 {
+		p.writers.woke(w, p.handoff.locks.futex(w.Futex))
+	}
 	waker := p.handoff.known(actorOf(w.Waker.Task))
 	// Who works on a request waits for its results, and an attendant hands them to who asked.
 	p.sharing.woke(w, waker != nil && (len(waker.reading) > 0 || waker.attendant))
