@@ -28,6 +28,10 @@ func (d *decoder) wantingShared(l *loop, q *queue) {
 		expected := d.expectShared(l, q.pool, t, early)
 		k := d.habits.kind(t.kind)
 		want := k.wantsFirst(l, q.pool, min(expected, 1))
+		if t.request != nil {
+			// What is not supposed to lead to calls is never found to.
+			want = max(want, (want+min(expected, 1))/2)
+		}
 		if want < queueLeast {
 			continue
 		}
@@ -109,7 +113,6 @@ func (d *decoder) expectShared(l *loop, pool int, t *token, early float64) float
 }
 
 // wantsFirst is how probable it is that a token of this kind leads to a call to the peer, where so much was expected.
-// Where that is more than was found it counts for half: what is not supposed to lead to calls is never found to.
 func (k *kindHabits) wantsFirst(l *loop, pool int, expected float64) float64 {
 	n := expectedWeight * expected
 	for i := range k.acts {
@@ -120,8 +123,7 @@ func (k *kindHabits) wantsFirst(l *loop, pool int, expected float64) float64 {
 			n += first
 		}
 	}
-	found := n / (max(k.tokens, k.blocks[0]) + expectedWeight)
-	return max(found, (found+expected)/2)
+	return n / (max(k.tokens, k.blocks[0]) + expectedWeight)
 }
 
 // moreShared is the probability of one more call after so many on one token, where so many were expected: what
@@ -230,4 +232,12 @@ func (p *pool) forgoes(number uint64) {
 		last = append(last, m)
 	}
 	p.end = last
+}
+
+// dim reports whether the decoder is not to be believed where connections are shared: it has not been compared with
+// responses often enough, or requests make several calls and the count of them is lost, so that an explanation
+// that is shifted by one fits about as well until their responses are written.
+func (l *loop) dim() bool {
+	const compared = 100
+	return l.shared && (l.trust.total < compared || l.line.fan > 0 && !l.line.counting)
 }

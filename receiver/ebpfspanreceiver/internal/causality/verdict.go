@@ -78,14 +78,15 @@ func (a *act) decideLoop() {
 	}
 	first, _, p, _ := a.belief.best()
 	p = line.doubted(p)
-	if a.blindly {
+	dim := a.blindly || a.thread.loop.dim()
+	if dim {
 		p = min(p, unconfirmed)
 	}
 	earned := a.thread.order.earned()
 	if !a.claimed {
 		earned = min(earned, unconfirmed)
 	}
-	if l := &a.thread.loop; l.disorderly || a.deed != nil && l.queued(a.deed) {
+	if l := &a.thread.loop; dim || l.disorderly || a.deed != nil && l.queued(a.deed) {
 		earned = 0
 	}
 	if (a.nth > 0 || a.unprompted()) && a.leadsNowhere() || a.ofAnotherTask(a.ordered) {
