@@ -140,6 +140,8 @@ type loop struct {
 	habits  habits
 	// trust tells how often what was known before an act was confirmed by what came after.
 	trust agreement
+	// astray is the share of the last of them in which both differed: then either may be wrong.
+	astray float64
 	// waits says that calls wait for connections, as they do in a pool that is too small.
 	waits bool
 	// disorderly says that it is not the rule that one act follows on each token.

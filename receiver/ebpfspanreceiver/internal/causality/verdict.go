@@ -56,6 +56,8 @@ func (a *act) conclude(waited bool) {
 const (
 	// sure is the probability from which on the decoder's word is taken as it is.
 	sure = 0.95
+	// clearly is the probability from which on what was known before an act, and what came after, must not differ.
+	clearly = 0.8
 	// unconfirmed is the most that the order is believed without a response's word.
 	unconfirmed = 0.8
 )
@@ -78,6 +80,7 @@ func (a *act) decideLoop() {
 	}
 	first, _, p, _ := a.belief.best()
 	p = line.doubted(p)
+	p = a.thread.loop.doubted(p)
 	dim := a.blindly || a.thread.loop.dim()
 	if dim {
 		p = min(p, unconfirmed)
@@ -110,6 +113,26 @@ func (a *act) decideLoop() {
 	}
 }
 
+// strays counts whether what was known before an act differed from what came after.
+func (l *loop) strays(differed bool) {
+	const memory = 32
+	x := 0.0
+	if differed {
+		x = 1
+	}
+	l.astray += (x - l.astray) / memory
+}
+
+// doubted is what is left of the decoder's confidence where what was known before acts differs from what came after, more often
+// than by chance: rows have slipped against each other then, and what decides may be the one that is wrong.
+func (l *loop) doubted(p float64) float64 {
+	const chance = 0.1
+	if l.astray < chance {
+		return p
+	}
+	return p * (1 - l.astray)
+}
+
 // against is the confidence in a guess that is right so often, where another one of which as much is
 // known differs. That one's being wrong makes this one no surer: both may be.
 func against(p, other float64) float64 {
@@ -125,8 +148,11 @@ func (a *act) learn(l *loop, o *order, scratch *mixture) {
 	a.learned = true
 	if guess, _, q, _ := a.forth.best(); q > 0.5 {
 		after := a.response.back.gathered(a.deed, scratch)
-		if seen, _, q, _ := after.best(); q > 0.5 {
+		if seen, _, r, _ := after.best(); r > 0.5 {
 			l.trust.add(guess == seen)
+			if min(q, r) > clearly && !l.queued(a.deed) {
+				l.strays(guess != seen)
+			}
 		}
 	}
 	if a.ordered != nil {
