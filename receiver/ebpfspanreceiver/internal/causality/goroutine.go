@@ -103,7 +103,7 @@ func (g *goroutines) closed(r *request, m *aftermath) {
 	s.spell.closes(0, r.exchange.End.Time, m)
 	r.newest = g.births.newest
 	s.open = nil
-	s.siblings.closed(r)
+	s.closed(r)
 }
 
 // descent is how a task comes from a goroutine that serves requests.

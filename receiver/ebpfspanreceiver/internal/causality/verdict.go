@@ -38,19 +38,23 @@ func (a *act) conclude(waited bool) {
 	} else if q.willTell(a) && !waited {
 		return // the response to its request will tell
 	}
-	if !waited && (!a.final() || a.thread.loop.seen() < enough) {
-		return
+	if a.ripe(waited) {
+		a.decideLoop()
 	}
-	if !waited && a.thread.loop.shared && a.stayed == 0 {
-		return // what comes next may tell something else
+}
+
+// ripe reports whether no more is to be learned of an act, or is not waited for any longer.
+func (a *act) ripe(waited bool) bool {
+	l := &a.thread.loop
+	switch {
+	case waited:
+		return a.final() || a.claimed && a.ordered.answered
+	case !a.final(), l.seen() < enough:
+		return false
+	case l.shared && a.stayed == 0:
+		return false // what comes next may tell something else
 	}
-	if !waited && a.thread.loop.fresh > 0 && !a.clear() {
-		return // there is more to decode
-	}
-	if waited && !a.final() && (!a.claimed || !a.ordered.answered) {
-		return
-	}
-	a.decideLoop()
+	return l.fresh == 0 || a.clear() // else there is more to decode
 }
 
 const (
@@ -79,26 +83,11 @@ func (a *act) decideLoop() {
 		return
 	}
 	first, _, p, _ := a.belief.best()
-	p = line.doubted(p)
-	p = a.thread.loop.doubted(p)
-	dim := a.blindly || a.thread.loop.dim()
-	if dim {
+	p = a.thread.loop.doubted(line.doubted(p))
+	if a.dim() {
 		p = min(p, unconfirmed)
 	}
-	earned := a.thread.order.earned()
-	if !a.claimed {
-		earned = min(earned, unconfirmed)
-	}
-	if l := &a.thread.loop; dim || l.disorderly || a.deed != nil && l.queued(a.deed) {
-		earned = 0
-	}
-	if (a.nth > 0 || a.unprompted()) && a.leadsNowhere() || a.ofAnotherTask(a.ordered) {
-		earned = 0 // the order takes each act for one that leads on
-	}
-	if a.thread.loop.seen() > young {
-		// The order takes each act for the consequence of something that was read.
-		earned *= 1 - a.sourceless
-	}
+	earned := a.earned()
 	switch {
 	case p >= sure:
 		a.settle(first, MethodLoop, p)
@@ -111,6 +100,28 @@ func (a *act) decideLoop() {
 	default:
 		a.settle(nil, "", 0)
 	}
+}
+
+// dim reports whether nothing that is told of the act is sure: a request that was not seen may have caused it.
+func (a *act) dim() bool { return a.blindly || a.thread.loop.dim() }
+
+// earned is how sure the order is of the act.
+func (a *act) earned() float64 {
+	l := &a.thread.loop
+	earned := a.thread.order.earned()
+	switch {
+	case a.dim(), l.disorderly, a.deed != nil && l.queued(a.deed):
+		return 0
+	case (a.nth > 0 || a.unprompted()) && a.leadsNowhere(), a.ofAnotherTask(a.ordered):
+		return 0 // the order takes each act for one that leads on
+	case !a.claimed:
+		earned = min(earned, unconfirmed)
+	}
+	if l.seen() > young {
+		// The order takes each act for the consequence of something that was read.
+		earned *= 1 - a.sourceless
+	}
+	return earned
 }
 
 // strays counts whether what was known before an act differed from what came after.
