@@ -124,21 +124,28 @@ func (a *act) earned() float64 {
 	return earned
 }
 
-// strays counts whether what was known before an act differed from what came after.
-func (l *loop) strays(differed bool) {
+// confirms counts whether what was known before an act was confirmed by what came after, and whether both were clear.
+func (l *loop) confirms(confirmed, clear bool) {
 	const memory = 32
-	x := 0.0
-	if differed {
-		x = 1
+	if clear && l.foresees() {
+		x := 1.0
+		if confirmed {
+			x = 0
+		}
+		l.astray += (x - l.astray) / memory
 	}
-	l.astray += (x - l.astray) / memory
+	l.trust.add(confirmed)
 }
+
+// foresees reports whether what was known before acts is right as a rule. It never is where they follow on timers, which nothing
+// shows: that it differs from what came after says nothing there.
+func (l *loop) foresees() bool { return l.trust.share() > clearly }
 
 // doubted is what is left of the decoder's confidence where what was known before acts differs from what came after, more often
 // than by chance: rows have slipped against each other then, and what decides may be the one that is wrong.
 func (l *loop) doubted(p float64) float64 {
 	const chance = 0.1
-	if l.astray < chance {
+	if l.astray < chance || !l.foresees() {
 		return p
 	}
 	return p * (1 - l.astray)
@@ -160,10 +167,7 @@ func (a *act) learn(l *loop, o *order, scratch *mixture) {
 	if guess, _, q, _ := a.forth.best(); q > 0.5 {
 		after := a.response.back.gathered(a.deed, scratch)
 		if seen, _, r, _ := after.best(); r > 0.5 {
-			l.trust.add(guess == seen)
-			if min(q, r) > clearly && !l.queued(a.deed) {
-				l.strays(guess != seen)
-			}
+			l.confirms(guess == seen, min(q, r) > clearly && !l.queued(a.deed))
 		}
 	}
 	if a.ordered != nil {
