@@ -12,7 +12,6 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
@@ -377,59 +376,4 @@ func TestClassify(t *testing.T) {
 	} {
 		assert.Equal(t, want, classify([]byte(text)), "%q", text)
 	}
-}
-
-// FuzzPostgreSQL plays arbitrary bytes, cut and captured in arbitrary ways, with gaps,
-// overlaps and ends in between.
-func FuzzPostgreSQL(f *testing.F) {
-	for _, tt := range dialogs {
-		var both [2]string
-		var script []byte
-		for i, text := range tt.dialog {
-			both[i%2] += text
-			for n := len(text); n > 0; n -= min(n, 127) {
-				script = append(script, byte(i%2), byte(min(n, 127)))
-			}
-		}
-		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(1024))
-		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(20))
-	}
-	f.Fuzz(func(t *testing.T, first, second, script []byte, payload uint16) {
-		w := newWire(t, Options{}, int(payload), 0)
-		texts := [2][]byte{first, second}
-		p := w.Parser.(*parser)
-		for i := 0; i+1 < len(script); i += 2 {
-			w.Instruct(script[i], int(script[i+1]), &texts)
-			w.Check()
-			require.LessOrEqual(t, len(p.queue.All()), database.MaxOpen)
-			spans := 0
-			for _, u := range p.queue.All() {
-				if !u.silent {
-					spans++
-				}
-			}
-			require.Equal(t, w.Sink.Open(), spans, "exchanges that nobody will end")
-			for d := range p.streams {
-				require.LessOrEqual(t, len(p.streams[d].body), maxBody)
-				require.LessOrEqual(t, len(p.streams[d].header), typed)
-			}
-		}
-		w.Close(conn.Cause(1 + len(script)%5))
-	})
-}
-
-// FuzzClassify checks that a verdict never turns from No to another with more bytes, as the
-// Demux relies on that.
-func FuzzClassify(f *testing.F) {
-	for _, tt := range dialogs {
-		f.Add([]byte(tt.dialog[0]))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		no := false
-		for n := range min(len(b), 200) {
-			v := classify(b[:n])
-			require.False(t, no && v > protocol.No, "%q", b[:n])
-			no = v == protocol.No
-		}
-	})
 }
