@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
@@ -19,8 +20,7 @@ func FuzzMySQL(f *testing.F) {
 		require.LessOrEqual(w.T, len(p.queue.All()), database.MaxOpen)
 		require.Equal(w.T, w.Sink.Open(), len(p.queue.All()), "exchanges that nobody will end")
 		for d := range p.streams {
-			require.LessOrEqual(w.T, len(p.streams[d].body), maxBody)
-			require.LessOrEqual(w.T, len(p.streams[d].header), headerSize)
+			require.LessOrEqual(w.T, len(p.streams[d].Body), packet.MaxBody)
 		}
 	})
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
-// packet encodes one.
-func packet(number int, body ...string) string {
+// encode encodes a packet.
+func encode(number int, body ...string) string {
 	text := strings.Join(body, "")
 	return u24(len(text)) + string(rune(number)) + text
 }
@@ -26,7 +26,7 @@ func packet(number int, body ...string) string {
 // packets encodes several, which are numbered from one on.
 func packets(bodies ...string) (text string) {
 	for i, b := range bodies {
-		text += packet(i+1, b)
+		text += encode(i+1, b)
 	}
 	return text
 }
@@ -38,7 +38,7 @@ func u24(n int) string { return u32(n)[:3] }
 func u32(n int) string { return string(binary.LittleEndian.AppendUint32(nil, uint32(n))) }
 
 func command(c byte, body ...string) string {
-	return packet(0, string([]byte{c}), strings.Join(body, ""))
+	return encode(0, string([]byte{c}), strings.Join(body, ""))
 }
 func query(text string) string   { return command(comQuery, text) }
 func prepare(text string) string { return command(comPrepare, text) }
@@ -48,11 +48,11 @@ func execute(n int) string {
 func shut(n int) string { return command(comCloseStatement, u32(n)) }
 
 func greeting(version string) string {
-	return packet(0, "\x0a", version, z, u32(7), "saltsalt", z, u16(0xffff), "\x08", u16(2), u16(0xffff), "\x15", strings.Repeat(z, 10), "saltsaltsalt", z, "mysql_native_password", z)
+	return encode(0, "\x0a", version, z, u32(7), "saltsalt", z, u16(0xffff), "\x08", u16(2), u16(0xffff), "\x15", strings.Repeat(z, 10), "saltsaltsalt", z, "mysql_native_password", z)
 }
 
 func login(capabilities int) string {
-	return packet(1, u32(capabilities), u32(1<<24), "\x08", strings.Repeat(z, 23), "me", z, "\x04", "hash", "shop", z, "mysql_native_password", z)
+	return encode(1, u32(capabilities), u32(1<<24), "\x08", strings.Repeat(z, 23), "me", z, "\x04", "hash", "shop", z, "mysql_native_password", z)
 }
 
 func ok(status int) string        { return z + z + z + u16(status) + u16(0) }
@@ -81,7 +81,7 @@ var (
 	none     = packets("\x01", column, eof(2), eof(2))
 	nobody   = packets("\x01", column, okEnd())
 	done     = packets(ok(2))
-	welcome  = packet(2, ok(2))
+	welcome  = encode(2, ok(2))
 )
 
 func newWire(t *testing.T, o Options, payload int, place uint64) *protocoltest.Wire {
@@ -95,9 +95,9 @@ var dialogs = map[string]struct {
 	want   []string
 }{
 	"login":          {[]string{mariadb, login(oldEOF), welcome}, []string{"login|||shop|true"}},
-	"wrong password": {[]string{mariadb, login(oldEOF), packet(2, failure(1045))}, []string{"login||1045|shop|true"}},
+	"wrong password": {[]string{mariadb, login(oldEOF), encode(2, failure(1045))}, []string{"login||1045|shop|true"}},
 	"login in steps": {
-		[]string{greeting("8.4.0"), login(newEOF), packet(2, "\xfecaching_sha2_password", z, "salt"), packet(3, "hash"), packet(4, "\x01\x03") + packet(5, ok(2)), query("SELECT 1"), chosen},
+		[]string{greeting("8.4.0"), login(newEOF), encode(2, "\xfecaching_sha2_password", z, "salt"), encode(3, "hash"), encode(4, "\x01\x03") + encode(5, ok(2)), query("SELECT 1"), chosen},
 		[]string{"login|||shop|true", "SELECT|SELECT ?||shop|true"},
 	},
 	"queries": {
@@ -162,7 +162,7 @@ var dialogs = map[string]struct {
 		[]string{"login|||shop|true", "USE|||shop|true", "use|use `third`||other|true", "SELECT|SELECT ?||third|true", "USE|USE nope|1049|third|true", "PING|||third|true"},
 	},
 	"a file": {
-		[]string{query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"), packets("\xfbx"), packet(2, "1\n2\n") + packet(3), packet(4, ok(2)), query("SELECT 1"), selected},
+		[]string{query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"), packets("\xfbx"), encode(2, "1\n2\n") + encode(3), encode(4, ok(2)), query("SELECT 1"), selected},
 		[]string{"LOAD t|LOAD DATA LOCAL INFILE ? INTO TABLE t|||true", "SELECT|SELECT ?|||true"},
 	},
 	"pipelined": {
@@ -270,7 +270,7 @@ func TestQuery(t *testing.T) {
 }
 
 func TestUnreadableConnectionsAreGivenUp(t *testing.T) {
-	tls := packet(1, u32(oldEOF|capabilitySSL), u32(1<<24), "\x08", strings.Repeat(z, 23))
+	tls := encode(1, u32(oldEOF|capabilitySSL), u32(1<<24), "\x08", strings.Repeat(z, 23))
 	for name, dialog := range map[string][]string{
 		"TLS":         {mariadb, tls + "\x16\x03\x01" + query("SELECT 1"), "\x16\x03\x03" + done},
 		"compression": {mariadb, login(oldEOF | capabilityCompress), welcome, "\x05\x00\x00\x00\x00\x00\x00" + query("SELECT 1"), done},

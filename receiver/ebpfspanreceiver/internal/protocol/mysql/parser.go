@@ -9,6 +9,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 )
 
@@ -38,7 +39,7 @@ type parser struct {
 	protocol *Protocol
 	session  database.Session
 	sided    bool
-	streams  [2]stream
+	streams  packet.Streams
 	queue    database.Queue[*unit]
 	system   attribute.KeyValue
 	// aligned says that it is known whose the next answer is. After bytes were missed it
@@ -53,14 +54,7 @@ type parser struct {
 
 // Segment implements protocol.Parser.
 func (p *parser) Segment(s *conn.Segment) {
-	if s.Size == 0 {
-		return
-	}
-	p.streams[s.Direction].segment(s)
-}
-
-func (p *parser) answers() *stream {
-	return &p.streams[p.session.Side.RequestDirection().Opposite()]
+	p.streams.Segment(s)
 }
 
 // unreadable gives the connection up: from here on nothing can be read.
@@ -72,74 +66,81 @@ func (p *parser) unreadable() {
 // stop looks at nothing any more.
 func (p *parser) stop() {
 	p.session.Thinner.Unknown(p.session.Conn.Socket)
-	for d := range p.streams {
-		p.streams[d].part = closed
-	}
+	p.streams.Close()
 }
 
-// message follows the last byte of a message.
-func (p *parser) message(st *stream) {
+// HeaderSize implements packet.Handler.
+func (*parser) HeaderSize(*packet.Stream, byte) int { return headerSize }
+
+// ReadHeader implements packet.Handler.
+func (*parser) ReadHeader(_ *packet.Stream, header []byte) (packet.Header, bool) {
+	n := lengthOf(header)
+	return packet.Header{Length: uint64(n), Continues: n == maxLength}, true
+}
+
+// Message implements packet.Handler.
+func (p *parser) Message(st *packet.Stream) {
 	if !p.sided {
 		p.sided = true
-		if isGreeting(st) != (st.direction == conn.Sent) {
+		if isGreeting(st) != (st.Direction() == conn.Sent) {
 			p.session.Side = protocol.Client
 		}
 	}
 	switch {
-	case !st.isRequests():
+	case !st.IsRequests():
 		p.answer(st)
-	case st.number == 0:
+	case sequence(st) == 0:
 		p.command(st)
-	case st.number == 1 && p.queue.Len() == 0 && !p.known:
+	case sequence(st) == 1 && p.queue.Len() == 0 && !p.known:
 		p.login(st)
 	default: // what proves who logs in, or a file's content
 		if u, found, _ := p.queue.Front(); found {
-			u.Request.Move(st.size(), st.at)
+			u.Request.Move(st.Size(), st.At)
 		}
 	}
 }
 
 // command takes a packet that begins a command.
-func (p *parser) command(st *stream) {
+func (p *parser) command(st *packet.Stream) {
 	switch {
-	case len(st.body) == 0 || !isCommand(st.body[0]):
-		p.lost(st, loss.MalformedMessage)
+	case len(st.Body) == 0 || !isCommand(st.Body[0]):
+		st.Lose(loss.MalformedMessage)
 		return
-	case st.body[0] == comBinlogDump, st.body[0] == comBinlogDumpGTID:
+	case st.Body[0] == comBinlogDump, st.Body[0] == comBinlogDumpGTID:
 		p.stop() // replication: the server streams
 		return
-	case isUnanswered(st.body[0]):
+	case isUnanswered(st.Body[0]):
 		p.overtaken()
-		if st.body[0] == comCloseStatement {
-			p.prepared.Remove(statementNumber(st.body))
+		if st.Body[0] == comCloseStatement {
+			p.prepared.Remove(statementNumber(st.Body))
 		}
 		return
 	}
-	u := &unit{command: st.body[0], expects: expectationOf(st.body[0])}
+	u := &unit{command: st.Body[0], expects: expectationOf(st.Body[0])}
 	p.describe(st, u)
 	p.begin(st, u)
 }
 
 // describe notes what a command is about.
-func (p *parser) describe(st *stream, u *unit) {
+func (p *parser) describe(st *packet.Stream, u *unit) {
 	u.Namespace = p.namespace
 	u.Operation = commandNames[u.command]
 	switch u.command {
 	case comQuery:
 		p.tell(u, p.read(st))
-		u.chooses, u.chosen = usedBy(statementIn(st.body))
+		u.chooses, u.chosen = usedBy(statementIn(st.Body))
 	case comPrepare:
 		u.statement = p.read(st)
 		p.tell(u, u.statement)
 		u.Operation = "PREPARE"
 		u.Summary = strings.TrimSpace("PREPARE " + u.Summary)
 	case comExecute, comBulkExecute, comFetch, comResetStatement:
-		if s := p.prepared.Get(statementNumber(st.body)); s != nil {
+		if s := p.prepared.Get(statementNumber(st.Body)); s != nil {
 			u.Operation = ""
 			p.tell(u, s)
 		}
 	case comInitDB:
-		u.chooses, u.chosen = strings.ToValidUTF8(string(st.body[1:]), "\uFFFD"), true
+		u.chooses, u.chosen = strings.ToValidUTF8(string(st.Body[1:]), "\uFFFD"), true
 	case comChangeUser:
 		p.changeUser(st, u)
 	case comResetConnection:
@@ -149,8 +150,8 @@ func (p *parser) describe(st *stream, u *unit) {
 }
 
 // read reads the statement in a command.
-func (p *parser) read(st *stream) *sql.Statement {
-	return sql.Read(statementIn(st.body), st.partial, sql.MySQL, p.protocol.options.Query)
+func (p *parser) read(st *packet.Stream) *sql.Statement {
+	return sql.Read(statementIn(st.Body), st.Partial, sql.MySQL, p.protocol.options.Query)
 }
 
 func (p *parser) tell(u *unit, s *sql.Statement) {
@@ -167,8 +168,8 @@ func usedBy(statement []byte) (name string, ok bool) {
 }
 
 // begin begins a unit with the message in st, which is all of it.
-func (p *parser) begin(st *stream, u *unit) {
-	if p.queue.Len() == 0 && st.place == st.turned {
+func (p *parser) begin(st *packet.Stream, u *unit) {
+	if p.queue.Len() == 0 && st.Place == st.Turned {
 		p.aligned = true
 	}
 	p.overtaken()
@@ -180,8 +181,8 @@ func (p *parser) begin(st *stream, u *unit) {
 		p.session.Lose(loss.PipelineFull)
 		return
 	}
-	p.session.Begin(&u.Exchange, st.place, st.first)
-	u.Request.Move(st.size(), protocol.NotBefore(st.at, st.first.Time))
+	p.session.Begin(&u.Exchange, st.Place, st.First)
+	u.Request.Move(st.Size(), protocol.NotBefore(st.At, st.First.Time))
 	u.Request.Complete = true
 	p.session.Read(&u.Exchange)
 }
@@ -189,20 +190,19 @@ func (p *parser) begin(st *stream, u *unit) {
 // overtaken ends what was being answered when it was lost where packets begin, now that
 // another command does: hardly a client asks before it was answered.
 func (p *parser) overtaken() {
-	st := p.answers()
+	st := p.streams.Answers()
 	u, found, _ := p.queue.Front()
-	if st.part != adrift || !found || !u.Responded() || p.queue.Len() > 1 {
+	if !st.Adrift() || !found || !u.Responded() || p.queue.Len() > 1 {
 		return
 	}
 	p.queue.Pop()
 	p.session.Finish(&u.Exchange, u.Response.Last)
 }
 
-// lost follows what shows that it is not known any more where packets begin.
-func (p *parser) lost(st *stream, why loss.Reason) {
+// Lost implements packet.Handler.
+func (p *parser) Lost(st *packet.Stream, why loss.Reason) {
 	p.session.Lose(why)
-	st.part, st.header, st.continued = adrift, st.header[:0], false
-	if st.isRequests() {
+	if st.IsRequests() {
 		p.aligned = false
 		if why == loss.HeadTooLong {
 			p.session.Whole()
@@ -214,8 +214,20 @@ func (p *parser) lost(st *stream, why loss.Reason) {
 		return
 	}
 	if u, found, _ := p.queue.Front(); found {
-		p.session.Respond(&u.Exchange, 0, st.at)
+		p.session.Respond(&u.Exchange, 0, st.At)
 	}
+}
+
+// Resumes implements packet.Handler: a turn may begin with a command, or with the first packet of
+// an answer.
+func (*parser) Resumes(st *packet.Stream, data []byte, turn bool) bool {
+	switch {
+	case !turn || len(data) < headerSize || lengthOf(data) == 0:
+		return false
+	case st.IsRequests():
+		return data[3] == 0 && (len(data) == headerSize || isCommand(data[headerSize]))
+	}
+	return data[3] == 1
 }
 
 // unanswered ends all units as ones whose answers were not seen to their ends.
@@ -228,9 +240,9 @@ func (p *parser) unanswered() {
 
 // Tick implements protocol.Parser.
 func (p *parser) Tick(now int64) {
-	st := p.answers()
+	st := p.streams.Answers()
 	u, found, _ := p.queue.Front()
-	if st.part != adrift || !found || !u.Responded() || now-u.Response.Last.Time < pause {
+	if !st.Adrift() || !found || !u.Responded() || now-u.Response.Last.Time < pause {
 		return
 	}
 	p.unanswered()

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
@@ -25,8 +26,7 @@ func FuzzPostgreSQL(f *testing.F) {
 		}
 		require.Equal(w.T, w.Sink.Open(), spans, "exchanges that nobody will end")
 		for d := range p.streams {
-			require.LessOrEqual(w.T, len(p.streams[d].body), maxBody)
-			require.LessOrEqual(w.T, len(p.streams[d].header), typed)
+			require.LessOrEqual(w.T, len(p.streams[d].Body), packet.MaxBody)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
@@ -42,9 +43,6 @@ func (o *Protocol) NewParser(c *conn.Conn, sink protocol.Sink) protocol.Parser {
 	p := &parser{protocol: o, session: database.Session{
 		Conn: c, Sink: sink, Losses: o.losses, Thinner: o.options.Thinner,
 	}}
-	for d := range p.streams {
-		p.streams[d].parser = p
-		p.streams[d].direction = conn.Direction(d)
-	}
+	p.streams = packet.NewStreams(&p.session, p)
 	return p
 }

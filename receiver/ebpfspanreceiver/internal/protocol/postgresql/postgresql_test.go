@@ -326,6 +326,29 @@ func TestCopyBeyondThePayload(t *testing.T) {
 	assert.True(t, got[1].Response.Complete)
 }
 
+// A request that ended in a gap may have been answered before anything came behind it: the next answer
+// is not taken for its.
+func TestRequestsThatEndInAGap(t *testing.T) {
+	w := newWire(t, Options{}, protocoltest.Everything, 0)
+	play(w, conn.Sent, []string{login, welcome})
+	lost := query("SELECT a FROM lost")
+	w.Sent(lost[:12])
+	w.Lose(conn.Sent, len(lost)-12)
+	w.Received(selected + ready0)
+	for range 2 {
+		w.Sent(query("SELECT b FROM t"))
+		w.Received(selected + ready0)
+	}
+	got := w.Exchanges()
+	require.Len(t, got, 3)
+	for _, e := range got[1:] {
+		assert.Equal(t, "SELECT t", e.Name)
+		assert.EqualValues(t, len(selected+ready0), e.Response.Size)
+	}
+	assert.True(t, got[2].Response.Complete)
+	assert.Equal(t, map[string]int64{"stream_gap": 1}, w.Lost())
+}
+
 func TestEnds(t *testing.T) {
 	w := newWire(t, Options{}, protocoltest.Everything, 0)
 	w.Sent(query("SELECT pg_sleep(10)"))

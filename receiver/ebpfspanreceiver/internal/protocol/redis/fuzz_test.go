@@ -13,7 +13,9 @@ func FuzzRedis(f *testing.F) {
 	for _, tt := range dialogs {
 		protocoltest.AddDialog(f, tt.dialog)
 	}
-	wire := func(t *testing.T, payload int) *protocoltest.Wire { return newWire(t, Options{Query: QueryKeep}, payload, 0) }
+	wire := func(t *testing.T, payload int) *protocoltest.Wire {
+		return newWire(t, Options{Query: QueryKeep}, payload, 0)
+	}
 	protocoltest.FuzzDialogs(f, wire, func(w *protocoltest.Wire) {
 		p := w.Parser.(*parser)
 		require.LessOrEqual(w.T, len(p.queue.All()), database.MaxOpen)
