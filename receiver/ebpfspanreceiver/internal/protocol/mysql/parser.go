@@ -13,10 +13,6 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 )
 
-// pause is how long an answer whose end cannot be told must be silent to be taken for
-// complete, in nanoseconds.
-const pause = 1e9
-
 // unit is what waits for an answer.
 type unit struct {
 	database.Exchange
@@ -49,7 +45,6 @@ type parser struct {
 	known, deprecatesEOF bool
 	namespace            string
 	prepared             sql.Prepared[uint32]
-	ended                [2]bool
 }
 
 // Segment implements protocol.Parser.
@@ -190,9 +185,8 @@ func (p *parser) begin(st *packet.Stream, u *unit) {
 // overtaken ends what was being answered when it was lost where packets begin, now that
 // another command does: hardly a client asks before it was answered.
 func (p *parser) overtaken() {
-	st := p.streams.Answers()
 	u, found, _ := p.queue.Front()
-	if !st.Adrift() || !found || !u.Responded() || p.queue.Len() > 1 {
+	if !p.streams.Answers().Adrift() || !found || !u.Responded() || p.queue.Len() > 1 {
 		return
 	}
 	p.queue.Pop()
@@ -240,17 +234,14 @@ func (p *parser) unanswered() {
 
 // Tick implements protocol.Parser.
 func (p *parser) Tick(now int64) {
-	st := p.streams.Answers()
-	u, found, _ := p.queue.Front()
-	if !st.Adrift() || !found || !u.Responded() || now-u.Response.Last.Time < pause {
-		return
+	if u, found, _ := p.queue.Front(); found && p.streams.Answers().Adrift() && u.Paused(now) {
+		p.unanswered()
 	}
-	p.unanswered()
 }
 
 // End implements protocol.Parser.
 func (p *parser) End(d conn.Direction, cause conn.Cause, at conn.Origin) {
-	if !p.session.Ends(d, cause, &p.ended) {
+	if !p.session.Ends(d, cause) {
 		return
 	}
 	for _, u := range p.queue.Take() {

@@ -14,10 +14,6 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 )
 
-// pause is how long an answer whose end cannot be told must be silent to be taken for
-// complete, in nanoseconds.
-const pause = 1e9
-
 // kind is what a unit asks for.
 type kind uint8
 
@@ -70,7 +66,6 @@ type parser struct {
 	negotiating bool
 	namespace   string
 	statements  statements
-	ended       [2]bool
 }
 
 // Segment implements protocol.Parser.
@@ -278,9 +273,7 @@ func (p *parser) unanswered() {
 
 // Tick implements protocol.Parser.
 func (p *parser) Tick(now int64) {
-	st := p.streams.Answers()
-	u, found, _ := p.queue.Front()
-	if st.Adrift() && found && u.Responded() && now-u.Response.Last.Time >= pause {
+	if u, found, _ := p.queue.Front(); found && p.streams.Answers().Adrift() && u.Paused(now) {
 		p.unanswered()
 	}
 }
@@ -288,7 +281,7 @@ func (p *parser) Tick(now int64) {
 // End implements protocol.Parser. A request to cancel is not answered; after some errors
 // the backend ends the connection.
 func (p *parser) End(d conn.Direction, cause conn.Cause, at conn.Origin) {
-	if !p.session.Ends(d, cause, &p.ended) {
+	if !p.session.Ends(d, cause) {
 		return
 	}
 	p.group = nil
