@@ -15,6 +15,8 @@ type Session struct {
 	Losses *loss.Counts
 	// Thinner decides which requests are left out; nil keeps all.
 	Thinner *thin.Thinner
+	// Reporter hears that the connection cannot be read; nil tells nobody.
+	Reporter Reporter
 
 	ends protocol.Ends
 	// whole says that all of the connection's bytes were asked for.

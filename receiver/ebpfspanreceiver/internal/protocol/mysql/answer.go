@@ -231,7 +231,7 @@ func (p *parser) verdict(st *packet.Stream, u *unit) {
 	}
 	p.finish(st, u)
 	if u.compresses {
-		p.unreadable()
+		p.unreadable("compression", "compression-algorithms=uncompressed; MariaDB: skip-compress")
 	}
 }
 

@@ -47,7 +47,7 @@ func (p *parser) login(st *packet.Stream) {
 	}
 	capabilities := binary.LittleEndian.Uint32(st.Body)
 	if capabilities&capabilitySSL != 0 && st.Length == loginHead {
-		p.unreadable()
+		p.unreadable("TLS", "ssl-mode=DISABLED; MariaDB: skip-ssl")
 		return
 	}
 	p.known = true

@@ -26,6 +26,8 @@ type Options struct {
 	Query sql.Query
 	// Thinner decides which requests are left out; nil keeps all.
 	Thinner *thin.Thinner
+	// Reporter hears of connections that cannot be read; nil tells nobody.
+	Reporter database.Reporter
 }
 
 // Protocol is MySQL's and MariaDB's.
@@ -43,7 +45,7 @@ func (*Protocol) Name() string { return "mysql" }
 // NewParser implements protocol.Protocol.
 func (o *Protocol) NewParser(c *conn.Conn, sink protocol.Sink) protocol.Parser {
 	p := &parser{protocol: o, system: semconv.DBSystemNameMySQL, session: database.Session{
-		Conn: c, Sink: sink, Losses: o.losses, Thinner: o.options.Thinner,
+		Conn: c, Sink: sink, Losses: o.losses, Thinner: o.options.Thinner, Reporter: o.options.Reporter,
 	}}
 	p.streams = packet.NewStreams(&p.session, p)
 	return p

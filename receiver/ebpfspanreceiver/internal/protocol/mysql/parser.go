@@ -52,15 +52,9 @@ func (p *parser) Segment(s *conn.Segment) {
 	p.streams.Segment(s)
 }
 
-// unreadable gives the connection up: from here on nothing can be read.
-func (p *parser) unreadable() {
-	p.session.Lose(loss.Encrypted)
-	p.stop()
-}
-
-// stop looks at nothing any more.
-func (p *parser) stop() {
-	p.session.Thinner.Unknown(p.session.Conn.Socket)
+// unreadable gives the connection up, as from here on nothing can be read.
+func (p *parser) unreadable(by, option string) {
+	p.session.Unreadable(database.Unreadable{Protocol: p.protocol.Name(), By: by, Option: option})
 	p.streams.Close()
 }
 
@@ -102,7 +96,8 @@ func (p *parser) command(st *packet.Stream) {
 		st.Lose(loss.MalformedMessage)
 		return
 	case st.Body[0] == comBinlogDump, st.Body[0] == comBinlogDumpGTID:
-		p.stop() // replication: the server streams
+		p.session.Thinner.Unknown(p.session.Conn.Socket)
+		p.streams.Close() // replication: the server streams
 		return
 	case isUnanswered(st.Body[0]):
 		p.overtaken()

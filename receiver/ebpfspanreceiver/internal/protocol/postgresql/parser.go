@@ -91,8 +91,10 @@ func (p *parser) negotiates(st *packet.Stream, b byte) bool {
 	}
 	p.negotiating = false
 	switch b {
-	case 'S', 'G':
-		p.encrypted()
+	case 'S':
+		p.unreadable("TLS", "sslmode=disable")
+	case 'G':
+		p.unreadable("GSSAPI", "gssencmode=disable")
 	case 'N':
 	default:
 		return false // an error, as servers before 7.0 have it
@@ -100,10 +102,9 @@ func (p *parser) negotiates(st *packet.Stream, b byte) bool {
 	return true
 }
 
-// encrypted gives the connection up: from here on nothing can be read.
-func (p *parser) encrypted() {
-	p.session.Lose(loss.Encrypted)
-	p.session.Thinner.Unknown(p.session.Conn.Socket)
+// unreadable gives the connection up, as from here on nothing can be read.
+func (p *parser) unreadable(by, option string) {
+	p.session.Unreadable(database.Unreadable{Protocol: p.protocol.Name(), By: by, Option: option})
 	p.streams.Close()
 }
 

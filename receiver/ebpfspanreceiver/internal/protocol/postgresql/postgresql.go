@@ -24,6 +24,8 @@ type Options struct {
 	Query sql.Query
 	// Thinner decides which requests are left out; nil keeps all.
 	Thinner *thin.Thinner
+	// Reporter hears of connections that cannot be read; nil tells nobody.
+	Reporter database.Reporter
 }
 
 // Protocol is PostgreSQL's.
@@ -41,7 +43,7 @@ func (*Protocol) Name() string { return "postgresql" }
 // NewParser implements protocol.Protocol.
 func (o *Protocol) NewParser(c *conn.Conn, sink protocol.Sink) protocol.Parser {
 	p := &parser{protocol: o, session: database.Session{
-		Conn: c, Sink: sink, Losses: o.losses, Thinner: o.options.Thinner,
+		Conn: c, Sink: sink, Losses: o.losses, Thinner: o.options.Thinner, Reporter: o.options.Reporter,
 	}}
 	p.streams = packet.NewStreams(&p.session, p)
 	return p

@@ -12,6 +12,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
@@ -220,15 +221,30 @@ func TestPlaces(t *testing.T) {
 	assert.EqualValues(t, len(parsed+bound+done("SELECT 0")), got[0].Response.Size)
 }
 
+// reports are what parsers report.
+type reports []database.Unreadable
+
+func (r *reports) Unreadable(_ *conn.Conn, why database.Unreadable) { *r = append(*r, why) }
+
 func TestEncryptedConnectionsAreGivenUp(t *testing.T) {
-	w := newWire(t, Options{}, protocoltest.Everything, 0)
-	w.Sent(ssl)
-	w.Received("S")
-	w.Sent("\x16\x03\x01" + query("SELECT 1"))
-	w.Received("\x16\x03\x03" + ready0)
-	w.Close(conn.EOF)
-	assert.Empty(t, w.Sink.Exchanges)
-	assert.Equal(t, map[string]int64{"encrypted": 1}, w.Lost())
+	for _, tt := range []struct {
+		asked, answered string
+		want            database.Unreadable
+	}{
+		{ssl, "S", database.Unreadable{Protocol: "postgresql", By: "TLS", Option: "sslmode=disable"}},
+		{msg(0, u32(codeGSS)), "G", database.Unreadable{Protocol: "postgresql", By: "GSSAPI", Option: "gssencmode=disable"}},
+	} {
+		var reported reports
+		w := newWire(t, Options{Reporter: &reported}, protocoltest.Everything, 0)
+		w.Sent(tt.asked)
+		w.Received(tt.answered)
+		w.Sent("\x16\x03\x01" + query("SELECT 1"))
+		w.Received("\x16\x03\x03" + ready0)
+		w.Close(conn.EOF)
+		assert.Empty(t, w.Sink.Exchanges)
+		assert.Equal(t, map[string]int64{"encrypted": 1}, w.Lost())
+		assert.Equal(t, reports{tt.want}, reported)
+	}
 }
 
 func TestCancel(t *testing.T) {
