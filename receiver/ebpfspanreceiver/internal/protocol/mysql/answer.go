@@ -128,6 +128,7 @@ func (p *parser) expected(st *packet.Stream, u *unit) {
 func (p *parser) results(st *packet.Stream, u *unit) {
 	switch st.Body[0] {
 	case packetFile:
+		p.uploads, p.number = true, lastSequence(st)
 	case packetOK, packetEnd:
 		p.resultEnds(st, u, statusOf(st))
 	default:
@@ -147,8 +148,8 @@ func (p *parser) results(st *packet.Stream, u *unit) {
 func (p *parser) row(st *packet.Stream, u *unit) {
 	behind := u.expects == behindColumns
 	u.expects = rows
-	if st.Body[0] != packetEnd || st.Length == maxLength {
-		return
+	if st.Body[0] != packetEnd || st.Length >= maxLength {
+		return // a row may begin with the length of a text that takes 8 bytes, if it is that long
 	}
 	status := statusOf(st)
 	if behind && isEOF(st) && status&statusCursor == 0 {
@@ -183,7 +184,8 @@ func statusOf(st *packet.Stream) uint16 {
 
 // preparation takes what tells of a prepared statement: its number, and how many columns and parameters it has.
 func (p *parser) preparation(st *packet.Stream, u *unit) {
-	const least = 9
+	// With CLIENT_OPTIONAL_RESULTSET_METADATA it says whether definitions follow.
+	const least, flag = 9, 12
 	if len(st.Body) < least {
 		p.finish(st, u)
 		return
@@ -192,7 +194,7 @@ func (p *parser) preparation(st *packet.Stream, u *unit) {
 	u.then = uint64(binary.LittleEndian.Uint16(st.Body[5:]))
 	u.left = uint64(binary.LittleEndian.Uint16(st.Body[7:]))
 	u.expects = parameters
-	if u.left+u.then == 0 {
+	if u.left+u.then == 0 || len(st.Body) > flag && st.Body[flag] == 0 {
 		p.finish(st, u)
 	}
 }

@@ -70,36 +70,35 @@ func namespaceOf(b []byte, capabilities uint32) string {
 	if !ok {
 		return ""
 	}
+	name, _, _ := text(behindProof(b, capabilities))
+	return strings.ToValidUTF8(name, "\uFFFD")
+}
+
+// behindProof returns what follows on what proves who logs in, nothing where that is not all there.
+func behindProof(b []byte, capabilities uint32) []byte {
+	var size uint64
+	ok := true
 	switch {
 	case capabilities&capabilityAuthLenenc != 0:
-		var n uint64
-		if n, b, ok = number(b); !ok || n > uint64(len(b)) {
-			return ""
-		}
-		b = b[n:]
-	case capabilities&capabilitySecureConnection != 0:
-		if len(b) == 0 || int(b[0]) >= len(b) {
-			return ""
-		}
-		b = b[1+int(b[0]):]
+		size, b, ok = number(b)
+	case capabilities&capabilitySecureConnection == 0:
+		_, b, ok = text(b)
+	case len(b) == 0:
 	default:
-		if _, b, ok = text(b); !ok {
-			return ""
-		}
+		size, b = uint64(b[0]), b[1:]
 	}
-	name, _, _ := text(b)
-	return strings.ToValidUTF8(name, "\uFFFD")
+	if !ok || size > uint64(len(b)) {
+		return nil
+	}
+	return b[size:]
 }
 
 // changeUser takes a command that logs in anew: the name, what proves it, and the database follow.
 func (p *parser) changeUser(st *packet.Stream, u *unit) {
-	u.expects = verdict
-	p.prepared.Clear()
-	_, b, ok := text(st.Body[1:])
-	if !ok || len(b) == 0 || int(b[0]) >= len(b) {
-		p.namespace = ""
-		return
+	u.expects, u.chosen = verdict, true
+	p.forget()
+	if _, b, ok := text(st.Body[1:]); ok {
+		name, _, _ := text(behindProof(b, capabilitySecureConnection))
+		u.chooses = strings.ToValidUTF8(name, "\uFFFD")
 	}
-	name, _, _ := text(b[1+int(b[0]):])
-	p.namespace = strings.ToValidUTF8(name, "\uFFFD")
 }

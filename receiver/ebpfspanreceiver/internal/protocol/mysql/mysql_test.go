@@ -20,7 +20,7 @@ import (
 // encode encodes a packet.
 func encode(number int, body ...string) string {
 	text := strings.Join(body, "")
-	return u24(len(text)) + string(rune(number)) + text
+	return u24(len(text)) + string([]byte{byte(number)}) + text
 }
 
 // packets encodes several, which are numbered from one on.
@@ -165,6 +165,22 @@ var dialogs = map[string]struct {
 		[]string{query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"), packets("\xfbx"), encode(2, "1\n2\n") + encode(3), encode(4, ok(2)), query("SELECT 1"), selected},
 		[]string{"LOAD t|LOAD DATA LOCAL INFILE ? INTO TABLE t|||true", "SELECT|SELECT ?|||true"},
 	},
+	"a file of many packets": {
+		[]string{query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"), packets("\xfbx"), content(2, 600), encode(603, ok(2)), query("SELECT 1"), selected},
+		[]string{"LOAD t|LOAD DATA LOCAL INFILE ? INTO TABLE t|||true", "SELECT|SELECT ?|||true"},
+	},
+	"a file that is refused": {
+		[]string{query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"), packets("\xfbx"), encode(2), encode(3, failure(1148)), query("SELECT 1"), selected},
+		[]string{"LOAD t|LOAD DATA LOCAL INFILE ? INTO TABLE t|1148||true", "SELECT|SELECT ?|||true"},
+	},
+	"executed as it was prepared": {
+		[]string{prepare("SELECT a FROM t") + execute(0xffffffff), packets(prepared(5, 1, 0), column, eof(2)) + selected, execute(5), selected},
+		[]string{"PREPARE SELECT t|SELECT a FROM t|||true", "SELECT t|SELECT a FROM t|||true", "SELECT t|SELECT a FROM t|||true"},
+	},
+	"prepared without definitions": {
+		[]string{mariadb, login(newEOF), welcome, prepare("SELECT a FROM t WHERE b = ?"), packets(prepared(5, 2, 3) + z), execute(5), packets("\x01\x00", row("7"), okEnd())},
+		[]string{"login|||shop|true", "PREPARE SELECT t|SELECT a FROM t WHERE b = ?||shop|true", "SELECT t|SELECT a FROM t WHERE b = ?||shop|true"},
+	},
 	"pipelined": {
 		[]string{mariadb, login(oldEOF), welcome, query("SELECT a FROM t") + query("DELETE FROM t"), selected + done},
 		[]string{"login|||shop|true", "SELECT t|SELECT a FROM t||shop|true", "DELETE t|DELETE FROM t||shop|true"},
@@ -172,6 +188,10 @@ var dialogs = map[string]struct {
 	"another user": {
 		[]string{query("SELECT 1"), selected, command(comChangeUser, "you", z, "\x04", "hash", "third", z), done, query("SELECT 1"), selected},
 		[]string{"SELECT|SELECT ?|||true", "CHANGE USER||||true", "SELECT|SELECT ?||third|true"},
+	},
+	"another user is refused": {
+		[]string{mariadb, login(oldEOF), welcome, command(comChangeUser, "you", z, "\x04", "hash", "third", z), packets(failure(1045)), query("SELECT 1"), selected},
+		[]string{"login|||shop|true", "CHANGE USER||1045|shop|true", "SELECT|SELECT ?||shop|true"},
 	},
 	"progress": {
 		[]string{query("ALTER TABLE t ADD b int"), packets("\xff\xff\xff\x01\x01\x02\x00\x00\x00\x04copy", ok(2))},
@@ -223,6 +243,28 @@ func TestDialogs(t *testing.T) {
 				w.Close(conn.EOF)
 			}
 		}
+	}
+}
+
+func TestNamespaceOf(t *testing.T) {
+	for name, tt := range map[string]struct {
+		capabilities int
+		text, want   string
+	}{
+		"length of a byte":       {oldEOF, "me" + z + "\x04hashshop" + z + "plugin" + z, "shop"},
+		"no password":            {oldEOF, "me" + z + z + "shop" + z, "shop"},
+		"length of three bytes":  {oldEOF | capabilityAuthLenenc, "me" + z + "\xfc\x04\x00hashshop" + z, "shop"},
+		"text":                   {capabilityConnectWithDB, "me" + z + "hash" + z + "shop" + z, "shop"},
+		"none":                   {capabilitySecureConnection, "me" + z + "\x04hashplugin" + z, ""},
+		"proof cut":              {oldEOF, "me" + z + "\x14hash", ""},
+		"long proof cut":         {oldEOF | capabilityAuthLenenc, "me" + z + "\xfe\xff\xff\xff\xff\xff\xff\xff\xffhash", ""},
+		"its length cut":         {oldEOF | capabilityAuthLenenc, "me" + z + "\xfc", ""},
+		"user cut":               {oldEOF, "me", ""},
+		"nothing behind":         {oldEOF, "me" + z, ""},
+		"name cut":               {oldEOF, "me" + z + "\x04hashsho", ""},
+		"text that does not end": {capabilityConnectWithDB, "me" + z + "hash", ""},
+	} {
+		assert.Equal(t, tt.want, namespaceOf([]byte(tt.text), uint32(tt.capabilities)), name)
 	}
 }
 
@@ -290,6 +332,47 @@ func TestReplicationIsGivenUp(t *testing.T) {
 	play(w, conn.Sent, []string{mariadb, login(oldEOF), welcome, command(comBinlogDump, u32(4), u16(0), u32(1)), strings.Repeat(packets("event"), 5)})
 	w.Close(conn.EOF)
 	assert.Len(t, w.Exchanges(), 1)
+}
+
+// content is a file's in n packets of a line each, which are numbered from first on, and an empty one.
+func content(first, n int) (text string) {
+	for i := range n {
+		text += encode(first+i, "\t1\n")
+	}
+	return text + encode(first+n)
+}
+
+// A row of several packets may begin with the byte that ends rows, as longer ones begin with the length of a text of 16 MiB.
+func TestRowsOfSeveralPackets(t *testing.T) {
+	long := "\xfe" + u32(1<<24) + u32(0) + strings.Repeat("x", 1<<24)
+	for _, rest := range []string{long[maxLength:], long[maxLength:] + "\x01y"} {
+		for _, payload := range []int{protocoltest.Everything, 100} {
+			w := newWire(t, Options{}, payload, 0)
+			w.Sent(query("SELECT a FROM t"))
+			w.Received(packets("\x01", column, eof(2)) + encode(4, long[:maxLength]))
+			w.Size = 4
+			w.Received(encode(5, rest))
+			w.Size = 0
+			assert.Equal(t, 1, w.Sink.Open(), "more rows may come")
+			w.Received(encode(6, row("8")) + encode(7, eof(2)))
+			assert.True(t, w.Exchanges()[0].Response.Complete)
+		}
+	}
+}
+
+// Whose the answers are is known again once a turn of commands begins while nobody waits, also with one
+// that has no answer.
+func TestTurnsThatBeginWithoutAnAnswer(t *testing.T) {
+	w := newWire(t, Options{}, protocoltest.Everything, 0)
+	w.Sent(query("SELECT 1"))
+	w.Received(selected)
+	w.Lose(conn.Sent, 20)
+	w.Received(done)
+	w.Sent(shut(1) + query("SELECT 1") + query("SELECT 2"))
+	w.Received(selected + selected)
+	for _, e := range w.Exchanges() {
+		assert.True(t, e.Response.Complete)
+	}
 }
 
 // Of rows beyond what is captured the last bytes tell the end.

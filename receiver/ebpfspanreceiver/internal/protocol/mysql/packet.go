@@ -21,6 +21,9 @@ func lengthOf(header []byte) int {
 // sequence is the number of a message's first packet: 0 begins a command.
 func sequence(st *packet.Stream) byte { return st.Header[headerSize-1] }
 
+// lastSequence is the number of a message's last packet. They go on from 255 with 0.
+func lastSequence(st *packet.Stream) byte { return sequence(st) + byte(st.Length/maxLength) }
+
 // number reads an integer of variable length (Protocol::LengthEncodedInteger) at the beginning of b. It
 // is not ok where there is none, or not all of it.
 func number(b []byte) (n uint64, rest []byte, ok bool) {

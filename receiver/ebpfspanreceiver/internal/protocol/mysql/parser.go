@@ -45,6 +45,12 @@ type parser struct {
 	known, deprecatesEOF bool
 	namespace            string
 	prepared             sql.Prepared[uint32]
+	// last is the statement that was prepared last.
+	last *sql.Statement
+	// uploads says that the client sends a file's content, and number is that of the last packet before
+	// what it sends next.
+	uploads bool
+	number  byte
 }
 
 // Segment implements protocol.Parser.
@@ -75,17 +81,36 @@ func (p *parser) Message(st *packet.Stream) {
 			p.session.Side = protocol.Client
 		}
 	}
-	switch {
-	case !st.IsRequests():
+	if st.IsRequests() {
+		p.request(st)
+	} else {
 		p.answer(st)
+	}
+}
+
+// request takes a message of the client's.
+func (p *parser) request(st *packet.Stream) {
+	if p.queue.Len() == 0 && st.Place == st.Turned {
+		p.aligned = true
+	}
+	p.uploads = p.uploads && sequence(st) == p.number+1
+	switch {
+	case p.uploads:
+		p.uploads, p.number = st.Length > 0, lastSequence(st) // an empty packet ends it
+		p.goesOn(st)
 	case sequence(st) == 0:
 		p.command(st)
 	case sequence(st) == 1 && p.queue.Len() == 0 && !p.known:
 		p.login(st)
-	default: // what proves who logs in, or a file's content
-		if u, found, _ := p.queue.Front(); found {
-			u.Request.Move(st.Size(), st.At)
-		}
+	default: // what proves who logs in
+		p.goesOn(st)
+	}
+}
+
+// goesOn takes what belongs to the first request.
+func (p *parser) goesOn(st *packet.Stream) {
+	if u, found, _ := p.queue.Front(); found {
+		u.Request.Move(st.Size(), st.At)
 	}
 }
 
@@ -121,11 +146,12 @@ func (p *parser) describe(st *packet.Stream, u *unit) {
 		u.chooses, u.chosen = usedBy(statementIn(st.Body))
 	case comPrepare:
 		u.statement = p.read(st)
+		p.last = u.statement
 		p.tell(u, u.statement)
 		u.Operation = "PREPARE"
 		u.Summary = strings.TrimSpace("PREPARE " + u.Summary)
 	case comExecute, comBulkExecute, comFetch, comResetStatement:
-		if s := p.prepared.Get(statementNumber(st.Body)); s != nil {
+		if s := p.statement(statementNumber(st.Body)); s != nil {
 			u.Operation = ""
 			p.tell(u, s)
 		}
@@ -134,9 +160,25 @@ func (p *parser) describe(st *packet.Stream, u *unit) {
 	case comChangeUser:
 		p.changeUser(st, u)
 	case comResetConnection:
-		p.prepared.Clear()
+		p.forget()
 	}
 	u.Title("query")
+}
+
+// statement returns a prepared statement by its number, nil where it is not known.
+func (p *parser) statement(number uint32) *sql.Statement {
+	// lastPrepared is MariaDB's, for who executes before the answer tells the number.
+	const lastPrepared = 0xffffffff
+	if number == lastPrepared {
+		return p.last
+	}
+	return p.prepared.Get(number)
+}
+
+// forget forgets the statements that were prepared.
+func (p *parser) forget() {
+	p.prepared.Clear()
+	p.last = nil
 }
 
 // read reads the statement in a command.
@@ -159,9 +201,6 @@ func usedBy(statement []byte) (name string, ok bool) {
 
 // begin begins a unit with the message in st, which is all of it.
 func (p *parser) begin(st *packet.Stream, u *unit) {
-	if p.queue.Len() == 0 && st.Place == st.Turned {
-		p.aligned = true
-	}
 	p.overtaken()
 	if p.queue.Len() >= database.Crowded {
 		p.session.Whole()
@@ -192,7 +231,7 @@ func (p *parser) overtaken() {
 func (p *parser) Lost(st *packet.Stream, why loss.Reason) {
 	p.session.Lose(why)
 	if st.IsRequests() {
-		p.aligned = false
+		p.aligned, p.uploads = false, false
 		if why == loss.HeadTooLong {
 			p.session.Whole()
 		}
