@@ -48,7 +48,7 @@ func isKnown(request bool, kind byte, length uint64) bool {
 			return length >= 2*untyped && length <= maxStartup
 		}
 	}
-	return length >= untyped && length <= maxLength && bytes.IndexByte(kinds, kind) >= 0
+	return length >= untyped && length < maxLength && bytes.IndexByte(kinds, kind) >= 0
 }
 
 // Resumes implements packet.Handler: any segment may begin with a request, but only a turn with an answer.

@@ -403,6 +403,8 @@ func TestClassify(t *testing.T) {
 		parse("s", "SELECT 1") + bind("", "s"):  protocol.Yes,
 		bind("", "s") + execute("") + sync:      protocol.Yes,
 		bind("", "s"):                           protocol.Maybe,
+		"B@":                                    protocol.No,
+		"B@\x00\x00\x000":                       protocol.No,
 		bind("", "s") + "\x01":                  protocol.No,
 		"POST / HTTP/1.1\r\n":                   protocol.No,
 		"PING\r\n":                              protocol.No,
