@@ -19,6 +19,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/metadata"
@@ -36,6 +38,8 @@ type bench struct {
 	// dir takes the client's output; the client runs once its input has a line.
 	dir   string
 	input io.Writer
+	// logs takes what the receiver has to say; nil leaves it out.
+	logs zapcore.Core
 }
 
 func newBench(t *testing.T) *bench {
@@ -88,7 +92,11 @@ func (b *bench) trace(mutate func(*Config)) *spanReceiver {
 		mutate(config)
 	}
 	require.NoError(b.t, config.Validate())
-	r, err := newSpanReceiver(config, receivertest.NewNopSettings(metadata.Type), &b.sink)
+	settings := receivertest.NewNopSettings(metadata.Type)
+	if b.logs != nil {
+		settings.Logger = zap.New(b.logs)
+	}
+	r, err := newSpanReceiver(config, settings, &b.sink)
 	require.NoError(b.t, err)
 	require.NoError(b.t, r.Start(b.t.Context(), componenttest.NewNopHost()))
 	b.run()

@@ -14,7 +14,7 @@ import (
 )
 
 // mariadbServer starts a real one with a user "shop", and returns its port and its socket.
-func (b *bench) mariadbServer() (port, socket string) {
+func (b *bench) mariadbServer(args ...string) (port, socket string) {
 	b.t.Helper()
 	install, err := exec.LookPath("mariadb-install-db")
 	require.NoError(b.t, err, "install mariadb-server-core: make test-needs does")
@@ -29,8 +29,10 @@ func (b *bench) mariadbServer() (port, socket string) {
 	require.NoError(b.t, os.WriteFile(first, []byte("CREATE DATABASE shop;\nCREATE USER shop@localhost IDENTIFIED BY 'swordfish';\nGRANT ALL ON shop.* TO shop@localhost;\n"), 0o600))
 	port = freePort(b.t)
 	b.t.Cleanup(func() { awaitEnd(b.t, filepath.Join(dir, "pid")) }) // once it was told to end
-	b.start("mariadb", "/usr/sbin/mariadbd", "--no-defaults", "--datadir="+data, "--user=root", "--bind-address=127.0.0.1", "--port="+port,
-		"--socket="+socket, "--init-file="+first, "--pid-file="+filepath.Join(dir, "pid"), "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=0")
+	b.start("mariadb", "/usr/sbin/mariadbd", append([]string{
+		"--no-defaults", "--datadir=" + data, "--user=root", "--bind-address=127.0.0.1", "--port=" + port,
+		"--socket=" + socket, "--init-file=" + first, "--pid-file=" + filepath.Join(dir, "pid"), "--innodb-log-file-size=4M", "--innodb-flush-log-at-trx-commit=0",
+	}, args...)...)
 	awaitListening(b.t, port)
 	return port, socket
 }

@@ -49,7 +49,7 @@ type pipeline struct {
 
 	flushInterval      int64
 	lastTick, lastEmit int64
-	processes          map[uint32]struct{}
+	processes          map[uint32]*capture.Process
 	stats              *stats
 }
 
@@ -70,12 +70,14 @@ func newPipeline(
 	if config.Causality.Statistical.Enabled {
 		ladder.UseStatistics()
 	}
+	processes := make(map[uint32]*capture.Process)
+	reporter := newUnreadable(processes, logger)
 	protocols := registry.All(registry.Options{
 		HTTP2:      http2.Options{Query: config.HTTP.query(), Thinner: thinner},
 		HTTP1:      http1.Options{Query: config.HTTP.query(), Thinner: thinner},
 		Redis:      redis.Options{Query: redis.Query(config.Redis.Query), Thinner: thinner},
-		PostgreSQL: postgresql.Options{Query: sql.Query(config.PostgreSQL.Query), Thinner: thinner},
-		MySQL:      mysql.Options{Query: sql.Query(config.MySQL.Query), Thinner: thinner},
+		PostgreSQL: postgresql.Options{Query: sql.Query(config.PostgreSQL.Query), Thinner: thinner, Reporter: reporter},
+		MySQL:      mysql.Options{Query: sql.Query(config.MySQL.Query), Thinner: thinner, Reporter: reporter},
 		DNS:        dns.Options{Thinner: thinner},
 	}, &s.losses)
 	demux := protocol.New(protocols, ladder, &s.losses)
@@ -89,7 +91,7 @@ func newPipeline(
 		logger:        logger,
 		emit:          emit,
 		flushInterval: config.FlushInterval.Nanoseconds(),
-		processes:     make(map[uint32]struct{}),
+		processes:     processes,
 		stats:         s,
 	}
 }
@@ -117,7 +119,7 @@ func (p *pipeline) event(e *capture.Event) {
 }
 
 func (p *pipeline) found(process *capture.Process) {
-	p.processes[process.PID] = struct{}{}
+	p.processes[process.PID] = process
 	p.ladder.Found(process)
 	p.builder.Found(process)
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
+// pause is how long an answer must be silent to be Paused, in nanoseconds.
+const pause = 1e9
+
 // Exchange is a request to a database and its answer. What is empty is not told.
 type Exchange struct {
 	protocol.Exchange
@@ -39,6 +42,12 @@ func (e *Exchange) Fail(status string) {
 
 // Responded reports whether the answer began.
 func (e *Exchange) Responded() bool { return e.responded }
+
+// Paused reports whether the answer began, and nothing of it came for so long that one whose end cannot
+// be told is taken for complete. Now is in nanoseconds since the Unix epoch.
+func (e *Exchange) Paused(now int64) bool {
+	return e.responded && now-e.Response.Last.Time >= pause
+}
 
 // Ended reports whether nothing changes any more.
 func (e *Exchange) Ended() bool { return e.ended }

@@ -15,10 +15,14 @@ type Session struct {
 	Losses *loss.Counts
 	// Thinner decides which requests are left out; nil keeps all.
 	Thinner *thin.Thinner
+	// Reporter hears that the connection cannot be read; nil tells nobody.
+	Reporter Reporter
 
 	ends protocol.Ends
 	// whole says that all of the connection's bytes were asked for.
 	whole bool
+	// ended says which directions ended.
+	ended [2]bool
 	// peerLeft says that the peer ended its stream in good order.
 	peerLeft bool
 }
@@ -108,11 +112,11 @@ func (s *Session) BreakOff(e *Exchange, cause conn.Cause, at conn.Origin) {
 
 // Ends notes the end of a direction, and reports whether nothing will be answered any
 // more: requests may still be answered after the end of the stream that carries them.
-func (s *Session) Ends(d conn.Direction, cause conn.Cause, ended *[2]bool) bool {
-	ended[d] = true
+func (s *Session) Ends(d conn.Direction, cause conn.Cause) bool {
+	s.ended[d] = true
 	if cause != conn.EOF {
 		return true
 	}
 	s.peerLeft = s.peerLeft || d == conn.Received
-	return d != s.Side.RequestDirection() || ended[d.Opposite()]
+	return d != s.Side.RequestDirection() || s.ended[d.Opposite()]
 }

@@ -560,16 +560,6 @@ func FuzzStream(f *testing.F) {
 	})
 }
 
-// FuzzClassify checks that a verdict never turns from No to another with more bytes.
 func FuzzClassify(f *testing.F) {
-	f.Add([]byte(framed(query(1, "a.test.", dnsmessage.TypeA))))
-	p := New(Options{}, nil)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		no := false
-		for n := range min(len(b), 300) {
-			v := p.Classify(b[:n])
-			require.False(t, no && v > protocol.No, "%q", b[:n])
-			no = v == protocol.No
-		}
-	})
+	protocoltest.FuzzVerdicts(f, New(Options{}, nil).Classify, framed(query(1, "a.test.", dnsmessage.TypeA)))
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
 // FuzzHTTP1 plays arbitrary bytes, cut and captured in arbitrary ways, with gaps,
@@ -13,16 +14,7 @@ import (
 // direction, its size, and what goes wrong.
 func FuzzHTTP1(f *testing.F) {
 	for _, dialog := range dialogs {
-		var both [2]string
-		var script []byte
-		for i, text := range dialog {
-			both[i%2] += text
-			for n := len(text); n > 0; n -= min(n, 127) {
-				script = append(script, byte(i%2), byte(min(n, 127)))
-			}
-		}
-		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(1024))
-		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(40))
+		protocoltest.AddDialog(f, dialog)
 	}
 	f.Add([]byte(get), []byte(ok), []byte{0, 50, 0x20, 60, 1, 20, 0x31, 20, 0x41, 9, 0x50, 1}, uint16(64))
 	f.Add([]byte(get+get), []byte(ok+ok), []byte{0, 50, 1, 60, 0x80, 60, 0x81, 20, 0, 50, 1, 60}, uint16(64))
@@ -72,20 +64,6 @@ func (f *fixture) checkBounds() {
 	require.Empty(f.t, f.sink.broken)
 }
 
-// FuzzClassify checks that a verdict never turns from No to another with more
-// bytes, as the Demux relies on that, and that what is called a request can be read.
 func FuzzClassify(f *testing.F) {
-	f.Add([]byte(get))
-	f.Add([]byte(ok))
-	f.Add([]byte("CONNECT a:1 HTTP/1.1\r\n"))
-	f.Add([]byte("OPTIONS * HTTP/1.1\r\n"))
-	h := New(Options{}, nil)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		no := false
-		for n := range min(len(b), 200) {
-			v := h.Classify(b[:n])
-			require.False(t, no && v > 0, "%q", b[:n])
-			no = v == 0
-		}
-	})
+	protocoltest.FuzzVerdicts(f, New(Options{}, nil).Classify, get, ok, "CONNECT a:1 HTTP/1.1\r\n", "OPTIONS * HTTP/1.1\r\n")
 }

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/conn"
-	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
 // seeds are both directions' bytes of connections.
@@ -59,20 +59,10 @@ func FuzzHTTP2(f *testing.F) {
 	})
 }
 
-// FuzzClassify checks that a verdict never turns from No to another with more bytes, as the
-// Demux relies on that.
 func FuzzClassify(f *testing.F) {
+	var all []string
 	for _, both := range seeds() {
-		f.Add([]byte(both[0]))
-		f.Add([]byte(both[1]))
+		all = append(all, both[:]...)
 	}
-	h := New(Options{}, nil)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		no := false
-		for n := range min(len(b), 300) {
-			v := h.Classify(b[:n])
-			require.False(t, no && v > protocol.No, "%q", b[:n])
-			no = v == protocol.No
-		}
-	})
+	protocoltest.FuzzVerdicts(f, New(Options{}, nil).Classify, all...)
 }

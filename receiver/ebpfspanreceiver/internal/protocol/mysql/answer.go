@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 )
 
 // The first byte of a packet of the server's.
@@ -65,7 +66,7 @@ func expectationOf(command byte) expectation {
 }
 
 // answer takes a message of the server.
-func (p *parser) answer(st *stream) {
+func (p *parser) answer(st *packet.Stream) {
 	u, found, waiting := p.queue.Front()
 	if found && u.expects == lastEOF && !isEOF(st) {
 		p.finish(st, u) // it is the next one's
@@ -73,33 +74,33 @@ func (p *parser) answer(st *stream) {
 	}
 	switch {
 	case !found && waiting:
-		p.lost(st, loss.StreamGap) // whose answer it is cannot be told
+		st.Lose(loss.StreamGap) // whose answer it is cannot be told
 	case !found:
 		if isGreeting(st) {
 			p.greeting(st)
 		}
-	case len(st.body) == 0:
-		p.lost(st, loss.MalformedMessage)
+	case len(st.Body) == 0:
+		st.Lose(loss.MalformedMessage)
 	case !isProgress(st):
-		p.session.Respond(&u.Exchange, 0, st.first)
-		p.session.Respond(&u.Exchange, st.size(), st.at)
+		p.session.Respond(&u.Exchange, 0, st.First)
+		p.session.Respond(&u.Exchange, st.Size(), st.At)
 		p.expected(st, u)
 	}
 }
 
 // isProgress reports whether a packet only tells how far a command is.
-func isProgress(st *stream) bool {
-	return st.body[0] == packetError && len(st.body) > 2 && binary.LittleEndian.Uint16(st.body[1:]) == progress
+func isProgress(st *packet.Stream) bool {
+	return st.Body[0] == packetError && len(st.Body) > 2 && binary.LittleEndian.Uint16(st.Body[1:]) == progress
 }
 
 // isEOF reports whether a packet is the old end of definitions or rows.
-func isEOF(st *stream) bool {
-	return st.length == sizeEOF && len(st.body) > 0 && st.body[0] == packetEnd
+func isEOF(st *packet.Stream) bool {
+	return st.Length == sizeEOF && len(st.Body) > 0 && st.Body[0] == packetEnd
 }
 
 // expected takes the packet that an answer goes on with.
-func (p *parser) expected(st *stream, u *unit) {
-	if st.body[0] == packetError {
+func (p *parser) expected(st *packet.Stream, u *unit) {
+	if st.Body[0] == packetError {
 		p.failed(st, u)
 		return
 	}
@@ -124,15 +125,16 @@ func (p *parser) expected(st *stream, u *unit) {
 }
 
 // results takes the first packet of a result.
-func (p *parser) results(st *stream, u *unit) {
-	switch st.body[0] {
+func (p *parser) results(st *packet.Stream, u *unit) {
+	switch st.Body[0] {
 	case packetFile:
+		p.uploads, p.number = true, lastSequence(st)
 	case packetOK, packetEnd:
 		p.resultEnds(st, u, statusOf(st))
 	default:
-		n, rest, ok := number(st.body)
+		n, rest, ok := number(st.Body)
 		if !ok || n == 0 {
-			p.lost(st, loss.MalformedMessage)
+			st.Lose(loss.MalformedMessage)
 			return
 		}
 		u.left, u.expects = n, columns
@@ -143,11 +145,11 @@ func (p *parser) results(st *stream, u *unit) {
 }
 
 // row takes a row, or what ends the columns' definitions or the rows.
-func (p *parser) row(st *stream, u *unit) {
+func (p *parser) row(st *packet.Stream, u *unit) {
 	behind := u.expects == behindColumns
 	u.expects = rows
-	if st.body[0] != packetEnd || st.length == maxLength {
-		return
+	if st.Body[0] != packetEnd || st.Length >= maxLength {
+		return // a row may begin with the length of a text that takes 8 bytes, if it is that long
 	}
 	status := statusOf(st)
 	if behind && isEOF(st) && status&statusCursor == 0 {
@@ -157,7 +159,7 @@ func (p *parser) row(st *stream, u *unit) {
 }
 
 // resultEnds follows the last packet of a result, after which there may be another one.
-func (p *parser) resultEnds(st *stream, u *unit, status uint16) {
+func (p *parser) resultEnds(st *packet.Stream, u *unit, status uint16) {
 	if status&statusMoreResults != 0 {
 		u.expects = result
 		return
@@ -166,11 +168,11 @@ func (p *parser) resultEnds(st *stream, u *unit, status uint16) {
 }
 
 // statusOf returns the server's status in an OK or EOF packet.
-func statusOf(st *stream) uint16 {
+func statusOf(st *packet.Stream) uint16 {
 	if isEOF(st) {
-		return binary.LittleEndian.Uint16(st.body[3:])
+		return binary.LittleEndian.Uint16(st.Body[3:])
 	}
-	_, rest, ok := number(st.body[1:]) // how many rows are affected
+	_, rest, ok := number(st.Body[1:]) // how many rows are affected
 	if ok {
 		_, rest, ok = number(rest) // the last id that was inserted
 	}
@@ -181,23 +183,24 @@ func statusOf(st *stream) uint16 {
 }
 
 // preparation takes what tells of a prepared statement: its number, and how many columns and parameters it has.
-func (p *parser) preparation(st *stream, u *unit) {
-	const least = 9
-	if len(st.body) < least {
+func (p *parser) preparation(st *packet.Stream, u *unit) {
+	// With CLIENT_OPTIONAL_RESULTSET_METADATA it says whether definitions follow.
+	const least, flag = 9, 12
+	if len(st.Body) < least {
 		p.finish(st, u)
 		return
 	}
-	p.prepared.Put(statementNumber(st.body), u.statement)
-	u.then = uint64(binary.LittleEndian.Uint16(st.body[5:]))
-	u.left = uint64(binary.LittleEndian.Uint16(st.body[7:]))
+	p.prepared.Put(statementNumber(st.Body), u.statement)
+	u.then = uint64(binary.LittleEndian.Uint16(st.Body[5:]))
+	u.left = uint64(binary.LittleEndian.Uint16(st.Body[7:]))
 	u.expects = parameters
-	if u.left+u.then == 0 {
+	if u.left+u.then == 0 || len(st.Body) > flag && st.Body[flag] == 0 {
 		p.finish(st, u)
 	}
 }
 
 // definition takes the definition of a parameter or column, or an EOF packet between the two.
-func (p *parser) definition(st *stream, u *unit) {
+func (p *parser) definition(st *packet.Stream, u *unit) {
 	if isEOF(st) {
 		return
 	}
@@ -208,7 +211,7 @@ func (p *parser) definition(st *stream, u *unit) {
 		return
 	}
 	switch {
-	case p.known && p.deprecatesEOF, !p.known && st.offset == st.end:
+	case p.known && p.deprecatesEOF, !p.known && st.Offset == st.End:
 		p.finish(st, u) // where it is not known whether an EOF follows, it would have come along
 	default:
 		u.expects = lastEOF
@@ -224,30 +227,30 @@ func statementNumber(body []byte) uint32 {
 }
 
 // verdict takes what the server says of who wants to log in.
-func (p *parser) verdict(st *stream, u *unit) {
-	if st.body[0] != packetOK {
+func (p *parser) verdict(st *packet.Stream, u *unit) {
+	if st.Body[0] != packetOK {
 		return // it asks for more
 	}
 	p.finish(st, u)
 	if u.compresses {
-		p.unreadable()
+		p.unreadable("compression", "compression-algorithms=uncompressed; MariaDB: skip-compress")
 	}
 }
 
 // failed follows an error, which ends an answer.
-func (p *parser) failed(st *stream, u *unit) {
+func (p *parser) failed(st *packet.Stream, u *unit) {
 	code := "_OTHER"
-	if len(st.body) > 2 {
-		code = strconv.Itoa(int(binary.LittleEndian.Uint16(st.body[1:])))
+	if len(st.Body) > 2 {
+		code = strconv.Itoa(int(binary.LittleEndian.Uint16(st.Body[1:])))
 	}
 	u.Fail(code)
 	p.finish(st, u)
 }
 
 // finish ends the first unit.
-func (p *parser) finish(st *stream, u *unit) {
+func (p *parser) finish(st *packet.Stream, u *unit) {
 	// Where it is not known whose answer this is, it may still be the only one.
-	u.Response.Complete = p.aligned || p.queue.Len() == 1 && st.offset == st.end
+	u.Response.Complete = p.aligned || p.queue.Len() == 1 && st.Offset == st.End
 	if u.chosen && !u.Failed {
 		p.namespace = u.chooses
 	}
@@ -255,29 +258,30 @@ func (p *parser) finish(st *stream, u *unit) {
 	p.session.Finish(&u.Exchange, u.Response.Last)
 }
 
-// strayed looks at the last bytes of a segment of answers in which it was not known where packets
-// begin: rows end with an EOF packet, or with an OK packet in its place.
-func (p *parser) strayed(st *stream) {
+// Strayed implements packet.Handler: rows end with an EOF packet, or with an OK packet in its place.
+func (p *parser) Strayed(st *packet.Stream) bool {
 	u, found, _ := p.queue.Front()
-	if !found {
-		return
+	if !found || st.IsRequests() {
+		return false
 	}
-	p.session.Respond(&u.Exchange, 0, st.at)
-	status, ends := endIn(st.last)
+	p.session.Respond(&u.Exchange, 0, st.At)
+	status, ends := endIn(st.Last)
 	switch {
 	case !ends || status&statusMoreResults != 0:
+		return false
 	case p.queue.Len() > 1:
 		p.unanswered() // others' answers may have been among what was not seen
-	default:
-		st.part = inHeader
-		p.finish(st, u)
+		return false
 	}
+	p.finish(st, u)
+	return true
 }
 
 // endIn returns the status in the packet that ends rows, if the last bytes of an answer are one.
 func endIn(tail []byte) (status uint16, ok bool) {
+	const least = 8
 	switch {
-	case len(tail) < tailSize:
+	case len(tail) < least:
 		return 0, false
 	case tail[0] == 0 && tail[1] == 0 && tail[3] == packetEnd: // 05 00 00 number fe, warnings, status
 		return binary.LittleEndian.Uint16(tail[6:]), true

@@ -2,34 +2,46 @@ package mysql
 
 // The first byte of a command: include/my_command.h, and COM_STMT_BULK_EXECUTE of MariaDB.
 const (
-	comQuit             = 0x01
-	comInitDB           = 0x02
-	comQuery            = 0x03
-	comFieldList        = 0x04
-	comStatistics       = 0x09
-	comProcessInfo      = 0x0a
-	comPing             = 0x0e
-	comChangeUser       = 0x11
-	comBinlogDump       = 0x12
-	comPrepare          = 0x16
-	comExecute          = 0x17
-	comSendLongData     = 0x18
-	comCloseStatement   = 0x19
-	comResetStatement   = 0x1a
-	comSetOption        = 0x1b
-	comFetch            = 0x1c
-	comBinlogDumpGTID   = 0x1e
-	comResetConnection  = 0x1f
-	comBulkExecute      = 0xfa
-	lastOfTheOldCommand = 0x21
+	comQuit            = 0x01
+	comInitDB          = 0x02
+	comQuery           = 0x03
+	comFieldList       = 0x04
+	comCreateDB        = 0x05
+	comDropDB          = 0x06
+	comRefresh         = 0x07
+	comShutdown        = 0x08
+	comStatistics      = 0x09
+	comProcessInfo     = 0x0a
+	comProcessKill     = 0x0c
+	comDebug           = 0x0d
+	comPing            = 0x0e
+	comChangeUser      = 0x11
+	comBinlogDump      = 0x12
+	comPrepare         = 0x16
+	comExecute         = 0x17
+	comSendLongData    = 0x18
+	comCloseStatement  = 0x19
+	comResetStatement  = 0x1a
+	comSetOption       = 0x1b
+	comFetch           = 0x1c
+	comBinlogDumpGTID  = 0x1e
+	comResetConnection = 0x1f
+	comSubscribe       = 0x21 // to a group's replication, the last one of MySQL's
+	comBulkExecute     = 0xfa
 )
 
 // commandNames are the operations of commands that have no statement.
 var commandNames = map[byte]string{
 	comInitDB:          "USE",
 	comFieldList:       "FIELD LIST",
+	comCreateDB:        "CREATE DATABASE",
+	comDropDB:          "DROP DATABASE",
+	comRefresh:         "REFRESH",
+	comShutdown:        "SHUTDOWN",
 	comStatistics:      "STATISTICS",
 	comProcessInfo:     "PROCESS INFO",
+	comProcessKill:     "PROCESS KILL",
+	comDebug:           "DEBUG",
 	comPing:            "PING",
 	comChangeUser:      "CHANGE USER",
 	comExecute:         "EXECUTE",
@@ -41,7 +53,7 @@ var commandNames = map[byte]string{
 }
 
 // isCommand reports whether there is a command that begins with c.
-func isCommand(c byte) bool { return c <= lastOfTheOldCommand || c == comBulkExecute }
+func isCommand(c byte) bool { return c <= comSubscribe || c == comBulkExecute }
 
 // isUnanswered reports whether a command has no answer.
 func isUnanswered(c byte) bool {

@@ -7,6 +7,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 )
 
 // The client's capabilities that change what is written: include/mysql_com.h.
@@ -26,32 +27,32 @@ const (
 const loginHead = 32
 
 // isGreeting reports whether a message is the server's first one.
-func isGreeting(st *stream) bool {
-	return st.number == 0 && len(st.body) > headerSize && st.body[0] == protocolVersion
+func isGreeting(st *packet.Stream) bool {
+	return sequence(st) == 0 && len(st.Body) > headerSize && st.Body[0] == protocolVersion
 }
 
 // greeting takes the server's first packet: its version tells who it is.
-func (p *parser) greeting(st *stream) {
-	version, _, ok := text(st.body[1:])
+func (p *parser) greeting(st *packet.Stream) {
+	version, _, ok := text(st.Body[1:])
 	if ok && strings.Contains(version, "MariaDB") {
 		p.system = semconv.DBSystemNameMariaDB
 	}
 }
 
 // login takes the client's answer to the greeting.
-func (p *parser) login(st *stream) {
-	if len(st.body) < loginHead {
-		p.lost(st, loss.MalformedMessage)
+func (p *parser) login(st *packet.Stream) {
+	if len(st.Body) < loginHead {
+		st.Lose(loss.MalformedMessage)
 		return
 	}
-	capabilities := binary.LittleEndian.Uint32(st.body)
-	if capabilities&capabilitySSL != 0 && st.length == loginHead {
-		p.unreadable()
+	capabilities := binary.LittleEndian.Uint32(st.Body)
+	if capabilities&capabilitySSL != 0 && st.Length == loginHead {
+		p.unreadable("TLS", "ssl-mode=DISABLED; MariaDB: skip-ssl")
 		return
 	}
 	p.known = true
 	p.deprecatesEOF = capabilities&capabilityDeprecateEOF != 0
-	p.namespace = namespaceOf(st.body[loginHead:], capabilities)
+	p.namespace = namespaceOf(st.Body[loginHead:], capabilities)
 	u := &unit{command: comChangeUser, expects: verdict}
 	u.compresses = capabilities&(capabilityCompress|capabilityZstd) != 0
 	u.Namespace = p.namespace
@@ -69,36 +70,35 @@ func namespaceOf(b []byte, capabilities uint32) string {
 	if !ok {
 		return ""
 	}
-	switch {
-	case capabilities&capabilityAuthLenenc != 0:
-		var n uint64
-		if n, b, ok = number(b); !ok || n > uint64(len(b)) {
-			return ""
-		}
-		b = b[n:]
-	case capabilities&capabilitySecureConnection != 0:
-		if len(b) == 0 || int(b[0]) >= len(b) {
-			return ""
-		}
-		b = b[1+int(b[0]):]
-	default:
-		if _, b, ok = text(b); !ok {
-			return ""
-		}
-	}
-	name, _, _ := text(b)
+	name, _, _ := text(behindProof(b, capabilities))
 	return strings.ToValidUTF8(name, "\uFFFD")
 }
 
-// changeUser takes a command that logs in anew: the name, what proves it, and the database follow.
-func (p *parser) changeUser(st *stream, u *unit) {
-	u.expects = verdict
-	p.prepared.Clear()
-	_, b, ok := text(st.body[1:])
-	if !ok || len(b) == 0 || int(b[0]) >= len(b) {
-		p.namespace = ""
-		return
+// behindProof returns what follows on what proves who logs in, nothing where that is not all there.
+func behindProof(b []byte, capabilities uint32) []byte {
+	var size uint64
+	ok := true
+	switch {
+	case capabilities&capabilityAuthLenenc != 0:
+		size, b, ok = number(b)
+	case capabilities&capabilitySecureConnection == 0:
+		_, b, ok = text(b)
+	case len(b) == 0:
+	default:
+		size, b = uint64(b[0]), b[1:]
 	}
-	name, _, _ := text(b[1+int(b[0]):])
-	p.namespace = strings.ToValidUTF8(name, "\uFFFD")
+	if !ok || size > uint64(len(b)) {
+		return nil
+	}
+	return b[size:]
+}
+
+// changeUser takes a command that logs in anew: the name, what proves it, and the database follow.
+func (p *parser) changeUser(st *packet.Stream, u *unit) {
+	u.expects, u.chosen = verdict, true
+	p.forget()
+	if _, b, ok := text(st.Body[1:]); ok {
+		name, _, _ := text(behindProof(b, capabilitySecureConnection))
+		u.chooses = strings.ToValidUTF8(name, "\uFFFD")
+	}
 }

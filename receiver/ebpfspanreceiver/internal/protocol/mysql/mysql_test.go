@@ -17,16 +17,16 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/protocoltest"
 )
 
-// packet encodes one.
-func packet(number int, body ...string) string {
+// encode encodes a packet.
+func encode(number int, body ...string) string {
 	text := strings.Join(body, "")
-	return u24(len(text)) + string(rune(number)) + text
+	return u24(len(text)) + string([]byte{byte(number)}) + text
 }
 
 // packets encodes several, which are numbered from one on.
 func packets(bodies ...string) (text string) {
 	for i, b := range bodies {
-		text += packet(i+1, b)
+		text += encode(i+1, b)
 	}
 	return text
 }
@@ -38,7 +38,7 @@ func u24(n int) string { return u32(n)[:3] }
 func u32(n int) string { return string(binary.LittleEndian.AppendUint32(nil, uint32(n))) }
 
 func command(c byte, body ...string) string {
-	return packet(0, string([]byte{c}), strings.Join(body, ""))
+	return encode(0, string([]byte{c}), strings.Join(body, ""))
 }
 func query(text string) string   { return command(comQuery, text) }
 func prepare(text string) string { return command(comPrepare, text) }
@@ -48,11 +48,11 @@ func execute(n int) string {
 func shut(n int) string { return command(comCloseStatement, u32(n)) }
 
 func greeting(version string) string {
-	return packet(0, "\x0a", version, z, u32(7), "saltsalt", z, u16(0xffff), "\x08", u16(2), u16(0xffff), "\x15", strings.Repeat(z, 10), "saltsaltsalt", z, "mysql_native_password", z)
+	return encode(0, "\x0a", version, z, u32(7), "saltsalt", z, u16(0xffff), "\x08", u16(2), u16(0xffff), "\x15", strings.Repeat(z, 10), "saltsaltsalt", z, "mysql_native_password", z)
 }
 
 func login(capabilities int) string {
-	return packet(1, u32(capabilities), u32(1<<24), "\x08", strings.Repeat(z, 23), "me", z, "\x04", "hash", "shop", z, "mysql_native_password", z)
+	return encode(1, u32(capabilities), u32(1<<24), "\x08", strings.Repeat(z, 23), "me", z, "\x04", "hash", "shop", z, "mysql_native_password", z)
 }
 
 func ok(status int) string        { return z + z + z + u16(status) + u16(0) }
@@ -81,7 +81,7 @@ var (
 	none     = packets("\x01", column, eof(2), eof(2))
 	nobody   = packets("\x01", column, okEnd())
 	done     = packets(ok(2))
-	welcome  = packet(2, ok(2))
+	welcome  = encode(2, ok(2))
 )
 
 func newWire(t *testing.T, o Options, payload int, place uint64) *protocoltest.Wire {
@@ -95,9 +95,9 @@ var dialogs = map[string]struct {
 	want   []string
 }{
 	"login":          {[]string{mariadb, login(oldEOF), welcome}, []string{"login|||shop|true"}},
-	"wrong password": {[]string{mariadb, login(oldEOF), packet(2, failure(1045))}, []string{"login||1045|shop|true"}},
+	"wrong password": {[]string{mariadb, login(oldEOF), encode(2, failure(1045))}, []string{"login||1045|shop|true"}},
 	"login in steps": {
-		[]string{greeting("8.4.0"), login(newEOF), packet(2, "\xfecaching_sha2_password", z, "salt"), packet(3, "hash"), packet(4, "\x01\x03") + packet(5, ok(2)), query("SELECT 1"), chosen},
+		[]string{greeting("8.4.0"), login(newEOF), encode(2, "\xfecaching_sha2_password", z, "salt"), encode(3, "hash"), encode(4, "\x01\x03") + encode(5, ok(2)), query("SELECT 1"), chosen},
 		[]string{"login|||shop|true", "SELECT|SELECT ?||shop|true"},
 	},
 	"queries": {
@@ -162,8 +162,24 @@ var dialogs = map[string]struct {
 		[]string{"login|||shop|true", "USE|||shop|true", "use|use `third`||other|true", "SELECT|SELECT ?||third|true", "USE|USE nope|1049|third|true", "PING|||third|true"},
 	},
 	"a file": {
-		[]string{query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"), packets("\xfbx"), packet(2, "1\n2\n") + packet(3), packet(4, ok(2)), query("SELECT 1"), selected},
+		[]string{query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"), packets("\xfbx"), encode(2, "1\n2\n") + encode(3), encode(4, ok(2)), query("SELECT 1"), selected},
 		[]string{"LOAD t|LOAD DATA LOCAL INFILE ? INTO TABLE t|||true", "SELECT|SELECT ?|||true"},
+	},
+	"a file of many packets": {
+		[]string{query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"), packets("\xfbx"), content(2, 600), encode(603, ok(2)), query("SELECT 1"), selected},
+		[]string{"LOAD t|LOAD DATA LOCAL INFILE ? INTO TABLE t|||true", "SELECT|SELECT ?|||true"},
+	},
+	"a file that is refused": {
+		[]string{query("LOAD DATA LOCAL INFILE 'x' INTO TABLE t"), packets("\xfbx"), encode(2), encode(3, failure(1148)), query("SELECT 1"), selected},
+		[]string{"LOAD t|LOAD DATA LOCAL INFILE ? INTO TABLE t|1148||true", "SELECT|SELECT ?|||true"},
+	},
+	"executed as it was prepared": {
+		[]string{prepare("SELECT a FROM t") + execute(0xffffffff), packets(prepared(5, 1, 0), column, eof(2)) + selected, execute(5), selected},
+		[]string{"PREPARE SELECT t|SELECT a FROM t|||true", "SELECT t|SELECT a FROM t|||true", "SELECT t|SELECT a FROM t|||true"},
+	},
+	"prepared without definitions": {
+		[]string{mariadb, login(newEOF), welcome, prepare("SELECT a FROM t WHERE b = ?"), packets(prepared(5, 2, 3) + z), execute(5), packets("\x01\x00", row("7"), okEnd())},
+		[]string{"login|||shop|true", "PREPARE SELECT t|SELECT a FROM t WHERE b = ?||shop|true", "SELECT t|SELECT a FROM t WHERE b = ?||shop|true"},
 	},
 	"pipelined": {
 		[]string{mariadb, login(oldEOF), welcome, query("SELECT a FROM t") + query("DELETE FROM t"), selected + done},
@@ -172,6 +188,10 @@ var dialogs = map[string]struct {
 	"another user": {
 		[]string{query("SELECT 1"), selected, command(comChangeUser, "you", z, "\x04", "hash", "third", z), done, query("SELECT 1"), selected},
 		[]string{"SELECT|SELECT ?|||true", "CHANGE USER||||true", "SELECT|SELECT ?||third|true"},
+	},
+	"another user is refused": {
+		[]string{mariadb, login(oldEOF), welcome, command(comChangeUser, "you", z, "\x04", "hash", "third", z), packets(failure(1045)), query("SELECT 1"), selected},
+		[]string{"login|||shop|true", "CHANGE USER||1045|shop|true", "SELECT|SELECT ?||shop|true"},
 	},
 	"progress": {
 		[]string{query("ALTER TABLE t ADD b int"), packets("\xff\xff\xff\x01\x01\x02\x00\x00\x00\x04copy", ok(2))},
@@ -226,6 +246,28 @@ func TestDialogs(t *testing.T) {
 	}
 }
 
+func TestNamespaceOf(t *testing.T) {
+	for name, tt := range map[string]struct {
+		capabilities int
+		text, want   string
+	}{
+		"length of a byte":       {oldEOF, "me" + z + "\x04hashshop" + z + "plugin" + z, "shop"},
+		"no password":            {oldEOF, "me" + z + z + "shop" + z, "shop"},
+		"length of three bytes":  {oldEOF | capabilityAuthLenenc, "me" + z + "\xfc\x04\x00hashshop" + z, "shop"},
+		"text":                   {capabilityConnectWithDB, "me" + z + "hash" + z + "shop" + z, "shop"},
+		"none":                   {capabilitySecureConnection, "me" + z + "\x04hashplugin" + z, ""},
+		"proof cut":              {oldEOF, "me" + z + "\x14hash", ""},
+		"long proof cut":         {oldEOF | capabilityAuthLenenc, "me" + z + "\xfe\xff\xff\xff\xff\xff\xff\xff\xffhash", ""},
+		"its length cut":         {oldEOF | capabilityAuthLenenc, "me" + z + "\xfc", ""},
+		"user cut":               {oldEOF, "me", ""},
+		"nothing behind":         {oldEOF, "me" + z, ""},
+		"name cut":               {oldEOF, "me" + z + "\x04hashsho", ""},
+		"text that does not end": {capabilityConnectWithDB, "me" + z + "hash", ""},
+	} {
+		assert.Equal(t, tt.want, namespaceOf([]byte(tt.text), uint32(tt.capabilities)), name)
+	}
+}
+
 func TestPlaces(t *testing.T) {
 	first, second := prepare("SELECT a FROM t"), execute(1)
 	w := newWire(t, Options{}, protocoltest.Everything, 4096)
@@ -270,7 +312,7 @@ func TestQuery(t *testing.T) {
 }
 
 func TestUnreadableConnectionsAreGivenUp(t *testing.T) {
-	tls := packet(1, u32(oldEOF|capabilitySSL), u32(1<<24), "\x08", strings.Repeat(z, 23))
+	tls := encode(1, u32(oldEOF|capabilitySSL), u32(1<<24), "\x08", strings.Repeat(z, 23))
 	for name, dialog := range map[string][]string{
 		"TLS":         {mariadb, tls + "\x16\x03\x01" + query("SELECT 1"), "\x16\x03\x03" + done},
 		"compression": {mariadb, login(oldEOF | capabilityCompress), welcome, "\x05\x00\x00\x00\x00\x00\x00" + query("SELECT 1"), done},
@@ -290,6 +332,47 @@ func TestReplicationIsGivenUp(t *testing.T) {
 	play(w, conn.Sent, []string{mariadb, login(oldEOF), welcome, command(comBinlogDump, u32(4), u16(0), u32(1)), strings.Repeat(packets("event"), 5)})
 	w.Close(conn.EOF)
 	assert.Len(t, w.Exchanges(), 1)
+}
+
+// content is a file's in n packets of a line each, which are numbered from first on, and an empty one.
+func content(first, n int) (text string) {
+	for i := range n {
+		text += encode(first+i, "\t1\n")
+	}
+	return text + encode(first+n)
+}
+
+// A row of several packets may begin with the byte that ends rows, as longer ones begin with the length of a text of 16 MiB.
+func TestRowsOfSeveralPackets(t *testing.T) {
+	long := "\xfe" + u32(1<<24) + u32(0) + strings.Repeat("x", 1<<24)
+	for _, rest := range []string{long[maxLength:], long[maxLength:] + "\x01y"} {
+		for _, payload := range []int{protocoltest.Everything, 100} {
+			w := newWire(t, Options{}, payload, 0)
+			w.Sent(query("SELECT a FROM t"))
+			w.Received(packets("\x01", column, eof(2)) + encode(4, long[:maxLength]))
+			w.Size = 4
+			w.Received(encode(5, rest))
+			w.Size = 0
+			assert.Equal(t, 1, w.Sink.Open(), "more rows may come")
+			w.Received(encode(6, row("8")) + encode(7, eof(2)))
+			assert.True(t, w.Exchanges()[0].Response.Complete)
+		}
+	}
+}
+
+// Whose the answers are is known again once a turn of commands begins while nobody waits, also with one
+// that has no answer.
+func TestTurnsThatBeginWithoutAnAnswer(t *testing.T) {
+	w := newWire(t, Options{}, protocoltest.Everything, 0)
+	w.Sent(query("SELECT 1"))
+	w.Received(selected)
+	w.Lose(conn.Sent, 20)
+	w.Received(done)
+	w.Sent(shut(1) + query("SELECT 1") + query("SELECT 2"))
+	w.Received(selected + selected)
+	for _, e := range w.Exchanges() {
+		assert.True(t, e.Response.Complete)
+	}
 }
 
 // Of rows beyond what is captured the last bytes tell the end.
@@ -432,52 +515,4 @@ func TestClassify(t *testing.T) {
 	} {
 		assert.Equal(t, want, classify([]byte(text)), "%q", text)
 	}
-}
-
-// FuzzMySQL plays arbitrary bytes, cut and captured in arbitrary ways, with gaps, overlaps and ends in between.
-func FuzzMySQL(f *testing.F) {
-	for _, tt := range dialogs {
-		var both [2]string
-		var script []byte
-		for i, text := range tt.dialog {
-			both[i%2] += text
-			for n := len(text); n > 0; n -= min(n, 127) {
-				script = append(script, byte(i%2), byte(min(n, 127)))
-			}
-		}
-		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(1024))
-		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(20))
-	}
-	f.Fuzz(func(t *testing.T, first, second, script []byte, payload uint16) {
-		w := newWire(t, Options{}, int(payload), 0)
-		texts := [2][]byte{first, second}
-		p := w.Parser.(*parser)
-		for i := 0; i+1 < len(script); i += 2 {
-			w.Instruct(script[i], int(script[i+1]), &texts)
-			w.Check()
-			require.LessOrEqual(t, len(p.queue.All()), database.MaxOpen)
-			require.Equal(t, w.Sink.Open(), len(p.queue.All()), "exchanges that nobody will end")
-			for d := range p.streams {
-				require.LessOrEqual(t, len(p.streams[d].body), maxBody)
-				require.LessOrEqual(t, len(p.streams[d].header), headerSize)
-			}
-		}
-		w.Close(conn.Cause(1 + len(script)%5))
-	})
-}
-
-// FuzzClassify checks that a verdict never turns from No to another with more bytes, as the
-// Demux relies on that.
-func FuzzClassify(f *testing.F) {
-	for _, tt := range dialogs {
-		f.Add([]byte(tt.dialog[0]))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		no := false
-		for n := range min(len(b), 200) {
-			v := classify(b[:n])
-			require.False(t, no && v > protocol.No, "%q", b[:n])
-			no = v == protocol.No
-		}
-	})
 }

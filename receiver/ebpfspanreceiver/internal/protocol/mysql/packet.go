@@ -1,6 +1,10 @@
 package mysql
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
+)
 
 const (
 	// headerSize is that of a packet's header: three bytes of its length, one of its number.
@@ -13,6 +17,12 @@ const (
 func lengthOf(header []byte) int {
 	return int(header[0]) | int(header[1])<<8 | int(header[2])<<16
 }
+
+// sequence is the number of a message's first packet: 0 begins a command.
+func sequence(st *packet.Stream) byte { return st.Header[headerSize-1] }
+
+// lastSequence is the number of a message's last packet. They go on from 255 with 0.
+func lastSequence(st *packet.Stream) byte { return sequence(st) + byte(st.Length/maxLength) }
 
 // number reads an integer of variable length (Protocol::LengthEncodedInteger) at the beginning of b. It
 // is not ok where there is none, or not all of it.

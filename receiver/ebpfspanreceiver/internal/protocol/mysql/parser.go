@@ -9,12 +9,9 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 )
-
-// pause is how long an answer whose end cannot be told must be silent to be taken for
-// complete, in nanoseconds.
-const pause = 1e9
 
 // unit is what waits for an answer.
 type unit struct {
@@ -38,7 +35,7 @@ type parser struct {
 	protocol *Protocol
 	session  database.Session
 	sided    bool
-	streams  [2]stream
+	streams  packet.Streams
 	queue    database.Queue[*unit]
 	system   attribute.KeyValue
 	// aligned says that it is known whose the next answer is. After bytes were missed it
@@ -48,109 +45,145 @@ type parser struct {
 	known, deprecatesEOF bool
 	namespace            string
 	prepared             sql.Prepared[uint32]
-	ended                [2]bool
+	// last is the statement that was prepared last.
+	last *sql.Statement
+	// uploads says that the client sends a file's content, and number is that of the last packet before
+	// what it sends next.
+	uploads bool
+	number  byte
 }
 
 // Segment implements protocol.Parser.
 func (p *parser) Segment(s *conn.Segment) {
-	if s.Size == 0 {
-		return
-	}
-	p.streams[s.Direction].segment(s)
+	p.streams.Segment(s)
 }
 
-func (p *parser) answers() *stream {
-	return &p.streams[p.session.Side.RequestDirection().Opposite()]
+// unreadable gives the connection up, as from here on nothing can be read.
+func (p *parser) unreadable(by, option string) {
+	p.session.Unreadable(database.Unreadable{Protocol: p.protocol.Name(), By: by, Option: option})
+	p.streams.Close()
 }
 
-// unreadable gives the connection up: from here on nothing can be read.
-func (p *parser) unreadable() {
-	p.session.Lose(loss.Encrypted)
-	p.stop()
+// HeaderSize implements packet.Handler.
+func (*parser) HeaderSize(*packet.Stream, byte) int { return headerSize }
+
+// ReadHeader implements packet.Handler.
+func (*parser) ReadHeader(_ *packet.Stream, header []byte) (packet.Header, bool) {
+	n := lengthOf(header)
+	return packet.Header{Length: uint64(n), Continues: n == maxLength}, true
 }
 
-// stop looks at nothing any more.
-func (p *parser) stop() {
-	p.session.Thinner.Unknown(p.session.Conn.Socket)
-	for d := range p.streams {
-		p.streams[d].part = closed
-	}
-}
-
-// message follows the last byte of a message.
-func (p *parser) message(st *stream) {
+// Message implements packet.Handler.
+func (p *parser) Message(st *packet.Stream) {
 	if !p.sided {
 		p.sided = true
-		if isGreeting(st) != (st.direction == conn.Sent) {
+		if isGreeting(st) != (st.Direction() == conn.Sent) {
 			p.session.Side = protocol.Client
 		}
 	}
-	switch {
-	case !st.isRequests():
+	if st.IsRequests() {
+		p.request(st)
+	} else {
 		p.answer(st)
-	case st.number == 0:
+	}
+}
+
+// request takes a message of the client's.
+func (p *parser) request(st *packet.Stream) {
+	if p.queue.Len() == 0 && st.Place == st.Turned {
+		p.aligned = true
+	}
+	p.uploads = p.uploads && sequence(st) == p.number+1
+	switch {
+	case p.uploads:
+		p.uploads, p.number = st.Length > 0, lastSequence(st) // an empty packet ends it
+		p.goesOn(st)
+	case sequence(st) == 0:
 		p.command(st)
-	case st.number == 1 && p.queue.Len() == 0 && !p.known:
+	case sequence(st) == 1 && p.queue.Len() == 0 && !p.known:
 		p.login(st)
-	default: // what proves who logs in, or a file's content
-		if u, found, _ := p.queue.Front(); found {
-			u.Request.Move(st.size(), st.at)
-		}
+	default: // what proves who logs in
+		p.goesOn(st)
+	}
+}
+
+// goesOn takes what belongs to the first request.
+func (p *parser) goesOn(st *packet.Stream) {
+	if u, found, _ := p.queue.Front(); found {
+		u.Request.Move(st.Size(), st.At)
 	}
 }
 
 // command takes a packet that begins a command.
-func (p *parser) command(st *stream) {
+func (p *parser) command(st *packet.Stream) {
 	switch {
-	case len(st.body) == 0 || !isCommand(st.body[0]):
-		p.lost(st, loss.MalformedMessage)
+	case len(st.Body) == 0 || !isCommand(st.Body[0]):
+		st.Lose(loss.MalformedMessage)
 		return
-	case st.body[0] == comBinlogDump, st.body[0] == comBinlogDumpGTID:
-		p.stop() // replication: the server streams
+	case st.Body[0] == comBinlogDump, st.Body[0] == comBinlogDumpGTID:
+		p.session.Thinner.Unknown(p.session.Conn.Socket)
+		p.streams.Close() // replication: the server streams
 		return
-	case isUnanswered(st.body[0]):
+	case isUnanswered(st.Body[0]):
 		p.overtaken()
-		if st.body[0] == comCloseStatement {
-			p.prepared.Remove(statementNumber(st.body))
+		if st.Body[0] == comCloseStatement {
+			p.prepared.Remove(statementNumber(st.Body))
 		}
 		return
 	}
-	u := &unit{command: st.body[0], expects: expectationOf(st.body[0])}
+	u := &unit{command: st.Body[0], expects: expectationOf(st.Body[0])}
 	p.describe(st, u)
 	p.begin(st, u)
 }
 
 // describe notes what a command is about.
-func (p *parser) describe(st *stream, u *unit) {
+func (p *parser) describe(st *packet.Stream, u *unit) {
 	u.Namespace = p.namespace
 	u.Operation = commandNames[u.command]
 	switch u.command {
 	case comQuery:
 		p.tell(u, p.read(st))
-		u.chooses, u.chosen = usedBy(statementIn(st.body))
+		u.chooses, u.chosen = usedBy(statementIn(st.Body))
 	case comPrepare:
 		u.statement = p.read(st)
+		p.last = u.statement
 		p.tell(u, u.statement)
 		u.Operation = "PREPARE"
 		u.Summary = strings.TrimSpace("PREPARE " + u.Summary)
 	case comExecute, comBulkExecute, comFetch, comResetStatement:
-		if s := p.prepared.Get(statementNumber(st.body)); s != nil {
+		if s := p.statement(statementNumber(st.Body)); s != nil {
 			u.Operation = ""
 			p.tell(u, s)
 		}
 	case comInitDB:
-		u.chooses, u.chosen = strings.ToValidUTF8(string(st.body[1:]), "\uFFFD"), true
+		u.chooses, u.chosen = strings.ToValidUTF8(string(st.Body[1:]), "\uFFFD"), true
 	case comChangeUser:
 		p.changeUser(st, u)
 	case comResetConnection:
-		p.prepared.Clear()
+		p.forget()
 	}
 	u.Title("query")
 }
 
+// statement returns a prepared statement by its number, nil where it is not known.
+func (p *parser) statement(number uint32) *sql.Statement {
+	// lastPrepared is MariaDB's, for who executes before the answer tells the number.
+	const lastPrepared = 0xffffffff
+	if number == lastPrepared {
+		return p.last
+	}
+	return p.prepared.Get(number)
+}
+
+// forget forgets the statements that were prepared.
+func (p *parser) forget() {
+	p.prepared.Clear()
+	p.last = nil
+}
+
 // read reads the statement in a command.
-func (p *parser) read(st *stream) *sql.Statement {
-	return sql.Read(statementIn(st.body), st.partial, sql.MySQL, p.protocol.options.Query)
+func (p *parser) read(st *packet.Stream) *sql.Statement {
+	return sql.Read(statementIn(st.Body), st.Partial, sql.MySQL, p.protocol.options.Query)
 }
 
 func (p *parser) tell(u *unit, s *sql.Statement) {
@@ -167,10 +200,7 @@ func usedBy(statement []byte) (name string, ok bool) {
 }
 
 // begin begins a unit with the message in st, which is all of it.
-func (p *parser) begin(st *stream, u *unit) {
-	if p.queue.Len() == 0 && st.place == st.turned {
-		p.aligned = true
-	}
+func (p *parser) begin(st *packet.Stream, u *unit) {
 	p.overtaken()
 	if p.queue.Len() >= database.Crowded {
 		p.session.Whole()
@@ -180,8 +210,8 @@ func (p *parser) begin(st *stream, u *unit) {
 		p.session.Lose(loss.PipelineFull)
 		return
 	}
-	p.session.Begin(&u.Exchange, st.place, st.first)
-	u.Request.Move(st.size(), protocol.NotBefore(st.at, st.first.Time))
+	p.session.Begin(&u.Exchange, st.Place, st.First)
+	u.Request.Move(st.Size(), protocol.NotBefore(st.At, st.First.Time))
 	u.Request.Complete = true
 	p.session.Read(&u.Exchange)
 }
@@ -189,21 +219,19 @@ func (p *parser) begin(st *stream, u *unit) {
 // overtaken ends what was being answered when it was lost where packets begin, now that
 // another command does: hardly a client asks before it was answered.
 func (p *parser) overtaken() {
-	st := p.answers()
 	u, found, _ := p.queue.Front()
-	if st.part != adrift || !found || !u.Responded() || p.queue.Len() > 1 {
+	if !p.streams.Answers().Adrift() || !found || !u.Responded() || p.queue.Len() > 1 {
 		return
 	}
 	p.queue.Pop()
 	p.session.Finish(&u.Exchange, u.Response.Last)
 }
 
-// lost follows what shows that it is not known any more where packets begin.
-func (p *parser) lost(st *stream, why loss.Reason) {
+// Lost implements packet.Handler.
+func (p *parser) Lost(st *packet.Stream, why loss.Reason) {
 	p.session.Lose(why)
-	st.part, st.header, st.continued = adrift, st.header[:0], false
-	if st.isRequests() {
-		p.aligned = false
+	if st.IsRequests() {
+		p.aligned, p.uploads = false, false
 		if why == loss.HeadTooLong {
 			p.session.Whole()
 		}
@@ -214,8 +242,20 @@ func (p *parser) lost(st *stream, why loss.Reason) {
 		return
 	}
 	if u, found, _ := p.queue.Front(); found {
-		p.session.Respond(&u.Exchange, 0, st.at)
+		p.session.Respond(&u.Exchange, 0, st.At)
 	}
+}
+
+// Resumes implements packet.Handler: a turn may begin with a command, or with the first packet of
+// an answer.
+func (*parser) Resumes(st *packet.Stream, data []byte, turn bool) bool {
+	switch {
+	case !turn || len(data) < headerSize || lengthOf(data) == 0:
+		return false
+	case st.IsRequests():
+		return data[3] == 0 && (len(data) == headerSize || isCommand(data[headerSize]))
+	}
+	return data[3] == 1
 }
 
 // unanswered ends all units as ones whose answers were not seen to their ends.
@@ -228,17 +268,14 @@ func (p *parser) unanswered() {
 
 // Tick implements protocol.Parser.
 func (p *parser) Tick(now int64) {
-	st := p.answers()
-	u, found, _ := p.queue.Front()
-	if st.part != adrift || !found || !u.Responded() || now-u.Response.Last.Time < pause {
-		return
+	if u, found, _ := p.queue.Front(); found && p.streams.Answers().Adrift() && u.Paused(now) {
+		p.unanswered()
 	}
-	p.unanswered()
 }
 
 // End implements protocol.Parser.
 func (p *parser) End(d conn.Direction, cause conn.Cause, at conn.Origin) {
-	if !p.session.Ends(d, cause, &p.ended) {
+	if !p.session.Ends(d, cause) {
 		return
 	}
 	for _, u := range p.queue.Take() {

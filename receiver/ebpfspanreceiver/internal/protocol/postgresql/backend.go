@@ -4,18 +4,19 @@ import (
 	"bytes"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 )
 
 // aborted is error.type of what was not executed because of an error before it.
 const aborted = "pipeline_aborted"
 
 // backend takes a message of the backend.
-func (p *parser) backend(st *stream) {
-	switch st.kind {
+func (p *parser) backend(st *packet.Stream) {
+	switch kindOf(st) {
 	case 'N', 'A', 'S', 'K', 'v':
 		return // may come at any time, or says nothing of an answer
 	case 'W':
-		p.stop() // replication: both sides stream
+		p.streams.Close() // replication: both sides stream
 	}
 	u, found, waiting := p.queue.Front()
 	switch {
@@ -23,14 +24,14 @@ func (p *parser) backend(st *stream) {
 		p.nobody(st, waiting)
 		return
 	case u.silent:
-		if st.kind == 'Z' {
+		if kindOf(st) == 'Z' {
 			p.queue.Pop()
 		}
 		return
 	}
-	p.session.Respond(&u.Exchange, 0, st.first)
-	p.session.Respond(&u.Exchange, st.size(), st.at)
-	switch st.kind {
+	p.session.Respond(&u.Exchange, 0, st.First)
+	p.session.Respond(&u.Exchange, st.Size(), st.At)
+	switch kindOf(st) {
 	case 'E':
 		p.failed(st, u)
 	case 'C':
@@ -47,20 +48,20 @@ func (p *parser) backend(st *stream) {
 }
 
 // nobody follows an answer to what is not known.
-func (p *parser) nobody(st *stream, waiting bool) {
+func (p *parser) nobody(st *packet.Stream, waiting bool) {
 	switch {
-	case waiting && (st.kind == 'Z' || st.kind == 'C'):
+	case waiting && (kindOf(st) == 'Z' || kindOf(st) == 'C'):
 		p.queue.Skip()
 	case waiting:
-	case st.kind == 'E' || st.kind == 'Z':
+	case kindOf(st) == 'E' || kindOf(st) == 'Z':
 		// The backend may also say by itself why it ends the connection.
 		p.aligned, p.answered = false, false
 	}
 }
 
 // failed follows an error.
-func (p *parser) failed(st *stream, u *unit) {
-	if code := field(st.body, 'C'); !u.failed {
+func (p *parser) failed(st *packet.Stream, u *unit) {
+	if code := field(st.Body, 'C'); !u.failed {
 		u.Fail(code)
 	}
 	u.failed = true
@@ -86,8 +87,8 @@ func field(body []byte, kind byte) string {
 }
 
 // completed follows a command that was executed. Its tag names it, with the number of rows.
-func (p *parser) completed(st *stream, u *unit) {
-	tag, _ := cutText(st.body)
+func (p *parser) completed(st *packet.Stream, u *unit) {
+	tag, _ := cutText(st.Body)
 	u.tags++
 	u.Operation = ""
 	if u.tags == 1 {
@@ -109,14 +110,14 @@ func operation(tag []byte) string {
 }
 
 // executed follows the answer to an Execute, which goes on where a Sync came with it.
-func (p *parser) executed(st *stream, u *unit) {
+func (p *parser) executed(st *packet.Stream, u *unit) {
 	if u.kind == extended && u.executes && !u.sync {
 		p.finish(st, u)
 	}
 }
 
 // readyUp ends all units up to the one that ReadyForQuery belongs to.
-func (p *parser) readyUp(st *stream) {
+func (p *parser) readyUp(st *packet.Stream) {
 	for {
 		u, found, _ := p.queue.Front()
 		if !found {
@@ -133,17 +134,17 @@ func (p *parser) readyUp(st *stream) {
 }
 
 // ready ends the first unit: the one that the answer was for, or one before it.
-func (p *parser) ready(st *stream, u *unit, last bool) {
+func (p *parser) ready(st *packet.Stream, u *unit, last bool) {
 	switch {
 	case u.silent:
 		p.queue.Pop()
 	case p.skipping && !u.failed:
 		u.ErrorType, u.Failed = aborted, true
 		u.ErrorMessage = "an error of a command before it in the pipeline left it out"
-		p.session.Respond(&u.Exchange, 0, st.at)
+		p.session.Respond(&u.Exchange, 0, st.At)
 		p.finish(st, u)
 	case last || p.queue.Len() == 1:
-		p.session.Respond(&u.Exchange, 0, st.at)
+		p.session.Respond(&u.Exchange, 0, st.At)
 		p.finish(st, u)
 	default:
 		p.queue.Pop()
@@ -152,9 +153,9 @@ func (p *parser) ready(st *stream, u *unit, last bool) {
 }
 
 // finish ends the first unit.
-func (p *parser) finish(st *stream, u *unit) {
+func (p *parser) finish(st *packet.Stream, u *unit) {
 	// Where it is not known whose answer this is, it may still be the only one.
-	u.Response.Complete = p.aligned || p.queue.Len() == 1 && st.offset == st.end
+	u.Response.Complete = p.aligned || p.queue.Len() == 1 && st.Offset == st.End
 	p.answered = true
 	if p.group == u {
 		p.group = nil

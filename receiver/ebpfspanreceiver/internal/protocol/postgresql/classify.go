@@ -18,7 +18,7 @@ const (
 const (
 	// maxStartup is the longest message without a type (MAX_STARTUP_PACKET_LENGTH).
 	maxStartup = 10000
-	// maxLength is the longest message that is believed in: longer ones are letters.
+	// maxLength is a length that is not believed in, as that and larger ones are letters.
 	maxLength = 1 << 30
 	// typed and untyped are the sizes of headers with a type and without.
 	typed, untyped = 5, 4
@@ -83,7 +83,7 @@ func classifyTyped(b []byte) protocol.Verdict {
 		return protocol.Maybe
 	}
 	length := binary.BigEndian.Uint32(b[1:])
-	if length < untyped+2 || length > maxLength {
+	if length < untyped+2 || length >= maxLength {
 		return protocol.No
 	}
 	body := b[typed:]

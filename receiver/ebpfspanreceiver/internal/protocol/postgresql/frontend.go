@@ -3,15 +3,16 @@ package postgresql
 import (
 	"bytes"
 
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 )
 
 // frontend takes a message of the frontend.
-func (p *parser) frontend(st *stream) {
-	switch st.kind {
+func (p *parser) frontend(st *packet.Stream) {
+	switch kindOf(st) {
 	case 'Q':
 		u := &unit{kind: simple, sync: true}
-		p.describe(u, p.prepare(st.body, st.partial), "query")
+		p.describe(u, p.prepare(st.Body, st.Partial), "query")
 		p.alone(st, u)
 	case 'F':
 		u := &unit{kind: simple, sync: true}
@@ -37,20 +38,20 @@ func (p *parser) frontend(st *stream) {
 }
 
 // alone takes a message that is a request by itself.
-func (p *parser) alone(st *stream, u *unit) {
+func (p *parser) alone(st *packet.Stream, u *unit) {
 	p.groupEnds()
 	p.begin(st, u)
 	p.read(u)
 }
 
 // extend takes a message that prepares for an Execute, or stands for itself.
-func (p *parser) extend(st *stream) {
-	name, rest := cutText(st.body)
+func (p *parser) extend(st *packet.Stream) {
+	name, rest := cutText(st.Body)
 	var s *sql.Statement
 	parses, closes := false, false
-	switch st.kind {
+	switch kindOf(st) {
 	case 'P':
-		s, parses = p.prepare(rest, st.partial), true
+		s, parses = p.prepare(rest, st.Partial), true
 		p.statements.prepare(name, s)
 	case 'B':
 		of, _ := cutText(rest)
@@ -68,7 +69,7 @@ func (p *parser) extend(st *stream) {
 
 // extended returns the unit that the message in st belongs to, which is about s, if that
 // is known.
-func (p *parser) extended(st *stream, s *sql.Statement) *unit {
+func (p *parser) extended(st *packet.Stream, s *sql.Statement) *unit {
 	u := p.group
 	if u == nil {
 		u = &unit{kind: extended}
@@ -84,8 +85,8 @@ func (p *parser) extended(st *stream, s *sql.Statement) *unit {
 	return u
 }
 
-func (p *parser) executes(st *stream) {
-	portal, _ := cutText(st.body)
+func (p *parser) executes(st *packet.Stream) {
+	portal, _ := cutText(st.Body)
 	u := p.extended(st, p.statements.portal(portal))
 	u.executes = true
 	p.groupEnds()
@@ -121,7 +122,7 @@ func (u *unit) prepares() {
 }
 
 // syncs takes a Sync: it belongs to the last unit, if that was not answered before.
-func (p *parser) syncs(st *stream) {
+func (p *parser) syncs(st *packet.Stream) {
 	u := p.group
 	if u == nil {
 		u, _ = p.queue.Last()

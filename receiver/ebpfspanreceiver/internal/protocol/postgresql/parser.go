@@ -11,11 +11,8 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 )
-
-// pause is how long an answer whose end cannot be told must be silent to be taken for
-// complete, in nanoseconds.
-const pause = 1e9
 
 // kind is what a unit asks for.
 type kind uint8
@@ -55,7 +52,7 @@ type parser struct {
 	protocol *Protocol
 	session  database.Session
 	sided    bool
-	streams  [2]stream
+	streams  packet.Streams
 	queue    database.Queue[*unit]
 	// group is the unit of the extended query to which messages are added, nil between units.
 	group *unit
@@ -69,7 +66,6 @@ type parser struct {
 	negotiating bool
 	namespace   string
 	statements  statements
-	ended       [2]bool
 }
 
 // Segment implements protocol.Parser.
@@ -85,22 +81,20 @@ func (p *parser) Segment(s *conn.Segment) {
 		// What begins a connection is a message without a type.
 		p.aligned = len(s.Data) > 0 && s.Data[0] == 0
 	}
-	p.streams[s.Direction].segment(s)
-}
-
-func (p *parser) answers() *stream {
-	return &p.streams[p.session.Side.RequestDirection().Opposite()]
+	p.streams.Segment(s)
 }
 
 // negotiates reports whether b is the byte that answers a request for encryption.
-func (p *parser) negotiates(st *stream, b byte) bool {
-	if !p.negotiating || st.isRequests() {
+func (p *parser) negotiates(st *packet.Stream, b byte) bool {
+	if !p.negotiating || st.IsRequests() {
 		return false
 	}
 	p.negotiating = false
 	switch b {
-	case 'S', 'G':
-		p.encrypted()
+	case 'S':
+		p.unreadable("TLS", "sslmode=disable")
+	case 'G':
+		p.unreadable("GSSAPI", "gssencmode=disable")
 	case 'N':
 	default:
 		return false // an error, as servers before 7.0 have it
@@ -108,26 +102,18 @@ func (p *parser) negotiates(st *stream, b byte) bool {
 	return true
 }
 
-// encrypted gives the connection up: from here on nothing can be read.
-func (p *parser) encrypted() {
-	p.session.Lose(loss.Encrypted)
-	p.session.Thinner.Unknown(p.session.Conn.Socket)
-	p.stop()
+// unreadable gives the connection up, as from here on nothing can be read.
+func (p *parser) unreadable(by, option string) {
+	p.session.Unreadable(database.Unreadable{Protocol: p.protocol.Name(), By: by, Option: option})
+	p.streams.Close()
 }
 
-// stop looks at nothing any more.
-func (p *parser) stop() {
-	for d := range p.streams {
-		p.streams[d].part = closed
-	}
-}
-
-// message follows the last byte of a message.
-func (p *parser) message(st *stream) {
+// Message implements packet.Handler.
+func (p *parser) Message(st *packet.Stream) {
 	switch {
-	case !st.isRequests():
+	case !st.IsRequests():
 		p.backend(st)
-	case st.kind == 0:
+	case kindOf(st) == 0:
 		p.opening(st)
 	default:
 		p.frontend(st)
@@ -135,11 +121,11 @@ func (p *parser) message(st *stream) {
 }
 
 // opening takes a message without a type.
-func (p *parser) opening(st *stream) {
-	if len(st.body) < untyped {
+func (p *parser) opening(st *packet.Stream) {
+	if len(st.Body) < untyped {
 		return
 	}
-	code := binary.BigEndian.Uint32(st.body)
+	code := binary.BigEndian.Uint32(st.Body)
 	switch {
 	case code == codeSSL, code == codeGSS:
 		p.negotiating = true
@@ -149,7 +135,7 @@ func (p *parser) opening(st *stream) {
 		p.begin(st, u)
 		p.read(u)
 	case code>>16 == majorNumber:
-		p.namespace = namespaceOf(st.body[untyped:])
+		p.namespace = namespaceOf(st.Body[untyped:])
 		u := &unit{kind: startup, sync: true}
 		u.Namespace = p.namespace
 		u.Opens = true
@@ -174,8 +160,8 @@ func namespaceOf(parameters []byte) string {
 }
 
 // begin begins a unit with the message in st.
-func (p *parser) begin(st *stream, u *unit) {
-	if p.queue.Len() == 0 && p.answered && st.place == st.turned {
+func (p *parser) begin(st *packet.Stream, u *unit) {
+	if p.queue.Len() == 0 && p.answered && st.Place == st.Turned {
 		p.aligned = true
 	}
 	if p.queue.Len() >= database.Crowded {
@@ -187,8 +173,8 @@ func (p *parser) begin(st *stream, u *unit) {
 		return
 	}
 	u.begun = true
-	p.session.Begin(&u.Exchange, st.place, st.first)
-	u.Request.Move(st.size(), protocol.NotBefore(st.at, st.first.Time))
+	p.session.Begin(&u.Exchange, st.Place, st.First)
+	u.Request.Move(st.Size(), protocol.NotBefore(st.At, st.First.Time))
 }
 
 // read says that all of a unit was sent.
@@ -200,18 +186,17 @@ func (p *parser) read(u *unit) {
 }
 
 // add counts a further message of a unit.
-func (p *parser) add(st *stream, u *unit) {
+func (p *parser) add(st *packet.Stream, u *unit) {
 	if u.begun && !u.Ended() {
-		u.Request.Move(st.size(), st.at)
+		u.Request.Move(st.Size(), st.At)
 	}
 }
 
-// lost follows what shows that it is not known any more where messages begin.
-func (p *parser) lost(st *stream, why loss.Reason) {
+// Lost implements packet.Handler.
+func (p *parser) Lost(st *packet.Stream, why loss.Reason) {
 	p.session.Lose(why)
 	p.aligned, p.answered = false, false
-	st.part, st.header = adrift, st.header[:0]
-	if st.isRequests() {
+	if st.IsRequests() {
 		if why == loss.HeadTooLong {
 			p.session.Whole()
 		}
@@ -224,7 +209,7 @@ func (p *parser) lost(st *stream, why loss.Reason) {
 		return
 	}
 	if u, found, _ := p.queue.Front(); found && !u.silent {
-		p.session.Respond(&u.Exchange, 0, st.at)
+		p.session.Respond(&u.Exchange, 0, st.At)
 	}
 }
 
@@ -234,24 +219,15 @@ var (
 	ready       = []byte{'Z', 0, 0, 0, 5}
 )
 
-// strayed looks at the last bytes of a segment in which it was not known where messages
-// begin: they may end what is asked or what is answered.
-func (p *parser) strayed(st *stream) {
-	tail := st.last
-	if st.isRequests() {
-		switch {
-		case bytes.HasSuffix(tail, syncMessage):
-			st.part, st.place, st.first = inHeader, st.offset-uint64(len(syncMessage)), st.at
-			p.syncs(st)
-		case bytes.HasSuffix(tail, copyDone):
-			st.part = inHeader
-		}
-		return
+// Strayed implements packet.Handler: the last bytes of a segment may end what is asked or what is answered.
+func (p *parser) Strayed(st *packet.Stream) bool {
+	if st.IsRequests() {
+		return p.askedInTail(st)
 	}
-	if len(tail) == 0 || !bytes.HasSuffix(tail[:len(tail)-1], ready) {
-		return
+	n := len(st.Last)
+	if n == 0 || !bytes.HasSuffix(st.Last[:n-1], ready) {
+		return false
 	}
-	st.part = inHeader
 	p.skipping = false
 	syncs := 0
 	for _, u := range p.queue.All() {
@@ -261,9 +237,20 @@ func (p *parser) strayed(st *stream) {
 	}
 	if syncs > 1 || p.queue.Len() != len(p.queue.All()) {
 		p.unanswered()
-		return
+	} else {
+		p.readyUp(st)
 	}
-	p.readyUp(st)
+	return true
+}
+
+// askedInTail takes the message that the last bytes of a segment are: a Sync, or the end of a COPY.
+func (p *parser) askedInTail(st *packet.Stream) bool {
+	if bytes.HasSuffix(st.Last, syncMessage) {
+		st.Place, st.First = st.Offset-uint64(len(syncMessage)), st.At
+		p.syncs(st)
+		return true
+	}
+	return bytes.HasSuffix(st.Last, copyDone)
 }
 
 // overtaken ends what was being answered when it was lost where messages begin, now that
@@ -287,9 +274,7 @@ func (p *parser) unanswered() {
 
 // Tick implements protocol.Parser.
 func (p *parser) Tick(now int64) {
-	st := p.answers()
-	u, found, _ := p.queue.Front()
-	if st.part == adrift && found && u.Responded() && now-u.Response.Last.Time >= pause {
+	if u, found, _ := p.queue.Front(); found && p.streams.Answers().Adrift() && u.Paused(now) {
 		p.unanswered()
 	}
 }
@@ -297,7 +282,7 @@ func (p *parser) Tick(now int64) {
 // End implements protocol.Parser. A request to cancel is not answered; after some errors
 // the backend ends the connection.
 func (p *parser) End(d conn.Direction, cause conn.Cause, at conn.Origin) {
-	if !p.session.Ends(d, cause, &p.ended) {
+	if !p.session.Ends(d, cause) {
 		return
 	}
 	p.group = nil

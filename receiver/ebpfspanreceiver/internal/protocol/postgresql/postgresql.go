@@ -13,6 +13,7 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/loss"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/packet"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database/sql"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/thin"
 )
@@ -23,6 +24,8 @@ type Options struct {
 	Query sql.Query
 	// Thinner decides which requests are left out; nil keeps all.
 	Thinner *thin.Thinner
+	// Reporter hears of connections that cannot be read; nil tells nobody.
+	Reporter database.Reporter
 }
 
 // Protocol is PostgreSQL's.
@@ -40,11 +43,8 @@ func (*Protocol) Name() string { return "postgresql" }
 // NewParser implements protocol.Protocol.
 func (o *Protocol) NewParser(c *conn.Conn, sink protocol.Sink) protocol.Parser {
 	p := &parser{protocol: o, session: database.Session{
-		Conn: c, Sink: sink, Losses: o.losses, Thinner: o.options.Thinner,
+		Conn: c, Sink: sink, Losses: o.losses, Thinner: o.options.Thinner, Reporter: o.options.Reporter,
 	}}
-	for d := range p.streams {
-		p.streams[d].parser = p
-		p.streams[d].direction = conn.Direction(d)
-	}
+	p.streams = packet.NewStreams(&p.session, p)
 	return p
 }

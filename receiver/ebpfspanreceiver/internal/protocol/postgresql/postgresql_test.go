@@ -221,15 +221,30 @@ func TestPlaces(t *testing.T) {
 	assert.EqualValues(t, len(parsed+bound+done("SELECT 0")), got[0].Response.Size)
 }
 
+// reports are what parsers report.
+type reports []database.Unreadable
+
+func (r *reports) Unreadable(_ *conn.Conn, why database.Unreadable) { *r = append(*r, why) }
+
 func TestEncryptedConnectionsAreGivenUp(t *testing.T) {
-	w := newWire(t, Options{}, protocoltest.Everything, 0)
-	w.Sent(ssl)
-	w.Received("S")
-	w.Sent("\x16\x03\x01" + query("SELECT 1"))
-	w.Received("\x16\x03\x03" + ready0)
-	w.Close(conn.EOF)
-	assert.Empty(t, w.Sink.Exchanges)
-	assert.Equal(t, map[string]int64{"encrypted": 1}, w.Lost())
+	for _, tt := range []struct {
+		asked, answered string
+		want            database.Unreadable
+	}{
+		{ssl, "S", database.Unreadable{Protocol: "postgresql", By: "TLS", Option: "sslmode=disable"}},
+		{msg(0, u32(codeGSS)), "G", database.Unreadable{Protocol: "postgresql", By: "GSSAPI", Option: "gssencmode=disable"}},
+	} {
+		var reported reports
+		w := newWire(t, Options{Reporter: &reported}, protocoltest.Everything, 0)
+		w.Sent(tt.asked)
+		w.Received(tt.answered)
+		w.Sent("\x16\x03\x01" + query("SELECT 1"))
+		w.Received("\x16\x03\x03" + ready0)
+		w.Close(conn.EOF)
+		assert.Empty(t, w.Sink.Exchanges)
+		assert.Equal(t, map[string]int64{"encrypted": 1}, w.Lost())
+		assert.Equal(t, reports{tt.want}, reported)
+	}
 }
 
 func TestCancel(t *testing.T) {
@@ -327,6 +342,29 @@ func TestCopyBeyondThePayload(t *testing.T) {
 	assert.True(t, got[1].Response.Complete)
 }
 
+// A request that ended in a gap may have been answered before anything came behind it: the next answer
+// is not taken for its.
+func TestRequestsThatEndInAGap(t *testing.T) {
+	w := newWire(t, Options{}, protocoltest.Everything, 0)
+	play(w, conn.Sent, []string{login, welcome})
+	lost := query("SELECT a FROM lost")
+	w.Sent(lost[:12])
+	w.Lose(conn.Sent, len(lost)-12)
+	w.Received(selected + ready0)
+	for range 2 {
+		w.Sent(query("SELECT b FROM t"))
+		w.Received(selected + ready0)
+	}
+	got := w.Exchanges()
+	require.Len(t, got, 3)
+	for _, e := range got[1:] {
+		assert.Equal(t, "SELECT t", e.Name)
+		assert.EqualValues(t, len(selected+ready0), e.Response.Size)
+	}
+	assert.True(t, got[2].Response.Complete)
+	assert.Equal(t, map[string]int64{"stream_gap": 1}, w.Lost())
+}
+
 func TestEnds(t *testing.T) {
 	w := newWire(t, Options{}, protocoltest.Everything, 0)
 	w.Sent(query("SELECT pg_sleep(10)"))
@@ -365,6 +403,8 @@ func TestClassify(t *testing.T) {
 		parse("s", "SELECT 1") + bind("", "s"):  protocol.Yes,
 		bind("", "s") + execute("") + sync:      protocol.Yes,
 		bind("", "s"):                           protocol.Maybe,
+		"B@":                                    protocol.No,
+		"B@\x00\x00\x000":                       protocol.No,
 		bind("", "s") + "\x01":                  protocol.No,
 		"POST / HTTP/1.1\r\n":                   protocol.No,
 		"PING\r\n":                              protocol.No,
@@ -377,59 +417,4 @@ func TestClassify(t *testing.T) {
 	} {
 		assert.Equal(t, want, classify([]byte(text)), "%q", text)
 	}
-}
-
-// FuzzPostgreSQL plays arbitrary bytes, cut and captured in arbitrary ways, with gaps,
-// overlaps and ends in between.
-func FuzzPostgreSQL(f *testing.F) {
-	for _, tt := range dialogs {
-		var both [2]string
-		var script []byte
-		for i, text := range tt.dialog {
-			both[i%2] += text
-			for n := len(text); n > 0; n -= min(n, 127) {
-				script = append(script, byte(i%2), byte(min(n, 127)))
-			}
-		}
-		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(1024))
-		f.Add([]byte(both[0]), []byte(both[1]), script, uint16(20))
-	}
-	f.Fuzz(func(t *testing.T, first, second, script []byte, payload uint16) {
-		w := newWire(t, Options{}, int(payload), 0)
-		texts := [2][]byte{first, second}
-		p := w.Parser.(*parser)
-		for i := 0; i+1 < len(script); i += 2 {
-			w.Instruct(script[i], int(script[i+1]), &texts)
-			w.Check()
-			require.LessOrEqual(t, len(p.queue.All()), database.MaxOpen)
-			spans := 0
-			for _, u := range p.queue.All() {
-				if !u.silent {
-					spans++
-				}
-			}
-			require.Equal(t, w.Sink.Open(), spans, "exchanges that nobody will end")
-			for d := range p.streams {
-				require.LessOrEqual(t, len(p.streams[d].body), maxBody)
-				require.LessOrEqual(t, len(p.streams[d].header), typed)
-			}
-		}
-		w.Close(conn.Cause(1 + len(script)%5))
-	})
-}
-
-// FuzzClassify checks that a verdict never turns from No to another with more bytes, as the
-// Demux relies on that.
-func FuzzClassify(f *testing.F) {
-	for _, tt := range dialogs {
-		f.Add([]byte(tt.dialog[0]))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		no := false
-		for n := range min(len(b), 200) {
-			v := classify(b[:n])
-			require.False(t, no && v > protocol.No, "%q", b[:n])
-			no = v == protocol.No
-		}
-	})
 }

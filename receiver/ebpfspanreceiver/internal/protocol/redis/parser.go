@@ -10,10 +10,6 @@ import (
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol/database"
 )
 
-// pause is how long an answer whose end cannot be told must be silent to be taken for
-// complete, in nanoseconds.
-const pause = 1e9
-
 // parser follows one connection.
 type parser struct {
 	protocol *Protocol
@@ -31,7 +27,6 @@ type parser struct {
 	subscribed bool
 	// silent says that commands are not answered, silentOnce that the next one is not.
 	silent, silentOnce bool
-	ended              [2]bool
 }
 
 // Segment implements protocol.Parser.
@@ -323,7 +318,7 @@ func (p *parser) unanswered() {
 // Tick implements protocol.Parser.
 func (p *parser) Tick(now int64) {
 	st := p.answers()
-	if st.part == adrift && st.request != nil && now-st.request.Response.Last.Time >= pause {
+	if st.part == adrift && st.request != nil && st.request.Paused(now) {
 		st.request = nil
 		p.unanswered()
 	}
@@ -331,7 +326,7 @@ func (p *parser) Tick(now int64) {
 
 // End implements protocol.Parser.
 func (p *parser) End(d conn.Direction, cause conn.Cause, at conn.Origin) {
-	if !p.session.Ends(d, cause, &p.ended) {
+	if !p.session.Ends(d, cause) {
 		return
 	}
 	for d := range p.streams {
