@@ -41,7 +41,7 @@ type jobOrder struct {
 
 // began takes an act of a worker.
 func (o *jobOrder) began(a *act, w *worker) {
-	a.place, a.placedBy = o.places.place(w, a.conn == nil)
+	a.place, a.placedBy = o.places.place(w, a.conn == nil, a.origin.Time)
 	o.places.take(a.place)
 }
 
@@ -140,7 +140,17 @@ func (o *jobOrder) assign() {
 				c.queued, c.queuedShare = s.request, s.weight
 			}
 		}
+		if len(rows[i]) > 1 && !o.sure(c, c.queued) {
+			c.queuedShare = min(c.queuedShare, unconfirmed)
+		}
 	}
+}
+
+// sure reports whether the order around a call is such that it tells of one request from another.
+func (o *jobOrder) sure(c *call, r *request) bool {
+	other := o.nearest(c, r)
+	return other != nil && c.placedBy != markStale && other.placedBy != markStale &&
+		o.places.regular(step{other.place, other.kind}, step{c.place, c.kind})
 }
 
 // around are the requests that ended after a call, and before it was lost.
@@ -172,15 +182,24 @@ func (o *jobOrder) weight(c *call, r *request) float64 {
 	if r.read.Time > c.origin.Time || r.exchange.Response.First.Time < c.endedAt || r.made(c) {
 		return 0
 	}
-	nearest, weight := math.MaxInt, loneWeight
+	other := o.nearest(c, r)
+	if other == nil {
+		return loneWeight
+	}
+	return o.distance(other, c).share(o.apart(other, c), other.placedBy, c.placedBy)
+}
+
+// nearest returns the request's call that stands nearest to one that was lost, of those that tell where it should stand; nil
+// where none does.
+func (o *jobOrder) nearest(c *call, r *request) (nearest *call) {
+	least := math.MaxInt
 	for _, other := range r.handed {
 		n := o.apart(other, c)
-		d := o.distance(other, c)
-		if far := max(n, -n); far < nearest && d.all.total >= enoughPairs && other.lostAt == 0 {
-			nearest, weight = far, d.share(n, other.placedBy, c.placedBy)
+		if far := max(n, -n); far < least && other.lostAt == 0 && o.distance(other, c).all.total >= enoughPairs {
+			nearest, least = other, far
 		}
 	}
-	return weight
+	return nearest
 }
 
 // balance makes the weights of each row, with that of none of the requests, sum up to 1, and those of each column

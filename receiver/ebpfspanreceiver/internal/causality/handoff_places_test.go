@@ -199,18 +199,18 @@ func TestPlaceOfWhoConnects(t *testing.T) {
 		return p.clock
 	}
 	first := gives(0)
-	moment, by := p.place(w, true)
+	moment, by := p.place(w, true, at)
 	assert.Equal(t, first, moment, "there was one only")
 	assert.Equal(t, markLock, by)
 	gives(together / 2) // by the same giving-up
 	second := gives(2 * together)
 	gives(2 * together)
 	last := gives(together / 2)
-	moment, _ = p.place(w, true)
+	moment, _ = p.place(w, true, at)
 	assert.Equal(t, second, moment)
-	moment, _ = p.place(w, false)
+	moment, _ = p.place(w, false, at)
 	assert.Equal(t, last, moment)
 	w.unmark()
-	_, by = p.place(w, true)
+	_, by = p.place(w, true, at)
 	assert.Equal(t, markAct, by)
 }
