@@ -11,6 +11,13 @@ const (
 	loneWeight = 1e-4
 	// astray is the weight of none of the requests.
 	astray = 1e-3
+	// undisturbed is the confidence in what the order tells where it is as always around a call, disturbed that where it is not:
+	// measured with CPython's pools, 99.97 % and 97 % of these are right, where acts of a kind follow each other 92 %.
+	undisturbed, disturbed = 0.99, 0.88
+	// usuallyLost is the share of calls of a kind that nobody claims from which on their order is the usual one. Where a
+	// result is waited for first, it is lost only if the request's thread was held up before: between its calls, as a rule.
+	// Measured, 1 to 13 % of those are lost, and the order tells of half of them wrongly; of the others 54 to 73 %.
+	usuallyLost = 0.25
 	// balanced is how often the weights are balanced.
 	balanced = 24
 	// surrounded is how long, in nanoseconds, after a call has ended those around it are known.
@@ -98,6 +105,9 @@ func (o *jobOrder) lose(c *call) bool {
 	if c.lostAt == 0 {
 		c.lostAt = o.clock
 		o.lost, o.more = append(o.lost, c), true
+		if c.kind != nil {
+			c.kind.lost.add(true)
+		}
 	}
 	return true
 }
@@ -140,17 +150,25 @@ func (o *jobOrder) assign() {
 				c.queued, c.queuedShare = s.request, s.weight
 			}
 		}
-		if len(rows[i]) > 1 && !o.sure(c, c.queued) {
-			c.queuedShare = min(c.queuedShare, unconfirmed)
+		if len(rows[i]) > 1 && c.queuedShare > reliable {
+			c.queuedShare = o.told(c, c.queued)
 		}
 	}
 }
 
-// sure reports whether the order around a call is such that it tells of one request from another.
-func (o *jobOrder) sure(c *call, r *request) bool {
+// told is the confidence that a call is the likeliest request's, where others might have made it: so far the order around it
+// was taken for the usual one.
+func (o *jobOrder) told(c *call, r *request) float64 {
 	other := o.nearest(c, r)
-	return other != nil && c.placedBy != markStale && other.placedBy != markStale &&
-		o.places.regular(step{other.place, other.kind}, step{c.place, c.kind})
+	switch {
+	case other == nil || c.kind == nil || c.kind.lost.share() < usuallyLost:
+		return handoffDoubt
+	case c.placedBy == markStale || other.placedBy == markStale:
+		return disturbed
+	case !o.places.regular(step{other.place, other.kind}, step{c.place, c.kind}):
+		return disturbed
+	}
+	return undisturbed
 }
 
 // around are the requests that ended after a call, and before it was lost.
