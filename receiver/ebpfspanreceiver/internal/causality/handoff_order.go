@@ -12,11 +12,11 @@ const (
 	// astray is the weight of none of the requests.
 	astray = 1e-3
 	// undisturbed is the confidence in what the order tells where it is as always around a call, disturbed that where it is not:
-	// measured with CPython's pools, 99.97 % and 97 % of these are right, where acts of a kind follow each other 92 %.
+	// measured with CPython's pools, 99.97 % and 96 % of these are right, where acts of a kind follow each other 92 %.
 	undisturbed, disturbed = 0.99, 0.88
 	// usuallyLost is the share of calls of a kind that nobody claims from which on their order is the usual one. Where a
 	// result is waited for first, it is lost only if the request's thread was held up before: between its calls, as a rule.
-	// Measured, 1 to 13 % of those are lost, and the order tells of half of them wrongly; of the others 54 to 73 %.
+	// Measured, up to 13 % of those are lost, and the order tells of half of them wrongly; of the others 54 to 73 %.
 	usuallyLost = 0.25
 	// balanced is how often the weights are balanced.
 	balanced = 24
