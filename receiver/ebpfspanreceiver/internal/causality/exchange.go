@@ -136,9 +136,10 @@ type act struct {
 	// crowd says that several requests were open then.
 	crowd bool
 	// place is the moment that tells its place among the acts that are left to that rung, and placedBy
-	// which one that is.
+	// which one that is; kind is what is known of such calls, nil until it is answered.
 	place    int
 	placedBy mark
+	kind     *jobHabit
 	claims   []claimed
 	// unsettled says that more will be known of it, though nobody can claim it any more.
 	unsettled bool

@@ -69,8 +69,8 @@ type worker struct {
 	// order is the request whose task woke this one last, or was woken by it last for another
 	// reason than a result.
 	order *request
-	// took is the last moment since it has read an answer next to which it took a job, 0 where it has not.
-	took     int
+	// took is the last moment since it has read an answer next to which it took a job.
+	took     instant
 	released released
 	// own are the calls that it made for others, started those of the goroutines that it started.
 	own, started ties
@@ -184,6 +184,10 @@ func (h *handoff) heard(c *call, by capture.Task) {
 	}
 	if c.handoff != h || c.decided {
 		return
+	}
+	if c.kind == nil {
+		c.kind = h.jobs.habit(c)
+		h.queue.places.names(c.place, c.kind)
 	}
 	w := h.worker(actorOf(by))
 	w.unmark()

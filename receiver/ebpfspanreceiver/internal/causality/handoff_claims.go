@@ -93,6 +93,9 @@ func (h *handoff) placed(c *call, waited bool) bool {
 func (h *handoff) giveUp(a *act) {
 	c := a.call
 	h.forget(c)
+	if len(c.claims) > 0 {
+		h.jobs.habit(c).lost.add(false)
+	}
 	most := h.most(c)
 	if c.exchange.Datagram != 0 && a.crowd {
 		most = min(most, unconfirmed) // the lookups of a pool's threads are all alike, and there are two for each name
@@ -260,6 +263,8 @@ type jobHabit struct {
 	// first is how often it was a request's first call of the kind, more how often another one.
 	first, more int
 	ways        ways
+	// lost is how often nobody claimed it.
+	lost agreement
 }
 
 func (j *jobs) habit(c *call) *jobHabit {

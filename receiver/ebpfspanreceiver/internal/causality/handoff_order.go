@@ -11,6 +11,13 @@ const (
 	loneWeight = 1e-4
 	// astray is the weight of none of the requests.
 	astray = 1e-3
+	// undisturbed is the confidence in what the order tells where it is as always around a call, disturbed that where it is not:
+	// measured with CPython's pools, 99.97 % and 96 % of these are right, where acts of a kind follow each other 92 %.
+	undisturbed, disturbed = 0.99, 0.88
+	// usuallyLost is the share of calls of a kind that nobody claims from which on their order is the usual one. Where a
+	// result is waited for first, it is lost only if the request's thread was held up before: between its calls, as a rule.
+	// Measured, up to 13 % of those are lost, and the order tells of half of them wrongly; of the others 54 to 73 %.
+	usuallyLost = 0.25
 	// balanced is how often the weights are balanced.
 	balanced = 24
 	// surrounded is how long, in nanoseconds, after a call has ended those around it are known.
@@ -41,7 +48,7 @@ type jobOrder struct {
 
 // began takes an act of a worker.
 func (o *jobOrder) began(a *act, w *worker) {
-	a.place, a.placedBy = o.places.place(w, a.conn == nil)
+	a.place, a.placedBy = o.places.place(w, a.conn == nil, a.origin.Time)
 	o.places.take(a.place)
 }
 
@@ -98,6 +105,9 @@ func (o *jobOrder) lose(c *call) bool {
 	if c.lostAt == 0 {
 		c.lostAt = o.clock
 		o.lost, o.more = append(o.lost, c), true
+		if c.kind != nil {
+			c.kind.lost.add(true)
+		}
 	}
 	return true
 }
@@ -140,7 +150,25 @@ func (o *jobOrder) assign() {
 				c.queued, c.queuedShare = s.request, s.weight
 			}
 		}
+		if len(rows[i]) > 1 && c.queuedShare > reliable {
+			c.queuedShare = o.told(c, c.queued)
+		}
 	}
+}
+
+// told is the confidence that a call is the likeliest request's, where others might have made it: so far the order around it
+// was taken for the usual one.
+func (o *jobOrder) told(c *call, r *request) float64 {
+	other := o.nearest(c, r)
+	switch {
+	case other == nil || c.kind == nil || c.kind.lost.share() < usuallyLost:
+		return handoffDoubt
+	case c.placedBy == markStale || other.placedBy == markStale:
+		return disturbed
+	case !o.places.regular(step{other.place, other.kind}, step{c.place, c.kind}):
+		return disturbed
+	}
+	return undisturbed
 }
 
 // around are the requests that ended after a call, and before it was lost.
@@ -172,15 +200,24 @@ func (o *jobOrder) weight(c *call, r *request) float64 {
 	if r.read.Time > c.origin.Time || r.exchange.Response.First.Time < c.endedAt || r.made(c) {
 		return 0
 	}
-	nearest, weight := math.MaxInt, loneWeight
+	other := o.nearest(c, r)
+	if other == nil {
+		return loneWeight
+	}
+	return o.distance(other, c).share(o.apart(other, c), other.placedBy, c.placedBy)
+}
+
+// nearest returns the request's call that stands nearest to one that was lost, of those that tell where it should stand; nil
+// where none does.
+func (o *jobOrder) nearest(c *call, r *request) (nearest *call) {
+	least := math.MaxInt
 	for _, other := range r.handed {
 		n := o.apart(other, c)
-		d := o.distance(other, c)
-		if far := max(n, -n); far < nearest && d.all.total >= enoughPairs && other.lostAt == 0 {
-			nearest, weight = far, d.share(n, other.placedBy, c.placedBy)
+		if far := max(n, -n); far < least && other.lostAt == 0 && o.distance(other, c).all.total >= enoughPairs {
+			nearest, least = other, far
 		}
 	}
-	return weight
+	return nearest
 }
 
 // balance makes the weights of each row, with that of none of the requests, sum up to 1, and those of each column

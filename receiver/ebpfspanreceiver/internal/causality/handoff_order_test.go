@@ -35,16 +35,86 @@ func (w *world) answersBoth(b both, worker uint32, waits bool) {
 	w.responds(b.request, onThread(b.handler))
 }
 
+// learnsBoth plays requests one after the other, of which half wait for both results.
+func (w *world) learnsBoth() {
+	w.t.Helper()
+	for i := range 4 * enoughPairs {
+		b := w.asksBoth(1, 11)
+		w.answersBoth(b, 11, i%2 == 0)
+		w.linked(b.first, b.request, MethodHandoff)
+		if i%2 == 0 {
+			w.linked(b.second, b.request, MethodHandoff)
+		}
+	}
+}
+
+// Which of the second calls is the first request's cannot be told where one has overtaken the other.
+func TestOrderThatIsDisturbedTellsLittle(t *testing.T) {
+	for name, overtakes := range map[string]func(*world) (b1, b2 both){
+		"the first job": func(w *world) (b1, b2 both) {
+			b1 = both{request: w.reads(onThread(1)), handler: 1, first: w.calls(onThread(11))}
+			b2 = both{request: w.reads(onThread(2)), handler: 2, first: w.calls(onThread(21))}
+			b2.second = w.begins(onThread(22), &protocol.Exchange{Name: "second"})
+			b1.second = w.begins(onThread(12), &protocol.Exchange{Name: "second"})
+			return b1, b2
+		},
+		"the second job": func(w *world) (b1, b2 both) {
+			b1 = both{request: w.reads(onThread(1)), handler: 1, first: w.calls(onThread(11))}
+			b2 = both{request: w.reads(onThread(2)), handler: 2}
+			b2.second = w.begins(onThread(22), &protocol.Exchange{Name: "second"})
+			b1.second = w.begins(onThread(12), &protocol.Exchange{Name: "second"})
+			b2.first = w.calls(onThread(21))
+			return b1, b2
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.learnsBoth()
+			b1, b2 := overtakes(w)
+			w.completes(b1.second, onThread(12))
+			w.completes(b2.second, onThread(22))
+			for _, b := range []both{b1, b2} {
+				w.completes(b.first, onThread(10*b.handler+1))
+				w.wakes(onThread(10*b.handler+1), onThread(b.handler), uint64(b.handler))
+			}
+			w.responds(b1.request, onThread(1))
+			w.responds(b2.request, onThread(2))
+			for _, b := range []both{b1, b2} {
+				w.linked(b.first, b.request, MethodHandoff)
+				assert.Less(t, w.links[b.second].Confidence, reliable)
+			}
+		})
+	}
+}
+
+// Whose result is waited for first, and was there all the same, had its request held up: the order tells nothing.
+func TestOrderOfCallsThatAreHardlyEverLostTellsLittle(t *testing.T) {
+	w := newWorld(t)
+	w.learnsBoth()
+	b1, b2 := both{request: w.reads(onThread(1)), handler: 1}, both{request: w.reads(onThread(2)), handler: 2}
+	for _, b := range []*both{&b1, &b2} {
+		b.first = w.calls(onThread(10*b.handler + 1))
+		b.second = w.begins(onThread(10*b.handler+2), &protocol.Exchange{Name: "second"})
+	}
+	w.completes(b1.first, onThread(11))
+	w.completes(b2.first, onThread(21))
+	for _, b := range []both{b1, b2} {
+		w.completes(b.second, onThread(10*b.handler+2))
+		w.wakes(onThread(10*b.handler+2), onThread(b.handler), uint64(b.handler))
+	}
+	w.responds(b1.request, onThread(1))
+	w.responds(b2.request, onThread(2))
+	for _, b := range []both{b1, b2} {
+		w.linked(b.second, b.request, MethodHandoff)
+		assert.InDelta(t, handoffDoubt, w.links[b.first].Confidence, 0)
+	}
+}
+
 // The second call was there before anybody waited for it: it is the one that began next to the
 // first.
 func TestPlaceAmongTheCallsTells(t *testing.T) {
 	w := newWorld(t)
-	for range 2 * enoughPairs {
-		b := w.asksBoth(1, 11)
-		w.answersBoth(b, 11, true)
-		w.linked(b.first, b.request, MethodHandoff)
-		w.linked(b.second, b.request, MethodHandoff)
-	}
+	w.learnsBoth()
 	b1, b2, b3 := w.asksBoth(1, 11), w.asksBoth(2, 21), w.asksBoth(3, 31)
 	w.answersBoth(b3, 31, false)
 	w.answersBoth(b1, 11, false)

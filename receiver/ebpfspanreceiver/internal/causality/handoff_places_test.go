@@ -2,7 +2,9 @@ package causality
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 
@@ -48,11 +50,14 @@ func TestPlaceIsThatOfTakingTheJob(t *testing.T) {
 				w.responds(reader, onThread(900))
 			}
 			handlers := []uint32{1, 2, 3, 4, 5, 6}
-			for range enoughPairs {
+			for round := range 2 * enoughPairs {
+				waits := round%2 == 0 // in the other rounds the second result is there before anybody waits for it
 				for _, b := range w.asksOvertaken(chance, lock, handlers...) {
-					w.answersBoth(b, 10*(b.handler+1), true)
+					w.answersBoth(b, 10*(b.handler+1), waits)
 					w.linked(b.first, b.request, MethodHandoff)
-					w.linked(b.second, b.request, MethodHandoff)
+					if waits {
+						w.linked(b.second, b.request, MethodHandoff)
+					}
 				}
 			}
 			all := w.asksOvertaken(chance, lock, handlers...)
@@ -199,18 +204,79 @@ func TestPlaceOfWhoConnects(t *testing.T) {
 		return p.clock
 	}
 	first := gives(0)
-	moment, by := p.place(w, true)
+	moment, by := p.place(w, true, at)
 	assert.Equal(t, first, moment, "there was one only")
 	assert.Equal(t, markLock, by)
 	gives(together / 2) // by the same giving-up
 	second := gives(2 * together)
 	gives(2 * together)
 	last := gives(together / 2)
-	moment, _ = p.place(w, true)
+	moment, _ = p.place(w, true, at)
 	assert.Equal(t, second, moment)
-	moment, _ = p.place(w, false)
+	moment, _ = p.place(w, false, at)
 	assert.Equal(t, last, moment)
+	_, by = p.place(w, false, at+staleAfter+1)
+	assert.Equal(t, markStale, by, "it may have taken its job since")
 	w.unmark()
-	_, by = p.place(w, true)
+	_, by = p.place(w, true, at)
 	assert.Equal(t, markAct, by)
+}
+
+func TestActsTakeTurns(t *testing.T) {
+	const before, around, after = "ababab", "AB", "ababab"
+	for name, test := range map[string]struct {
+		acts    string // the two in question are upper case, others small, what is no call a dot, of one moment in brackets
+		regular bool
+	}{
+		"as always":                         {before + around + after, true},
+		"alone":                             {around, true},
+		"nothing after":                     {before + around, true},
+		"one first":                         {"b" + around + after, true},
+		"others between":                    {"ab.ab.cABc.abab", true},
+		"overtaken by the next":             {"ababAabBbabab", false},
+		"two of the first kind":             {before + "a" + around + after, false},
+		"two of the second kind":            {before + around + "b" + after, false},
+		"two of a kind, then as always":     {"abaabab" + around + after, true},
+		"two of a kind two acts before":     {"ababaab" + around + after, false},
+		"two of a kind two acts after":      {before + around + "abbaba", false},
+		"two of a kind three acts after":    {before + around + "abaabab", true},
+		"at one moment":                     {before + "(AB)" + after, false},
+		"at one moment with the next":       {before + "A(Ba)babab", false},
+		"two of a kind beyond what is near": {"ba" + strings.Repeat(".", maxDistance+1) + "AB", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, test.regular, regularIn(test.acts))
+		})
+	}
+}
+
+// regularIn reports whether the acts in upper case are regular among others.
+func regularIn(acts string) bool {
+	var p places
+	var both []step
+	kinds := map[rune]*jobHabit{'a': {}, 'b': {}, 'c': {}}
+	together := false
+	for _, r := range acts {
+		switch r {
+		case '(':
+			p.moment()
+			together = true
+			continue
+		case ')':
+			together = false
+			continue
+		}
+		if !together {
+			p.moment()
+		}
+		p.take(p.clock)
+		kind := kinds[unicode.ToLower(r)]
+		if kind != nil {
+			p.names(p.clock, kind)
+		}
+		if unicode.IsUpper(r) {
+			both = append(both, step{p.clock, kind})
+		}
+	}
+	return p.regular(both[0], both[1])
 }
