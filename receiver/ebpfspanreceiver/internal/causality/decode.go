@@ -231,7 +231,9 @@ func (d *decoder) learn(l *loop) {
 	d.habits.mayWait(l)
 	for _, t := range l.tokens {
 		if t.acted > 0.5 || l.turn-t.turn > 3 && !l.mayWait[t.kind] && !l.unexplained {
-			d.habits.kind(t.kind).tokens++
+			k := d.habits.kind(t.kind)
+			k.tokens++
+			k.awaits(l, t)
 		}
 	}
 }
@@ -283,7 +285,7 @@ func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 				now = l.pools[d.pool].wanted(now)
 			}
 		}
-		left := max(1-t.acted, 0.01)
+		left := max(1-d.taken(l, t), 0.01)
 		h := min(now/notBefore*left, 0.99)
 		if d.pool >= 0 {
 			h = min(sharpened(min(now/notBefore, 1))*left, 0.999)
@@ -301,6 +303,15 @@ func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 		}
 		d.candidates = append(d.candidates, c)
 	}
+}
+
+// taken is how probable it is that a token leads to no more deeds that are in no queue.
+func (d *decoder) taken(l *loop, t *token) float64 {
+	queued := min(max(t.queued, 0), 1)
+	if queued == 0 {
+		return t.acted
+	}
+	return t.acted - t.queued + queued*(1-d.habits.kind(t.kind).besides(l))
 }
 
 // more is the probability of one more act after so many on one token. The rhythm does not tell peers apart:

@@ -51,6 +51,8 @@ type kindHabits struct {
 	made   bool
 	// pools is the same for each pool.
 	pools map[int]*[lags]firstAct
+	// pending are how many of the tokens may lead to a call that still waits, by pool.
+	pending map[int]float64
 }
 
 // firstAct is how probable it is that the first act comes in a turn, and that it comes no
@@ -357,6 +359,7 @@ func (h *habits) reset() {
 		k.tokens, k.acts, k.blocks, k.made = 0, k.acts[:0], [maxBlock + 1]float64{}, false
 		k.left, k.idle = 0, 0
 		clear(k.pools)
+		clear(k.pending)
 	}
 	h.distance = [distances]float64{}
 	for i := range h.outlooks {

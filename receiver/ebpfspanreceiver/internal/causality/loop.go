@@ -41,6 +41,8 @@ type token struct {
 	// that rest on it.
 	acted float64
 	back  mixture
+	// queued is the part of acted that is due to calls in queues.
+	queued float64
 	// ended is the step at which it was found that all requests whose it may be have been answered, 0 before.
 	ended uint64
 }

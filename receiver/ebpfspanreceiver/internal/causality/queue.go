@@ -33,6 +33,7 @@ type queue struct {
 	// places are the tokens that may want the peer, wants how probable that is by the kind of token.
 	places []place
 	wants  [maxClasses]*[lags]float64
+	along  [maxClasses]float64
 	// counts is how many numbers of rows on one token are told apart.
 	counts int
 	// before[n] are the states before row n: before[n][i*counts+c] is the probability that the last token
@@ -59,6 +60,8 @@ type place struct {
 	token *token
 	// want is the probability that it does, by how many turns it has been there without having led to anything else.
 	want *[lags]float64
+	// along is the probability that it does where it has led to something else.
+	along float64
 	// claimed is how much of it the rows have claimed.
 	claimed float64
 	// more is the probability of one more row after so many, from one on.
@@ -68,10 +71,12 @@ type place struct {
 // opens reports whether it is the answer to what opened a connection: what that was opened for follows, out of turn.
 func (t *token) opens() bool { return t.call != nil && t.call.exchange.Opens }
 
-// open is the probability that the token is acted on by row x or one after it, and by no other deed.
+// open is the probability that the token is acted on by row x or one after it. What other deeds rest on is so as well only if
+// such tokens lead to both.
 func (p *place) open(x *deed, slip float64) float64 {
 	want := p.want[lagBin(x.turn-p.token.turn)]
-	return min(max(want*(1-p.token.acted+p.claimed), 0.02*min(want, 1)), 1-slip)
+	other := p.token.acted - p.claimed
+	return min(max(want*(1-other)+p.along*min(max(other, 0), 1), 0.02*min(want, 1)), 1-slip)
 }
 
 // queued reports whether the calls to a deed's peer are decoded as a queue.
@@ -85,6 +90,9 @@ func (d *decoder) queued(x *deed) *queue {
 // prepare sets up the queues of the window.
 func (d *decoder) prepare(l *loop) {
 	used := d.assignQueues(l)
+	for _, t := range l.tokens {
+		t.queued = 0
+	}
 	if used == 0 {
 		return
 	}
@@ -119,11 +127,12 @@ func (d *decoder) wanting(l *loop, q *queue) {
 		if len(q.rows) == 0 || t.opens() || t.over(q.rows[0].step, now) {
 			continue
 		}
+		k := d.habits.kind(t.kind)
 		if q.wants[t.kind] == nil {
-			q.wants[t.kind] = d.habits.kind(t.kind).wantsAfter(l, p, q.pool)
+			q.wants[t.kind], q.along[t.kind] = k.wantsAfter(l, p, q.pool), k.along(l, q.pool)
 		}
 		if want := q.wants[t.kind]; want[0] > 0 {
-			q.places = append(q.places, place{token: t, want: want, more: [maxBlock]float64{p.more()}})
+			q.places = append(q.places, place{token: t, want: want, along: q.along[t.kind], more: [maxBlock]float64{p.more()}})
 		}
 	}
 }
@@ -428,6 +437,7 @@ func (q *queue) claim(x *deed, sign float64) {
 // claimed adds it to what the queue itself has claimed.
 func (q *queue) claimed(x *deed, sign float64) {
 	for _, s := range x.sources {
+		s.token.queued += sign * s.first
 		if i, ok := q.place(s.token.number); ok {
 			q.places[i].claimed += sign * s.first
 		}
