@@ -141,7 +141,6 @@ func (d *decoder) decode(l *loop) {
 	}
 	l.habits.expected, l.habits.orphan, l.waits = l.rhythm.expectations()
 	l.expectResponses()
-	l.order()
 	fresh := l.queue()
 	l.apart = l.rhythm.parts()
 	l.disorderly = !l.rhythm.answers() && (l.waits || l.habits.fansOut())
@@ -153,6 +152,7 @@ func (d *decoder) decode(l *loop) {
 		n = queueRounds
 	}
 	for range n {
+		l.order()
 		d.pass(l)
 	}
 	l.ran = true

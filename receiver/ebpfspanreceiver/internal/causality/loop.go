@@ -160,6 +160,8 @@ type loop struct {
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
 	apiece          bool
+	// forks says that what leads to calls that wait for connections leads to other deeds as well.
+	forks bool
 	// shared says that connections carry many exchanges at once: what is for one of them waits until it is
 	// written, so no order holds with others.
 	shared bool
@@ -539,14 +541,14 @@ func (x *deed) source() *token {
 func (l *loop) order() {
 	const some, few, enough = 0.003, 0.02, 200
 	switch {
-	case !l.apiece && (l.shared || l.late.total >= enough && l.late.right > some*l.late.total):
+	case !l.apiece && (l.shared || l.forks || l.late.total >= enough && l.late.right > some*l.late.total):
 		l.apiece, l.overtakes = true, agreement{}
 		l.habits.forgetBlocks()
 		l.habits.separate()
 		for _, x := range l.deeds {
 			x.separate()
 		}
-	case l.apiece && !l.shared && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
+	case l.apiece && !l.shared && !l.forks && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
 		l.apiece, l.late = false, agreement{}
 		l.habits.forgetBlocks()
 	}

@@ -289,7 +289,9 @@ func (k *kindHabits) chooses(l *loop, x *deed) float64 {
 
 // mayWait tells for each kind of tokens whether it leads to calls that wait for connections.
 func (h *habits) mayWait(l *loop) {
+	const mostly = 0.5
 	clear(l.mayWait[:])
+	l.forks = false
 	l.unexplained = slices.ContainsFunc(l.pools[:], (*pool).unexplained)
 	for i := range min(len(h.kinds), maxClasses) {
 		k := &h.kinds[i]
@@ -297,6 +299,7 @@ func (h *habits) mayWait(l *loop) {
 			pool := l.poolOf[k.acts[j].class]
 			if p := l.pools[pool]; p != nil && p.queued && k.wants(l, int(pool)) >= queueLeast {
 				l.mayWait[i] = true
+				l.forks = l.forks || k.besides(l) > mostly
 			}
 		}
 	}
