@@ -228,6 +228,7 @@ func (d *decoder) learn(l *loop) {
 		x.waited = x.waited && x.busy >= l.pools[x.pool].limit() // more may have been seen since
 		x.teach(&d.habits)
 	}
+	d.habits.inherit(l)
 	d.habits.mayWait(l)
 	for _, t := range l.tokens {
 		if t.acted > 0.5 || l.turn-t.turn > 3 && !l.mayWait[t.kind] && !l.unexplained {

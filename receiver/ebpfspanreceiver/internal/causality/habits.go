@@ -394,6 +394,42 @@ func (h *habits) add(o *habits) {
 	}
 }
 
+// inherit has whole responses lead to what those did of which it is not known whether they are whole, as long as few were seen: on a
+// connection that is older than its capture these come first.
+func (h *habits) inherit(l *loop) {
+	const few = 30
+	for i := range min(len(h.kinds), maxClasses) {
+		part := int(l.begun[i])
+		if part == 0 || part >= len(h.kinds) {
+			continue
+		}
+		from, weight := &h.kinds[part], 0.0
+		if n := few - h.kinds[i].blocks[0]; n > 0 && from.blocks[0] > 0 {
+			weight = min(n/from.blocks[0], 1)
+		}
+		h.kinds[i].take(from, weight)
+	}
+}
+
+// take adds a share of what o has seen.
+func (k *kindHabits) take(o *kindHabits, share float64) {
+	if share == 0 {
+		return
+	}
+	k.tokens += share * o.acting()
+	for n := range k.blocks {
+		k.blocks[n] += share * o.blocks[n]
+	}
+	for i := range o.acts {
+		to, from := k.class(o.acts[i].class), &o.acts[i]
+		to.total += share * from.total
+		to.prompt += share * from.prompt
+		for n := range to.lag {
+			to.lag[n] += share * from.lag[n]
+		}
+	}
+}
+
 // fade halves the memory of each kind once it is full.
 func (h *habits) fade() {
 	for i := range h.kinds {

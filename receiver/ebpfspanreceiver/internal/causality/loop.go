@@ -166,6 +166,8 @@ type loop struct {
 	// written, so no order holds with others.
 	shared bool
 	kinds  map[endpoint]int
+	// begun is, by the kind of whole responses, that of those to the same calls which go on, 0 where there were none.
+	begun [maxClasses]uint8
 	// pools are by number, that of the responses among them, poolOf by the class of acts.
 	pools  [maxClasses]*pool
 	poolOf [maxClasses]uint8
@@ -262,6 +264,9 @@ func (l *loop) readResponse(c *call, complete bool, step uint64) *token {
 		l.line.completes(c, l.turn)
 	}
 	t := &token{call: c, complete: complete, step: step, kind: l.number(c.endpoint(!complete))}
+	if part, ok := l.kinds[c.endpoint(true)]; ok && complete {
+		l.begun[t.kind] = uint8(part)
+	}
 	if n := len(l.tokens); complete && n > 0 && !l.acted && l.tokens[n-1].call == c {
 		t.turn, t.number, t.read = l.tokens[n-1].turn, l.tokens[n-1].number, l.tokens[n-1].read
 		l.tokens[n-1] = t
