@@ -184,6 +184,9 @@ func (d *decoder) pass(l *loop) {
 		j = i
 	}
 	d.claim(l.deeds, 1)
+	for _, t := range l.tokens {
+		t.decoded = true
+	}
 }
 
 // claim adds to what is known of the tokens that the deeds rest on, or takes it away:
@@ -231,7 +234,7 @@ func (d *decoder) learn(l *loop) {
 	d.habits.inherit(l)
 	d.habits.mayWait(l)
 	for _, t := range l.tokens {
-		if t.acted > 0.5 || l.turn-t.turn > 3 && !l.mayWait[t.kind] && !l.unexplained {
+		if t.acted > 0.5 || t.decoded && l.turn-t.turn > 3 && !l.mayWait[t.kind] && !l.unexplained {
 			k := d.habits.kind(t.kind)
 			k.tokens++
 			k.awaits(l, t)

@@ -43,6 +43,8 @@ type token struct {
 	back  mixture
 	// queued is the part of acted that is due to calls in queues.
 	queued float64
+	// decoded says that it was in a window that was decoded: before, it is not known what rests on it.
+	decoded bool
 	// ended is the step at which it was found that all requests whose it may be have been answered, 0 before.
 	ended uint64
 }
