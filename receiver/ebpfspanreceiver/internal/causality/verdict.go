@@ -62,6 +62,9 @@ const (
 	sure = 0.95
 	// clearly is the probability from which on what was known before an act, and what came after, must not differ.
 	clearly = 0.8
+	// unprompted is the share of no source from which on an act, as a timer's, rests on nothing that was read: then nothing was
+	// known of it before.
+	unprompted = 0.5
 	// unconfirmed is the most that the order is believed without a response's word.
 	unconfirmed = 0.8
 )
@@ -135,10 +138,11 @@ func (l *loop) strays(differed bool) {
 }
 
 // doubted is what is left of the decoder's confidence where what was known before acts differs from what came after, more often
-// than by chance: rows have slipped against each other then, and what decides may be the one that is wrong.
+// than by chance: rows have slipped against each other then, and what decides may be the one that is wrong. Where what is known before
+// acts is wrong as a rule, as behind timers of all lengths, it says nothing against what comes after.
 func (l *loop) doubted(p float64) float64 {
-	const chance = 0.1
-	if l.astray < chance {
+	const chance, half = 0.1, 0.5
+	if l.astray < chance || l.trust.share() < half {
 		return p
 	}
 	return p * (1 - l.astray)
@@ -161,7 +165,7 @@ func (a *act) learn(l *loop, o *order, scratch *mixture) {
 		after := a.response.back.gathered(a.deed, scratch)
 		if seen, _, r, _ := after.best(); r > 0.5 {
 			l.trust.add(guess == seen)
-			if min(q, r) > clearly && !l.queued(a.deed) {
+			if min(q, r) > clearly && !l.queued(a.deed) && a.sourceless < unprompted {
 				l.strays(guess != seen)
 			}
 		}
