@@ -182,7 +182,7 @@ func (l *loop) wait(pool int) {
 
 // passes takes what a call that need not wait rests on.
 func (p *pool) passes(x *deed) {
-	if t := x.source(); t != nil {
+	if t := x.source(); t != nil && !x.opens {
 		p.passed = max(p.passed, t.number)
 	}
 }
@@ -324,9 +324,13 @@ func (l *loop) queues(t *token) bool {
 	return len(k.acts) == 0
 }
 
-// forget takes the next call to the peer that leaves the window.
+// forget takes the next call to the peer that leaves the window. One on a connection that was opened for it is out of turn: the
+// others do not go on behind it.
 func (p *pool) forget(x *deed) {
 	p.teach(x)
+	if x.opens {
+		return
+	}
 	p.settled = x.settled
 	if p.shared {
 		p.rememberShared(x)
