@@ -220,7 +220,7 @@ func (k *kindHabits) along(l *loop, pool int) float64 {
 			others += k.acts[i].total
 		}
 	}
-	return both(k.wants(l, pool), others/k.acting())
+	return alongside(k.wants(l, pool), others/k.acting())
 }
 
 // besides is the probability that a token of this kind which led to a call in a queue leads to something else as well.
@@ -234,11 +234,11 @@ func (k *kindHabits) besides(l *loop) float64 {
 			others += k.acts[i].total
 		}
 	}
-	return both(others/k.acting(), queued)
+	return alongside(others/k.acting(), queued)
 }
 
-// both is the probability that a token leads to one sort of deeds where it led to another, by the shares of tokens that do.
-func both(share, other float64) float64 {
+// alongside is the probability that a token leads to one sort of deeds where it led to another, by the shares of tokens that do.
+func alongside(share, other float64) float64 {
 	if share, other = min(share, 1), min(other, 1); other == 0 {
 		return 0
 	}
