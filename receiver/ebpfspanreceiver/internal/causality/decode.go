@@ -233,8 +233,9 @@ func (d *decoder) learn(l *loop) {
 	}
 	d.habits.inherit(l)
 	d.habits.mayWait(l)
+	fresh := l.habits.size() < young // then tokens tell most by leading to nothing
 	for _, t := range l.tokens {
-		if t.acted > 0.5 || t.decoded && l.turn-t.turn > 3 && !l.mayWait[t.kind] && !l.unexplained {
+		if t.acted > 0.5 || (t.decoded || fresh) && l.turn-t.turn > 3 && !l.mayWait[t.kind] && !l.unexplained {
 			k := d.habits.kind(t.kind)
 			k.tokens++
 			k.awaits(l, t)

@@ -23,6 +23,7 @@ func TestTokensCountOnceTheyWereDecoded(t *testing.T) {
 			tok := c.token
 			tok.kind = kind
 			l := &loop{tokens: []*token{&tok}, turn: 10}
+			l.habits.kind(1).tokens = young // of a loop that is new all count
 			var d decoder
 			d.learn(l)
 			assert.InDelta(t, c.want, d.habits.kind(kind).tokens, 1e-9)
