@@ -422,6 +422,9 @@ func (k *kindHabits) take(o *kindHabits, share float64) {
 	}
 	for i := range o.acts {
 		to, from := k.class(o.acts[i].class), &o.acts[i]
+		if from.prompt < 0.5*from.total {
+			continue // of calls that waited it is not known as well what led to them
+		}
 		to.total += share * from.total
 		to.prompt += share * from.prompt
 		for n := range to.lag {
