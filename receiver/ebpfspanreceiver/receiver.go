@@ -75,16 +75,26 @@ func (r *spanReceiver) Start(starting context.Context, host component.Host) erro
 	// The context given to Start ends with it.
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	r.running.Go(func() { r.sender.run(ctx, r.batches) })
 	r.running.Go(func() { settled(ctx) })
-	r.running.Go(func() {
-		defer close(r.batches)
-		if err := run(ctx); err != nil {
-			r.settings.Logger.Error("Tracing ended.", zap.Error(err))
-			componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
-		}
-	})
+	r.running.Go(func() { r.trace(ctx, host, run) })
 	return nil
+}
+
+// trace runs until ctx or the recording ends, and says how it ended.
+func (r *spanReceiver) trace(ctx context.Context, host component.Host, run runner) {
+	var sending sync.WaitGroup
+	sending.Go(func() { r.sender.run(ctx, r.batches) })
+	err := run(ctx)
+	close(r.batches)
+	if err != nil {
+		r.settings.Logger.Error("Tracing ended.", zap.Error(err))
+		componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
+	}
+	sending.Wait()
+	if err == nil && ctx.Err() == nil && r.config.Replay != "" {
+		r.settings.Logger.Info("The recording has been replayed.", zap.String("replay", r.config.Replay))
+		componentstatus.ReportStatus(host, replayed())
+	}
 }
 
 // settle gives back what only the start needed: now, before the programs are loaded, for which

@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
@@ -23,14 +22,6 @@ import (
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/metadata"
 )
-
-// statusHost keeps the status that components report.
-type statusHost struct {
-	component.Host
-	events []*componentstatus.Event
-}
-
-func (h *statusHost) Report(e *componentstatus.Event) { h.events = append(h.events, e) }
 
 // unstartable is a configuration whose start fails: its recording appears between
 // validation and start.
@@ -52,11 +43,12 @@ func TestErrorModes(t *testing.T) {
 	config.ErrorMode = errorModeIgnore
 	r, err = newSpanReceiver(config, receivertest.NewNopSettings(metadata.Type), consumertest.NewNop())
 	require.NoError(t, err)
-	host := &statusHost{Host: componenttest.NewNopHost()}
+	host := newStatusHost()
 	require.NoError(t, r.Start(t.Context(), host))
 	require.Len(t, host.events, 1)
-	assert.Equal(t, componentstatus.StatusPermanentError, host.events[0].Status())
-	require.ErrorContains(t, host.events[0].Err(), "record: ")
+	e := <-host.events
+	assert.Equal(t, componentstatus.StatusPermanentError, e.Status())
+	require.ErrorContains(t, e.Err(), "record: ")
 	require.NoError(t, r.Shutdown(t.Context()))
 }
 

@@ -9,15 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
-	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processortest"
-	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 
 	"github.com/seqlink/seqlink/examples/run"
@@ -29,9 +25,6 @@ import (
 const (
 	recordingSuffix   = ".jsonl.gz"
 	descriptionSuffix = ".json"
-	// replayed is how long no span may come before a recording counts as played: it is
-	// read at full speed.
-	replayed = 3 * time.Second
 )
 
 // description stands beside a recording and says what was recorded.
@@ -74,7 +67,7 @@ func (o *options) replayAll(ctx context.Context) (cells []*cell, err error) {
 		if !o.workload.MatchString(d.Workload) || !slices.Contains(o.inFlight, d.InFlight) || !slices.Contains(o.reuse, d.Reuse) {
 			continue
 		}
-		spans, err := o.replayOne(ctx, strings.TrimSuffix(path, descriptionSuffix)+recordingSuffix, d.Spans)
+		spans, err := o.replayOne(ctx, strings.TrimSuffix(path, descriptionSuffix)+recordingSuffix)
 		if err != nil {
 			return cells, fmt.Errorf("%s: %w", path, err)
 		}
@@ -110,16 +103,9 @@ func wantedOf(name string) wanted {
 }
 
 // replayOne plays a recording through the receiver and the linker.
-func (o *options) replayOne(ctx context.Context, path string, expected int) ([]run.Span, error) {
-	var received, linked run.Spans
+func (o *options) replayOne(ctx context.Context, path string) ([]run.Span, error) {
+	var linked run.Spans
 	linker, err := newLinker(ctx, &linked)
-	if err != nil {
-		return nil, err
-	}
-	both, err := consumer.NewTraces(func(ctx context.Context, traces ptrace.Traces) error {
-		received.Add(traces)
-		return linker.ConsumeTraces(ctx, traces)
-	})
 	if err != nil {
 		return nil, err
 	}
@@ -127,16 +113,17 @@ func (o *options) replayOne(ctx context.Context, path string, expected int) ([]r
 	config := factory.CreateDefaultConfig().(*ebpfspanreceiver.Config)
 	config.Replay, config.HTTP.Query = path, "keep"
 	config.Redis.Query, config.PostgreSQL.Query, config.MySQL.Query = "keep", "keep", "keep"
-	player, err := factory.CreateTraces(ctx, receivertest.NewNopSettings(factory.Type()), config, both)
+	player, err := factory.CreateTraces(ctx, receivertest.NewNopSettings(factory.Type()), config, linker)
 	if err != nil {
 		return nil, err
 	}
-	if err := start(ctx, linker, player); err != nil {
+	host := newReplayHost()
+	if err := host.start(ctx, linker, player); err != nil {
 		return nil, err
 	}
-	_ = received.AwaitThose(ctx, expected, replayed, score.OfRequest) // what is missing is counted in the score
+	err = host.await(ctx)
 	// The linker hands over what waits.
-	err = errors.Join(player.Shutdown(ctx), linker.Shutdown(ctx))
+	err = errors.Join(err, player.Shutdown(ctx), linker.Shutdown(ctx))
 	return linked.All(), err
 }
 
@@ -151,14 +138,4 @@ func newLinker(ctx context.Context, to *run.Spans) (processor.Traces, error) {
 	factory := seqlinkprocessor.NewFactory()
 	config := factory.CreateDefaultConfig()
 	return factory.CreateTraces(ctx, processortest.NewNopSettings(factory.Type()), config, sink)
-}
-
-func start(ctx context.Context, linker processor.Traces, player receiver.Traces) error {
-	host := componenttest.NewNopHost()
-	for _, c := range []component.Component{linker, player} {
-		if err := c.Start(ctx, host); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -34,21 +34,6 @@ type source struct {
 	again [maxBlock]float64
 }
 
-// candidate is a token that may be acted on in a turn.
-type candidate struct {
-	token  *token
-	before belief
-	lag    int
-	// index is its place among the loop's tokens, skip the probability that it is
-	// not acted on in this turn.
-	index int
-	skip  float64
-	// left is the probability that it was not acted on in another turn.
-	left float64
-	// more[c] is the probability that one more act follows after c.
-	more [maxBlock + 1]float64
-}
-
 // decoder finds which token each deed of a loop's window rests on.
 //
 // In each turn a loop runs what became ready in turns before, in the order in
@@ -141,7 +126,6 @@ func (d *decoder) decode(l *loop) {
 	}
 	l.habits.expected, l.habits.orphan, l.waits = l.rhythm.expectations()
 	l.expectResponses()
-	l.order()
 	fresh := l.queue()
 	l.apart = l.rhythm.parts()
 	l.disorderly = !l.rhythm.answers() && (l.waits || l.habits.fansOut())
@@ -153,6 +137,7 @@ func (d *decoder) decode(l *loop) {
 		n = queueRounds
 	}
 	for range n {
+		l.order()
 		d.pass(l)
 	}
 	l.ran = true
@@ -184,6 +169,9 @@ func (d *decoder) pass(l *loop) {
 		j = i
 	}
 	d.claim(l.deeds, 1)
+	for _, t := range l.tokens {
+		t.decoded = true
+	}
 }
 
 // claim adds to what is known of the tokens that the deeds rest on, or takes it away:
@@ -218,155 +206,9 @@ func turnBegin(deeds []*deed, j int) int {
 	return i
 }
 
-// learn makes the habits from what was decoded before and what is in the window.
-func (d *decoder) learn(l *loop) {
-	d.habits.reset()
-	d.habits.add(&l.habits)
-	d.habits.expected, d.habits.orphan = l.habits.expected, l.habits.orphan
-	for _, x := range l.deeds {
-		l.classify(x)
-		x.waited = x.waited && x.busy >= l.pools[x.pool].limit() // more may have been seen since
-		x.teach(&d.habits)
-	}
-	d.habits.mayWait(l)
-	for _, t := range l.tokens {
-		if t.acted > 0.5 || l.turn-t.turn > 3 && !l.mayWait[t.kind] && !l.unexplained {
-			d.habits.kind(t.kind).tokens++
-		}
-	}
-}
-
 // hadToWait reports whether the deed may have waited for the connection that another
 // call gave back to a pool: then no token says whose it is.
 func (l *loop) hadToWait(x *deed) bool { return x.release != nil && l.waits && x.waited }
-
-// teach adds what is believed of the deed to h.
-func (x *deed) teach(h *habits) {
-	for _, s := range x.sources {
-		k := h.kind(s.token.kind)
-		a := k.class(x.class)
-		a.total += s.share
-		if !x.waited {
-			a.prompt += s.share
-		}
-		a.lag[lagBin(x.turn-s.token.turn)] += s.first
-		k.blocks[0] += s.first
-		for n, share := range s.again {
-			k.blocks[min(n, maxBlock-1)+1] += share
-		}
-		if x.turn == s.token.turn {
-			h.distance[distanceBin(int(x.reads-s.token.read))] += s.first
-		}
-	}
-}
-
-// gather lists the tokens that may be acted on in the turn of these deeds, of one sort only
-// where that is told.
-func (d *decoder) gather(l *loop, deeds []*deed, only int) {
-	d.candidates = d.candidates[:0]
-	turn, last := deeds[0].turn, deeds[len(deeds)-1]
-	end := int(last.tokens - l.dropped)
-	begin := end
-	for begin > 0 && turn-l.tokens[begin-1].turn <= maxLagTurns {
-		begin--
-	}
-	for n := begin; n < end; n++ {
-		t := l.tokens[n]
-		if only >= 0 && t.sort() != only {
-			continue
-		}
-		lag := lagBin(turn - t.turn)
-		now, notBefore := d.habits.kind(t.kind).any(lag, d.habits.expect(t))
-		if d.pool >= 0 {
-			now, notBefore = d.habits.kind(t.kind).firstTo(l, d.pool, lag, d.habits.expect(t))
-			if lag < rhythmLags {
-				now = l.pools[d.pool].wanted(now)
-			}
-		}
-		left := max(1-t.acted, 0.01)
-		h := min(now/notBefore*left, 0.99)
-		if d.pool >= 0 {
-			h = min(sharpened(min(now/notBefore, 1))*left, 0.999)
-		}
-		before := t.before(l.trust.share())
-		if d.lane != nil {
-			h *= before.onto(d.lane)
-		}
-		if h < unlikely {
-			continue
-		}
-		c := candidate{token: t, before: before, lag: lag, index: n, skip: 1 - h, left: left / notBefore}
-		for count := 1; count <= maxBlock; count++ {
-			c.more[count] = d.more(l, t, count)
-		}
-		d.candidates = append(d.candidates, c)
-	}
-}
-
-// more is the probability of one more act after so many on one token. The rhythm does not tell peers apart:
-// what it expects counts where there is one. Where that is about a whole number of calls, it counts for half:
-// unlike what was decoded it has no errors of its own, and what differs is an error as a rule.
-func (d *decoder) more(l *loop, t *token, count int) float64 {
-	const again, whole = 0.05, 0.34
-	k, o := d.habits.kind(t.kind), d.habits.expect(t)
-	switch {
-	case d.pool < 0:
-		return k.more(count, o.more[count])
-	case d.pool == 0 || !l.onlyPeer(d.pool):
-		return k.more(count, again)
-	}
-	expected := o.calls[count]
-	p := k.more(count, expected)
-	if min(expected, 1-expected) > whole {
-		return p
-	}
-	return min(max(sharpened((p+sharpened(expected))/2), leastMore), mostMore)
-}
-
-func matrix(m [][]float64, rows, columns int) [][]float64 {
-	for len(m) < rows {
-		m = append(m, nil)
-	}
-	for i := range rows {
-		if cap(m[i]) < columns {
-			m[i] = make([]float64, columns, 2*columns)
-		}
-		m[i] = m[i][:columns]
-		clear(m[i])
-	}
-	return m
-}
-
-// weigh fills emit and again: how probable each deed is as a candidate's first
-// act, and as one more.
-func (d *decoder) weigh(l *loop, x *deed, row int) {
-	after, at := x.after(&d.scratch), openAt{x.step, x.request}
-	d.after = append(d.after, after)
-	d.orphan = append(d.orphan, d.habits.orphan[x.kind])
-	open, anywhere := float64(max(1, x.open)), d.habits.anywhere(l.inTurn(x))
-	for p := range d.candidates {
-		c := &d.candidates[p]
-		if c.token.number >= x.tokens {
-			continue
-		}
-		k := d.habits.kind(c.token.kind)
-		w := k.first(x.class, x.kind, c.lag, d.habits.expect(c.token)) * c.left
-		m := k.share(x.class)
-		if x.class == 0 {
-			m = 0
-		}
-		if w < unlikely/10 && m == 0 {
-			continue
-		}
-		same := after.same(&c.before, at)*open + doubt
-		d.same[row][p] = same
-		if c.lag == 0 {
-			same *= d.habits.near(int(x.reads-c.token.read)) / anywhere
-		}
-		same *= l.pace.fits(x, c.token)
-		d.emit[row][p], d.again[row][p] = w*same, m*same
-	}
-}
 
 // inTurn is how many reads of its turn gave tokens before a deed.
 func (l *loop) inTurn(x *deed) int {

@@ -51,6 +51,8 @@ type kindHabits struct {
 	made   bool
 	// pools is the same for each pool.
 	pools map[int]*[lags]firstAct
+	// pending are how many of the tokens may lead to a call that still waits, by pool.
+	pending map[int]float64
 }
 
 // firstAct is how probable it is that the first act comes in a turn, and that it comes no
@@ -357,6 +359,7 @@ func (h *habits) reset() {
 		k.tokens, k.acts, k.blocks, k.made = 0, k.acts[:0], [maxBlock + 1]float64{}, false
 		k.left, k.idle = 0, 0
 		clear(k.pools)
+		clear(k.pending)
 	}
 	h.distance = [distances]float64{}
 	for i := range h.outlooks {
@@ -388,6 +391,45 @@ func (h *habits) add(o *habits) {
 	}
 	for i := range h.distance {
 		h.distance[i] += o.distance[i]
+	}
+}
+
+// inherit has whole responses lead to what those did of which it is not known whether they are whole, as long as few were seen: on a
+// connection that is older than its capture these come first.
+func (h *habits) inherit(l *loop) {
+	const few = 30
+	for i := range min(len(h.kinds), maxClasses) {
+		part := int(l.begun[i])
+		if part == 0 || part >= len(h.kinds) {
+			continue
+		}
+		from, weight := &h.kinds[part], 0.0
+		if n := few - h.kinds[i].blocks[0]; n > 0 && from.blocks[0] > 0 {
+			weight = min(n/from.blocks[0], 1)
+		}
+		h.kinds[i].take(from, weight)
+	}
+}
+
+// take adds a share of what o has seen.
+func (k *kindHabits) take(o *kindHabits, share float64) {
+	if share == 0 {
+		return
+	}
+	k.tokens += share * o.acting()
+	for n := range k.blocks {
+		k.blocks[n] += share * o.blocks[n]
+	}
+	for i := range o.acts {
+		to, from := k.class(o.acts[i].class), &o.acts[i]
+		if from.prompt < 0.5*from.total {
+			continue // of calls that waited it is not known as well what led to them
+		}
+		to.total += share * from.total
+		to.prompt += share * from.prompt
+		for n := range to.lag {
+			to.lag[n] += share * from.lag[n]
+		}
 	}
 }
 

@@ -23,90 +23,6 @@ const (
 	margin = 64
 )
 
-// token makes a request runnable: its head was read, or a call's response was
-// read.
-type token struct {
-	// request is set for a request's head, call for a call's response.
-	request *request
-	call    *call
-	// complete is false for the beginning of a response that goes on.
-	complete bool
-	// turn is the loop's turn in which the token became ready, step the thread's step.
-	turn int
-	step uint64
-	kind int
-	// number counts the loop's tokens, from 0, read the reads that gave some.
-	number, read uint64
-	// acted is how probable it is that it was acted on, and back whose the deeds are
-	// that rest on it.
-	acted float64
-	back  mixture
-	// ended is the step at which it was found that all requests whose it may be have been answered, 0 before.
-	ended uint64
-}
-
-// over reports whether all requests whose the token may be had been answered at a step: nothing that is done later
-// rests on it. now is the step of what was seen last.
-func (t *token) over(at, now uint64) bool {
-	r := t.request
-	if t.call != nil && t.call.decided {
-		r = t.call.parent
-	}
-	switch {
-	case r != nil:
-		return r.done != 0 && r.done <= at
-	case t.call.open():
-		return false
-	case t.ended == 0:
-		t.ended = now
-	}
-	return t.ended <= at
-}
-
-// sort is 0 for a request's head and 1 for a call's response.
-func (t *token) sort() int {
-	if t.request != nil {
-		return 0
-	}
-	return 1
-}
-
-// deed is something that the thread did for a request: it called, connected, or
-// began a response.
-type deed struct {
-	// act is set for a call or connect, request for a response.
-	act     *act
-	request *request
-	// turn and step are the loop's and the thread's, tokens and reads how many tokens there were
-	// before, and reads that gave some.
-	turn          int
-	step          uint64
-	tokens, reads uint64
-	// class is one of the kinds of acts; named says that it tells what is asked for.
-	class int
-	named bool
-	// pool is the peer that is called, 0 for a response, kind one of the kinds of deeds.
-	pool, kind int
-	// lane is the connection of a response among whose messages those of others lie, else nil.
-	lane *conn.Conn
-	// opens says that the call opens its connection, or was what that was opened for: nobody waits for it.
-	opens bool
-	// in is that pool as long as the call is under way.
-	in *pool
-	// release is the token of the call that gave back the connection just before, or nil.
-	release *token
-	// busy is how many calls to the peer were under way then, it among them, waited says that no
-	// connection was free before that.
-	busy   int
-	waited bool
-	// settled is the number of the first token that it may rest on, where calls are queued.
-	settled uint64
-	// open is how many requests were open.
-	open int
-	// sources are the tokens that it may rest on.
-	sources []source
-}
-
 // endpoint is what a kind of token or a class of acts is told by.
 type endpoint struct {
 	peer     netip.AddrPort
@@ -158,10 +74,14 @@ type loop struct {
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
 	apiece          bool
+	// forks says that what leads to calls that wait for connections leads to other deeds as well.
+	forks bool
 	// shared says that connections carry many exchanges at once: what is for one of them waits until it is
 	// written, so no order holds with others.
 	shared bool
 	kinds  map[endpoint]int
+	// begun is, by the kind of whole responses, that of those to the same calls which go on, 0 where there were none.
+	begun [maxClasses]uint8
 	// pools are by number, that of the responses among them, poolOf by the class of acts.
 	pools  [maxClasses]*pool
 	poolOf [maxClasses]uint8
@@ -258,6 +178,9 @@ func (l *loop) readResponse(c *call, complete bool, step uint64) *token {
 		l.line.completes(c, l.turn)
 	}
 	t := &token{call: c, complete: complete, step: step, kind: l.number(c.endpoint(!complete))}
+	if part, ok := l.kinds[c.endpoint(true)]; ok && complete {
+		l.begun[t.kind] = uint8(part)
+	}
 	if n := len(l.tokens); complete && n > 0 && !l.acted && l.tokens[n-1].call == c {
 		t.turn, t.number, t.read = l.tokens[n-1].turn, l.tokens[n-1].number, l.tokens[n-1].read
 		l.tokens[n-1] = t
@@ -339,14 +262,6 @@ func (l *loop) ended(r *request, open int, step uint64) {
 	l.did(&deed{request: r, open: open, step: step, class: l.number(endpoint{ends: true}), lane: lane(r)})
 }
 
-// lane is the connection of a request whose response lies between those of others, else nil.
-func lane(r *request) *conn.Conn {
-	if !r.exchange.Multiplexed {
-		return nil
-	}
-	return r.exchange.Conn
-}
-
 // acts takes a call or a connect.
 func (l *loop) acts(a *act, open int, step uint64) {
 	l.shared = l.shared || a.call != nil && a.call.exchange.Multiplexed
@@ -385,11 +300,6 @@ func (l *loop) called(x *deed) {
 	l.pools[x.pool].shared = l.pools[x.pool].shared || x.act.call != nil && x.act.call.exchange.Multiplexed
 }
 
-// opening reports whether a call opens its connection, or follows at once on another one that did.
-func (x *deed) opening() bool {
-	return x.act.call != nil && x.act.call.exchange.Opens || x.release != nil && x.release.call.exchange.Opens
-}
-
 // classify names the class of a call by what it asks for, which is known after it began.
 func (l *loop) classify(x *deed) {
 	if x.named || x.act == nil || x.act.to.connects || x.act.call == nil || x.act.call.exchange.Name == "" {
@@ -421,161 +331,6 @@ func (l *loop) givenBack(c *conn.Conn) *token {
 
 // seen is how many tokens there were.
 func (l *loop) seen() uint64 { return l.dropped + uint64(len(l.tokens)) }
-
-// trim forgets the turns before turn, but for tokens that may still be acted on, and
-// what is too much.
-func (l *loop) trim(turn int) {
-	if n := len(l.deeds); n > maxDeeds {
-		turn = max(turn, l.deeds[n-maxDeeds].turn)
-	}
-	if n := len(l.tokens); n > maxTokens {
-		turn = max(turn, l.tokens[n-maxTokens-1].turn+1) // without their tokens, deeds would be taken for others'
-	}
-	m := 0
-	for m < len(l.deeds) && l.deeds[m].turn < turn {
-		m++
-	}
-	n := l.done(turn, l.deeds[m:])
-	if m < margin && n < margin {
-		return
-	}
-	for i, x := range l.deeds[:m] {
-		x.teach(&l.habits)
-		if x.pool > 0 {
-			l.pools[x.pool].forget(x)
-		}
-		if i > 0 {
-			l.compare(l.deeds[i-1], x)
-		}
-	}
-	for _, t := range l.tokens[:n] {
-		l.habits.kind(t.kind).forget(t)
-	}
-	l.habits.fade()
-	l.forgetTokens(n)
-	l.forgetDeeds(m)
-}
-
-// done is how many of the first tokens are too old for these deeds, the first of which are of a turn, and for what is to come.
-func (l *loop) done(turn int, deeds []*deed) (n int) {
-	now, rests := l.step(), firstOf(deeds)
-	first := now
-	if len(deeds) > 0 {
-		first = deeds[0].step
-	}
-	for n = max(0, len(l.tokens)-maxTokens); n < len(l.tokens); n++ {
-		t := l.tokens[n]
-		if t.turn >= turn-maxLagTurns || t.number >= rests || l.queues(t) && !t.over(first, now) {
-			break
-		}
-	}
-	return n
-}
-
-// step is the step of what was seen last.
-func (l *loop) step() (n uint64) {
-	if i := len(l.tokens); i > 0 {
-		n = l.tokens[i-1].step
-	}
-	if i := len(l.deeds); i > 0 {
-		n = max(n, l.deeds[i-1].step)
-	}
-	return n
-}
-
-// forgetDeeds forgets the first n deeds. What they rested on is let go of: else each would keep
-// all before it, from token to call and on to that call's deed.
-func (l *loop) forgetDeeds(n int) {
-	for _, x := range l.deeds[:n] {
-		x.sources, x.release = nil, nil
-	}
-	l.deeds = slices.Delete(l.deeds, 0, n)
-}
-
-// over is how many of the first tokens are of requests that have ended.
-func (l *loop) over() int {
-	for i, t := range l.tokens {
-		r := t.request
-		if t.call != nil && t.call.decided {
-			r = t.call.parent
-		}
-		if r == nil && (t.call == nil || !t.call.decided) || r != nil && !r.answered {
-			return i
-		}
-	}
-	return len(l.tokens)
-}
-
-// forgetTokens forgets the first n tokens.
-func (l *loop) forgetTokens(n int) {
-	l.tokens = slices.Delete(l.tokens, 0, n)
-	l.dropped += uint64(n)
-}
-
-// compare counts whether two deeds of a turn were done in the order of the tokens that they
-// rest on.
-func (l *loop) compare(a, b *deed) {
-	if a.turn != b.turn || a.pool == b.pool {
-		return
-	}
-	if s, t := a.source(), b.source(); s != nil && t != nil && s != t {
-		l.overtakes.add(t.number < s.number)
-	}
-}
-
-// source is the token that the deed rests on, nil where that is not known.
-func (x *deed) source() *token {
-	for _, s := range x.sources {
-		if s.share > sure {
-			return s.token
-		}
-	}
-	return nil
-}
-
-// order decides whether the deeds of a turn are in one row, or in one for each peer.
-func (l *loop) order() {
-	const some, few, enough = 0.003, 0.02, 200
-	switch {
-	case !l.apiece && (l.shared || l.late.total >= enough && l.late.right > some*l.late.total):
-		l.apiece, l.overtakes = true, agreement{}
-		l.habits.forgetBlocks()
-		l.habits.separate()
-		for _, x := range l.deeds {
-			x.separate()
-		}
-	case l.apiece && !l.shared && l.overtakes.total >= enough && l.overtakes.right < few*l.overtakes.total:
-		l.apiece, l.late = false, agreement{}
-		l.habits.forgetBlocks()
-	}
-}
-
-// separate makes what was one more deed on a token the first one for its peer.
-func (x *deed) separate() {
-	claim(x, -1)
-	for i := range x.sources {
-		s := &x.sources[i]
-		s.first, s.again = s.share, [maxBlock]float64{}
-	}
-	claim(x, 1)
-}
-
-// settled reports whether every deed in the window was decided by other evidence: a
-// thread that works on one request at a time is no loop.
-func (l *loop) settled() bool {
-	for _, x := range l.deeds {
-		if x.act != nil && !x.act.settled() {
-			return false
-		}
-	}
-	return true
-}
-
-// forget empties the window.
-func (l *loop) forget() {
-	l.forgetTokens(len(l.tokens))
-	l.forgetDeeds(len(l.deeds))
-}
 
 // decode refines what is believed of the acts in the window, and forgets what is decided.
 func (t *thread) decode(d *decoder, now int64) {

@@ -154,6 +154,7 @@ func (l *loop) wait(pool int) {
 	for _, x := range l.deeds {
 		if x.pool == pool && !x.waited {
 			l.pools[pool].teach(x)
+			l.pools[pool].passes(x)
 		}
 		if x.pool == pool && x.waited {
 			claim(x, -1)
@@ -179,6 +180,26 @@ func (l *loop) wait(pool int) {
 	}
 }
 
+// passes takes what a call that need not wait rests on.
+func (p *pool) passes(x *deed) {
+	if t := x.source(); t != nil && !x.opens {
+		p.passed = max(p.passed, t.number)
+	}
+}
+
+// awaits takes a token that may lead to calls which still wait: as the last ones that did not rest on those before it.
+func (k *kindHabits) awaits(l *loop, t *token) {
+	for n, p := range l.pools {
+		if p == nil || !p.queued || p.shared || t.number <= p.passed {
+			continue
+		}
+		if k.pending == nil {
+			k.pending = make(map[int]float64)
+		}
+		k.pending[n]++
+	}
+}
+
 // wants is the share of tokens of this kind that lead to calls to the peer.
 func (k *kindHabits) wants(l *loop, pool int) float64 {
 	n := 0.0
@@ -187,7 +208,41 @@ func (k *kindHabits) wants(l *loop, pool int) float64 {
 			n += k.acts[i].total
 		}
 	}
-	return n / k.acting()
+	return min(n/max(k.acting()-k.pending[pool], 1), 1)
+}
+
+// along is the probability that a token of this kind which led to something else wants the peer as well: at least so many lead
+// to both as both together are more than all.
+func (k *kindHabits) along(l *loop, pool int) float64 {
+	others := 0.0
+	for i := range k.acts {
+		if int(l.poolOf[k.acts[i].class]) != pool {
+			others += k.acts[i].total
+		}
+	}
+	return alongside(k.wants(l, pool), others/k.acting())
+}
+
+// besides is the probability that a token of this kind which led to a call in a queue leads to something else as well.
+func (k *kindHabits) besides(l *loop) float64 {
+	queued, others := 0.0, 0.0
+	for i := range k.acts {
+		pool := l.poolOf[k.acts[i].class]
+		if p := l.pools[pool]; p != nil && p.queued {
+			queued = max(queued, k.wants(l, int(pool)))
+		} else {
+			others += k.acts[i].total
+		}
+	}
+	return alongside(others/k.acting(), queued)
+}
+
+// alongside is the probability that a token leads to one sort of deeds where it led to another, by the shares of tokens that do.
+func alongside(share, other float64) float64 {
+	if share, other = min(share, 1), min(other, 1); other == 0 {
+		return 0
+	}
+	return sharpened(max(share+other-1, 0) / other)
 }
 
 // wantsAfter is how probable it is that a token wants the peer, by how many turns went by in which it led to nothing
@@ -234,7 +289,9 @@ func (k *kindHabits) chooses(l *loop, x *deed) float64 {
 
 // mayWait tells for each kind of tokens whether it leads to calls that wait for connections.
 func (h *habits) mayWait(l *loop) {
+	const mostly = 0.5
 	clear(l.mayWait[:])
+	l.forks = false
 	l.unexplained = slices.ContainsFunc(l.pools[:], (*pool).unexplained)
 	for i := range min(len(h.kinds), maxClasses) {
 		k := &h.kinds[i]
@@ -242,6 +299,7 @@ func (h *habits) mayWait(l *loop) {
 			pool := l.poolOf[k.acts[j].class]
 			if p := l.pools[pool]; p != nil && p.queued && k.wants(l, int(pool)) >= queueLeast {
 				l.mayWait[i] = true
+				l.forks = l.forks || k.besides(l) > mostly
 			}
 		}
 	}
@@ -266,9 +324,13 @@ func (l *loop) queues(t *token) bool {
 	return len(k.acts) == 0
 }
 
-// forget takes the next call to the peer that leaves the window.
+// forget takes the next call to the peer that leaves the window. One on a connection that was opened for it is out of turn: the
+// others do not go on behind it.
 func (p *pool) forget(x *deed) {
 	p.teach(x)
+	if x.opens {
+		return
+	}
 	p.settled = x.settled
 	if p.shared {
 		p.rememberShared(x)

@@ -1,6 +1,10 @@
 package causality
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality/alignment"
+)
 
 const (
 	// queueLeast is the share of a kind of tokens below which it is not supposed to want a peer.
@@ -33,6 +37,7 @@ type queue struct {
 	// places are the tokens that may want the peer, wants how probable that is by the kind of token.
 	places []place
 	wants  [maxClasses]*[lags]float64
+	along  [maxClasses]float64
 	// counts is how many numbers of rows on one token are told apart.
 	counts int
 	// before[n] are the states before row n: before[n][i*counts+c] is the probability that the last token
@@ -54,26 +59,6 @@ type queue struct {
 	opens, spare []float64
 }
 
-// place is a token that may want the peer.
-type place struct {
-	token *token
-	// want is the probability that it does, by how many turns it has been there without having led to anything else.
-	want *[lags]float64
-	// claimed is how much of it the rows have claimed.
-	claimed float64
-	// more is the probability of one more row after so many, from one on.
-	more [maxBlock]float64
-}
-
-// opens reports whether it is the answer to what opened a connection: what that was opened for follows, out of turn.
-func (t *token) opens() bool { return t.call != nil && t.call.exchange.Opens }
-
-// open is the probability that the token is acted on by row x or one after it, and by no other deed.
-func (p *place) open(x *deed, slip float64) float64 {
-	want := p.want[lagBin(x.turn-p.token.turn)]
-	return min(max(want*(1-p.token.acted+p.claimed), 0.02*min(want, 1)), 1-slip)
-}
-
 // queued reports whether the calls to a deed's peer are decoded as a queue.
 func (d *decoder) queued(x *deed) *queue {
 	if x.pool == 0 || x.pool >= len(d.queueOf) || x.opens {
@@ -85,6 +70,9 @@ func (d *decoder) queued(x *deed) *queue {
 // prepare sets up the queues of the window.
 func (d *decoder) prepare(l *loop) {
 	used := d.assignQueues(l)
+	for _, t := range l.tokens {
+		t.queued = 0
+	}
 	if used == 0 {
 		return
 	}
@@ -103,44 +91,6 @@ func (d *decoder) prepare(l *loop) {
 		} else {
 			q.begin(p.end)
 		}
-	}
-}
-
-// wanting lists the tokens that may want a queue's peer.
-func (d *decoder) wanting(l *loop, q *queue) {
-	p := l.pools[q.pool]
-	if p.shared {
-		d.wantingShared(l, q)
-		return
-	}
-	l.settle(q.rows)
-	now := l.step()
-	for _, t := range l.tokens {
-		if len(q.rows) == 0 || t.opens() || t.over(q.rows[0].step, now) {
-			continue
-		}
-		if q.wants[t.kind] == nil {
-			q.wants[t.kind] = d.habits.kind(t.kind).wantsAfter(l, p, q.pool)
-		}
-		if want := q.wants[t.kind]; want[0] > 0 {
-			q.places = append(q.places, place{token: t, want: want, more: [maxBlock]float64{p.more()}})
-		}
-	}
-}
-
-// settle finds for each call to one peer which tokens it cannot rest on: those that came long before a
-// connection was free have led to a call by then, or to none.
-func (l *loop) settle(calls []*deed) {
-	if len(calls) == 0 {
-		return
-	}
-	settled, n := l.pools[calls[0].pool].settled, 0
-	for _, x := range calls {
-		for !x.waited && n < len(l.tokens) && x.turn-l.tokens[n].turn > maxLagTurns {
-			n++
-		}
-		settled = max(settled, l.dropped+uint64(n))
-		x.settled = settled
 	}
 }
 
@@ -175,74 +125,9 @@ func (l *loop) waitsFor(pool int) bool {
 	return slices.ContainsFunc(l.deeds, func(x *deed) bool { return x.pool == pool && x.waited })
 }
 
-// sharpened takes what happens mostly for the rule, and what happens rarely for an error.
-func sharpened(p float64) float64 {
-	if p >= 1 {
-		return p
-	}
-	return p * p / (p*p + (1-p)*(1-p))
-}
-
 func (q *queue) reset(pool int) {
 	q.pool, q.rows, q.places, q.from, q.done = pool, q.rows[:0], q.places[:0], q.from[:0], 0
 	clear(q.wants[:])
-}
-
-// begin sets the states before the first row: the last token is what the call before it rested on. What is not there
-// any more comes before all places.
-func (q *queue) begin(last []landmark) {
-	s := q.spare[:0]
-	s = append(s, 1)
-	from := 0
-	for n, r := range last {
-		i := 1 + q.lastPlace(r.number)
-		if n == 0 {
-			s, from = s[:0], i
-		}
-		for ; i < from; from-- {
-			s = slices.Insert(s, 0, 0)
-		}
-		for len(s) <= i-from {
-			s = append(s, 0)
-		}
-		s[i-from] += r.share
-	}
-	normalise(s)
-	q.states(0, from, s)
-	q.spare = s
-}
-
-// lastPlace is the last one of a token up to a number, -1 where there is none.
-func (q *queue) lastPlace(number uint64) int {
-	i, found := slices.BinarySearchFunc(q.places, number, func(p place, number uint64) int {
-		return int(p.token.number) - int(number)
-	})
-	if found {
-		return i
-	}
-	return i - 1
-}
-
-// place finds a token's place by its number.
-func (q *queue) place(number uint64) (int, bool) {
-	return slices.BinarySearchFunc(q.places, number, func(p place, number uint64) int {
-		return int(p.token.number) - int(number)
-	})
-}
-
-// trimmed returns the part of the states that is worth following, in whole places.
-func (q *queue) trimmed(s []float64) (lo, hi int) {
-	lo, hi = trimmed(s)
-	return lo - lo%q.counts, min(len(s), hi+(q.counts-hi%q.counts)%q.counts)
-}
-
-// states keeps the states before a row.
-func (q *queue) states(row, from int, s []float64) {
-	for len(q.before) <= row {
-		q.before = append(q.before, nil)
-	}
-	q.before[row] = append(q.before[row][:0], s...)
-	q.from = append(q.from[:row], from)
 }
 
 // forthQueue takes the next row: what is believed of the tokens before it tells whose it is.
@@ -256,7 +141,7 @@ func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
 	lo, hi := q.trimmed(next)
 	q.states(row+1, from+lo/q.counts, next[lo:hi])
 	s := q.before[row+1]
-	normalise(s)
+	alignment.Normalise(s)
 	l.pools[q.pool].passed = q.passed(row + 1)
 	q.claim(x, -1)
 	none = q.sources(x, from, none)
@@ -273,29 +158,6 @@ func (d *decoder) forthQueue(l *loop, q *queue, x *deed) {
 	d.mix.rest += none
 	x.act.forth = d.mix.belief(x.open)
 }
-
-// next returns the states after the row: those that moved, and those that stayed.
-func (q *queue) next(row int) []float64 {
-	q.spare = q.spare[:0]
-	before := q.before[row]
-	for i, m := range q.moved {
-		at := i * q.counts
-		q.spare = append(q.spare, m)
-		for c := 1; c < q.counts; c++ {
-			q.spare = append(q.spare, 0)
-		}
-		for c := range q.counts {
-			q.spare[at+q.another(c)] += q.stayed[at+c]
-			if at+c < len(before) {
-				q.spare[at+c] += before[at+c] * q.slip
-			}
-		}
-	}
-	return q.spare
-}
-
-// another is the count after one more row.
-func (q *queue) another(count int) int { return min(count+1, q.counts-1) }
 
 // step fills moved with the weights of the places that the row may rest on, by the states
 // before it, and weights with that of the row for each place. It returns the weight of none.
@@ -408,17 +270,6 @@ func (q *queue) sources(x *deed, from int, none float64) (share float64) {
 	return none / sum
 }
 
-// passed is the number of the first token that may have been acted on last before a row.
-func (q *queue) passed(row int) uint64 {
-	const chance = 1e-3
-	for i, p := range q.before[row] {
-		if at := q.from[row] + i/q.counts - 1; p > chance && at >= 0 {
-			return q.places[at].token.number
-		}
-	}
-	return 0
-}
-
 // claim adds what the row rests on to what is known of the tokens, or takes it away.
 func (q *queue) claim(x *deed, sign float64) {
 	claim(x, sign)
@@ -428,6 +279,7 @@ func (q *queue) claim(x *deed, sign float64) {
 // claimed adds it to what the queue itself has claimed.
 func (q *queue) claimed(x *deed, sign float64) {
 	for _, s := range x.sources {
+		s.token.queued += sign * s.first
 		if i, ok := q.place(s.token.number); ok {
 			q.places[i].claimed += sign * s.first
 		}
@@ -468,69 +320,6 @@ func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
 		x.act.belief, x.act.sourceless = d.belief(l, x, &after, lost), lost
 	}
 	q.retreat(row)
-}
-
-// ahead is the probability of the rows after one, where it leaves the state at the i-th place before it with
-// a count.
-func (q *queue) ahead(row, i, count int) float64 {
-	if n := (q.from[row]+i-q.betaFrom)*q.counts + count; n >= 0 && n < len(q.beta) {
-		return q.beta[n]
-	}
-	return 0
-}
-
-// retreat makes beta that of the states before the row.
-func (q *queue) retreat(row int) {
-	q.spare = append(q.spare[:0], q.before[row]...)
-	next, beyond, jumps := q.spare, 0.0, 0.0
-	for i := len(q.weights) - 1; i >= 0; i-- {
-		h, more := 0.0, [maxBlock]float64{}
-		if n := q.from[row] + i - 1; n >= 0 {
-			h, more = q.opens[i], q.places[n].more
-		}
-		for c := range q.counts {
-			if at := i*q.counts + c; at < len(next) {
-				stays := more[c] * q.weights[i] * q.ahead(row, i, q.another(c))
-				next[at] = beyond*(1-more[c]) + q.ahead(row, i, c)*q.slip + stays
-			}
-		}
-		beyond = beyond*(1-h) + h*q.weights[i]*q.ahead(row, i, 0)
-		jumps += h * q.weights[i] * q.ahead(row, i, 0)
-	}
-	for i := range next {
-		next[i] += q.jump * jumps
-	}
-	q.spare, q.beta, q.betaFrom = q.beta, next, q.from[row]
-	normalise(q.beta)
-}
-
-func normalise(s []float64) {
-	sum := 0.0
-	for _, x := range s {
-		sum += x
-	}
-	if sum <= 0 {
-		return
-	}
-	for i := range s {
-		s[i] /= sum
-	}
-}
-
-// trimmed returns the part of the states that is worth following.
-func trimmed(s []float64) (lo, hi int) {
-	most := 0.0
-	for _, x := range s {
-		most = max(most, x)
-	}
-	hi = len(s)
-	for lo < hi-1 && s[lo] <= faint*most {
-		lo++
-	}
-	for hi > lo+1 && s[hi-1] <= faint*most {
-		hi--
-	}
-	return lo, hi
 }
 
 // unqueuedOf returns those deeds of a turn that are in no queue.

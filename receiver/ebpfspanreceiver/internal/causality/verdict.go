@@ -62,6 +62,9 @@ const (
 	sure = 0.95
 	// clearly is the probability from which on what was known before an act, and what came after, must not differ.
 	clearly = 0.8
+	// unprompted is the share of no source from which on an act, as a timer's, rests on nothing that was read: then nothing was
+	// known of it before.
+	unprompted = 0.5
 	// unconfirmed is the most that the order is believed without a response's word.
 	unconfirmed = 0.8
 )
@@ -124,28 +127,22 @@ func (a *act) earned() float64 {
 	return earned
 }
 
-// confirms counts whether what was known before an act was confirmed by what came after, and whether both were clear.
-func (l *loop) confirms(confirmed, clear bool) {
+// strays counts whether what was known before an act differed from what came after.
+func (l *loop) strays(differed bool) {
 	const memory = 32
-	if clear && l.foresees() {
-		x := 1.0
-		if confirmed {
-			x = 0
-		}
-		l.astray += (x - l.astray) / memory
+	x := 0.0
+	if differed {
+		x = 1
 	}
-	l.trust.add(confirmed)
+	l.astray += (x - l.astray) / memory
 }
 
-// foresees reports whether what was known before acts is right as a rule. It never is where they follow on timers, which nothing
-// shows: that it differs from what came after says nothing there.
-func (l *loop) foresees() bool { return l.trust.share() > clearly }
-
 // doubted is what is left of the decoder's confidence where what was known before acts differs from what came after, more often
-// than by chance: rows have slipped against each other then, and what decides may be the one that is wrong.
+// than by chance: rows have slipped against each other then, and what decides may be the one that is wrong. Where what is known before
+// acts is wrong as a rule, as behind timers of all lengths, it says nothing against what comes after.
 func (l *loop) doubted(p float64) float64 {
-	const chance = 0.1
-	if l.astray < chance || !l.foresees() {
+	const chance, half = 0.1, 0.5
+	if l.astray < chance || l.trust.share() < half {
 		return p
 	}
 	return p * (1 - l.astray)
@@ -167,7 +164,10 @@ func (a *act) learn(l *loop, o *order, scratch *mixture) {
 	if guess, _, q, _ := a.forth.best(); q > 0.5 {
 		after := a.response.back.gathered(a.deed, scratch)
 		if seen, _, r, _ := after.best(); r > 0.5 {
-			l.confirms(guess == seen, min(q, r) > clearly && !l.queued(a.deed))
+			l.trust.add(guess == seen)
+			if min(q, r) > clearly && !l.queued(a.deed) && a.sourceless < unprompted {
+				l.strays(guess != seen)
+			}
 		}
 	}
 	if a.ordered != nil {

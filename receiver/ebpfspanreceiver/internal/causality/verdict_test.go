@@ -6,32 +6,39 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// What was known before acts may differ from what came after for two reasons: rows slipped against each other, in a loop that is
-// foreseen well, or nothing tells before (timers).
-func TestDoubt(t *testing.T) {
-	for name, tt := range map[string]struct {
-		right, wrong int // before
-		strays       int // then
-		believed     bool
+// What is known before acts and after them differs where rows have slipped, and where nothing is known before.
+func TestDoubtWhereRowsHaveSlipped(t *testing.T) {
+	for name, c := range map[string]struct {
+		astray, right, total, want float64
 	}{
-		"as foreseen":                  {right: 100, believed: true},
-		"differing by chance":          {right: 100, strays: 2, believed: true},
-		"slipped":                      {right: 100, strays: 6, believed: false},
-		"timers, which nothing tells":  {right: 20, wrong: 80, strays: 30, believed: true},
-		"a new loop, which is unknown": {strays: 3, believed: true},
+		"as a rule both agree":         {0.05, 900, 1000, 0.98},
+		"they have begun to differ":    {0.5, 900, 1000, 0.49},
+		"nothing is known before acts": {0.5, 0, 70, 0.98},
 	} {
 		t.Run(name, func(t *testing.T) {
+			l := &loop{astray: c.astray, trust: agreement{right: c.right, total: c.total}}
+			assert.InDelta(t, c.want, l.doubted(0.98), 1e-9)
+		})
+	}
+}
+
+// That an act which rests on nothing that was read was not foreseen says nothing of the rows.
+func TestTimersAreNotAstray(t *testing.T) {
+	for name, c := range map[string]struct{ sourceless, want float64 }{
+		"it rests on what was read": {0.1, 1. / 32},
+		"it rests on nothing":       {0.9, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, after := &request{opened: 1}, &request{opened: 1, answered: true}
+			a := &act{belief: certainly(after), forth: certainly(before), sourceless: c.sourceless, response: &token{}}
+			seen := certainly(after)
+			a.response.back.add(&seen, 1, openAt{}.any)
+			a.deed = &deed{act: a, step: 2, open: 2}
 			var l loop
-			for range tt.right {
-				l.confirms(true, true)
-			}
-			for range tt.wrong {
-				l.confirms(false, true)
-			}
-			for range tt.strays {
-				l.confirms(false, true)
-			}
-			assert.Equal(t, tt.believed, l.doubted(0.99) >= 0.9)
+			var o order
+			a.learn(&l, &o, &mixture{})
+			assert.InDelta(t, c.want, l.astray, 1e-9)
+			assert.InDelta(t, 1, l.trust.total, 1e-9)
 		})
 	}
 }

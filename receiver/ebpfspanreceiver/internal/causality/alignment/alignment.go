@@ -176,15 +176,15 @@ func (a *Alignment) Owners() [][]float64 {
 				}
 			}
 		}
-		normalise(owners[i])
-		normalise(before)
+		Normalise(owners[i])
+		Normalise(before)
 		after = before
 	}
 	return owners
 }
 
-// normalise makes the sum 1, if there is any.
-func normalise(p []float64) {
+// Normalise makes the sum 1, if there is any.
+func Normalise(p []float64) {
 	sum := 0.0
 	for _, x := range p {
 		sum += x

@@ -72,7 +72,7 @@ func TestSameAsAllWays(t *testing.T) {
 			a.Take(w, p.swapped[i])
 		}
 		for i, owner := range a.Owners() {
-			normalise(p.owners[i])
+			Normalise(p.owners[i])
 			assert.InDeltaSlice(t, p.owners[i], owner, 1e-3)
 		}
 	}
