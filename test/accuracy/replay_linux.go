@@ -67,12 +67,10 @@ func (o *options) replayAll(ctx context.Context) (cells []*cell, err error) {
 		if !o.workload.MatchString(d.Workload) || !slices.Contains(o.inFlight, d.InFlight) || !slices.Contains(o.reuse, d.Reuse) {
 			continue
 		}
-		spans, err := o.replayOne(ctx, strings.TrimSuffix(path, descriptionSuffix)+recordingSuffix)
+		c, err := o.replayCell(ctx, path, d)
 		if err != nil {
 			return cells, fmt.Errorf("%s: %w", path, err)
 		}
-		c := &cell{Workload: d.Workload, InFlight: d.InFlight, Reuse: d.Reuse, wanted: wantedOf(d.Workload)}
-		c.score(spans, d.Plan, d.Traffic)
 		cells = append(cells, c)
 		progress("%s", c)
 	}
@@ -80,6 +78,17 @@ func (o *options) replayAll(ctx context.Context) (cells []*cell, err error) {
 		return nil, fmt.Errorf("-replay: %s has no recording that was asked for", o.replay)
 	}
 	return cells, ctx.Err()
+}
+
+// replayCell scores the recording that is described in a file.
+func (o *options) replayCell(ctx context.Context, path string, d description) (*cell, error) {
+	spans, err := o.replayOne(ctx, strings.TrimSuffix(path, descriptionSuffix)+recordingSuffix)
+	if err != nil {
+		return nil, err
+	}
+	c := &cell{Workload: d.Workload, InFlight: d.InFlight, Reuse: d.Reuse, wanted: wantedOf(d.Workload)}
+	c.score(spans, d.Plan, d.Traffic)
+	return c, nil
 }
 
 func readDescription(path string) (d description, err error) {
