@@ -94,6 +94,9 @@ func (c *call) related() []Relation {
 func (t *thread) idle(a *act, m *aftermath, others bool) {
 	if t.evented(a) {
 		m.began(a, &t.spell)
+		if a.stimulus == nil && !a.blind() {
+			t.reacts.later.add(false)
+		}
 		if r := t.lately(a); r != nil {
 			a.follows(r, threadConfidence*m.prompt(a, &t.spell))
 			a.after.among = m.crowd(a, r)

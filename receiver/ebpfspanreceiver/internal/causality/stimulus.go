@@ -49,7 +49,10 @@ type reactions struct {
 	// atOnce tells how many responses followed on something in their turn, heads on how many
 	// requests something followed in theirs.
 	atOnce, heads agreement
-	habits        map[stimulusKind]*stimulusHabit
+	// later tells how often calls in turns in which nothing was read were a request's, by their answers: the others
+	// came while nothing was open.
+	later  agreement
+	habits map[stimulusKind]*stimulusHabit
 }
 
 // stimulusHabit tells how often something leads to a call first, and how often to several.

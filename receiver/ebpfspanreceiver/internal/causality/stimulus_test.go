@@ -121,6 +121,43 @@ func TestWhatATimersAnswerLeadsTo(t *testing.T) {
 	}
 }
 
+// A call of a kind that was not seen before, to which nothing led and which led to nothing, is doubtful in a process that calls while
+// nothing is open, and in none that does not: there it is one of several of the request's.
+func TestCallsOfANewKindWhereOthersComeAlone(t *testing.T) {
+	for name, c := range map[string]struct{ timers, ownTurn bool }{
+		"others come alone":                      {timers: true},
+		"others come alone, nothing was read":    {timers: true, ownTurn: true},
+		"none comes alone":                       {},
+		"none comes alone, and nothing was read": {ownTurn: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := loopOf(t, 1)
+			for range 5 {
+				if c.timers {
+					l.timer()
+				}
+			}
+			var other *protocol.Exchange
+			r, made := l.request(1, func() {
+				if c.ownTurn {
+					l.turn++
+				}
+				other = l.begins(inTurn(l.turn), &protocol.Exchange{Name: "GET /messages"})
+				l.turn++
+				l.completes(other, inTurn(l.turn))
+			})
+			l.waits(other)
+			l.child(made[0], r)
+			if !c.timers {
+				l.child(other, r)
+				return
+			}
+			l.linked(other, r, MethodThread)
+			assert.InDelta(t, unconfirmed, l.links[other].Confidence, 0)
+		})
+	}
+}
+
 // While requests are left out, a call that nothing explains may be one of theirs.
 func TestCallsOfRequestsThatAreLeftOut(t *testing.T) {
 	for name, hidden := range map[string]bool{"hidden": true, "seen": false} {

@@ -125,6 +125,9 @@ func (a *act) concludeSole(waited, over bool) {
 	switch {
 	case !known && !over:
 	case to == a.sole:
+		if a.stimulus == nil {
+			x.later.add(true)
+		}
 		a.belongs(to, answeredConfidence)
 	case a.alike() && a.unprompted():
 		a.alone()
@@ -134,7 +137,7 @@ func (a *act) concludeSole(waited, over bool) {
 		// Calls of its kind may come alone.
 	case a.followsNobodys():
 		a.alone()
-	case a.unprompted() && a.thread.several:
+	case a.unprompted() && a.thread.several, a.beyond() && x.later.share() < doubtful:
 		a.belongs(a.sole, unconfirmed)
 	default:
 		a.byAges()
