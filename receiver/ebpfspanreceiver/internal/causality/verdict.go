@@ -1,9 +1,16 @@
 package causality
 
-// final reports whether the belief will hardly change.
+// final reports whether the belief will hardly change. Where the most likely request did not wait for the answer, what that
+// leads to may tell that it is another one's.
 func (a *act) final() bool {
 	first, second, p, _ := a.belief.best()
-	return first != nil && first.answered && (p > 0.95 || second == nil || second.answered)
+	switch {
+	case first == nil || !first.answered:
+		return false
+	case second == nil || second.answered:
+		return true
+	}
+	return p > sure && a.waitedFor(first)
 }
 
 // clear reports whether the belief needs no more evidence.

@@ -42,3 +42,28 @@ func TestTimersAreNotAstray(t *testing.T) {
 		})
 	}
 }
+
+// What is believed of an act is final once its request waited for its answer and was answered, or nobody else can be told by theirs.
+func TestFinalBeliefs(t *testing.T) {
+	for name, c := range map[string]struct {
+		p        float64
+		answer   uint64
+		answered bool
+		want     bool
+	}{
+		"its request waited for the answer":      {p: 0.97, answer: 4, want: true},
+		"the belief is weak":                     {p: 0.9, answer: 4},
+		"its request did not wait":               {p: 0.97, answer: 6},
+		"it was not answered":                    {p: 0.97},
+		"it did not wait, the other is answered": {p: 0.97, answer: 6, answered: true, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, second := &request{answered: true, responded: 5}, &request{answered: c.answered}
+			a := &act{belief: belief{who: [maxBelieved]*request{first, second}, p: [maxBelieved]float64{c.p, 1 - c.p}, n: 2, others: 1}}
+			if c.answer > 0 {
+				a.response = &token{step: c.answer, complete: true}
+			}
+			assert.Equal(t, c.want, a.final())
+		})
+	}
+}
