@@ -12,9 +12,11 @@ import (
 // as it was is not hidden by how a run varies.
 func TestHardRecordings(t *testing.T) {
 	for name, recall := range map[string]float64{
+		"answered-in-one-turn":    0.997, // answers to requests of one turn, and then their responses, come in one turn, too
 		"disturbed-jobs":          0.93,  // a pool's jobs are taken in another order than they were queued in, at times
 		"first-burst":             0.998, // a loop that is new meets hundreds of requests in one turn
 		"logins-while-calls-wait": 0.998, // a pool opens connections while calls wait for one
+		"messages":                1,     // calls for messages on upgraded connections begin in a request's turn
 		"older-connections":       0.998, // answers are not known to be whole before the burst
 		"sleeps":                  0.99,  // what was known before an act is wrong as a rule
 		"two-calls-at-once":       0.998, // a request leads to two calls, of which one waits for a connection
