@@ -94,7 +94,7 @@ func (c *call) related() []Relation {
 func (t *thread) idle(a *act, m *aftermath, others bool) {
 	if t.evented(a) {
 		m.began(a, &t.spell)
-		if a.stimulus == nil && !a.blind() {
+		if a.stimulus == nil && !a.blind() && a.call != nil && !a.call.exchange.Opens { // pools open connections when they are made
 			t.reacts.later.add(false)
 		}
 		if r := t.lately(a); r != nil {

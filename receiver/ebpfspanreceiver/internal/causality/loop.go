@@ -52,6 +52,8 @@ type loop struct {
 	fresh int
 	// decoded is when that was, ran says that it was.
 	decoded int64
+	// through is the turn in which that was.
+	through int
 	ran     bool
 	habits  habits
 	// trust tells how often what was known before an act was confirmed by what came after.
@@ -337,7 +339,7 @@ func (t *thread) decode(d *decoder, now int64) {
 	if t.loop.fresh == 0 || t.loop.fresh < enough && now-t.loop.decoded < patience {
 		return
 	}
-	t.loop.fresh, t.loop.decoded = 0, now
+	t.loop.fresh, t.loop.decoded, t.loop.through = 0, now, t.loop.turn
 	if t.loop.settled() {
 		t.loop.forget()
 		return

@@ -61,7 +61,7 @@ func (a *act) ripe(waited bool) bool {
 	case l.shared && a.stayed == 0:
 		return false // what comes next may tell something else
 	}
-	return l.fresh == 0 || a.clear() // else there is more to decode
+	return l.fresh == 0 || a.clear() && a.response != nil && a.response.turn < l.through // else there is more to decode
 }
 
 const (

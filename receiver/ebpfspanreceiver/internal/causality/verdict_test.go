@@ -67,3 +67,23 @@ func TestFinalBeliefs(t *testing.T) {
 		})
 	}
 }
+
+// A belief is acted on once the turn in which the answer was read has been decoded to its end: what it led to tells whose it was.
+func TestBeliefsRipenWithTheTurnOfTheAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		fresh, through int
+		want           bool
+	}{
+		"all was decoded":                    {fresh: 0, through: 5, want: true},
+		"decoded in the middle of its turn":  {fresh: 16, through: 5},
+		"decoded in a turn after it":         {fresh: 16, through: 6, want: true},
+		"decoded before the answer was read": {fresh: 16, through: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &act{thread: &thread{}, response: &token{turn: 5, step: 4, complete: true}}
+			a.thread.loop.dropped, a.thread.loop.fresh, a.thread.loop.through = enough, c.fresh, c.through
+			a.belief = certainly(&request{answered: true, responded: 5})
+			assert.Equal(t, c.want, a.ripe(false))
+		})
+	}
+}
