@@ -19,7 +19,9 @@ func TestHardRecordings(t *testing.T) {
 		"logins-while-calls-wait": 0.998, // a pool opens connections while calls wait for one
 		"messages":                1,     // calls for messages on upgraded connections begin in a request's turn
 		"older-connections":       0.998, // answers are not known to be whole before the burst
-		"sleeps":                  0.99,  // what was known before an act is wrong as a rule
+		"sleeps":                  0.998, // what was known before an act is wrong as a rule
+		"timers-behind-handlers":  0.998, // a loop is never idle, and a timer's calls follow on the last handler of a turn
+		"timers-of-a-new-loop":    0.998, // timers' calls in the turns of responses, before anything is known of the loop
 		"two-calls-at-once":       0.998, // a request leads to two calls, of which one waits for a connection
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -303,7 +303,7 @@ func (d *decoder) conclude(l *loop, x *deed, row int, back bool) {
 		}
 		for _, s := range x.sources {
 			if s.token.call != nil {
-				s.token.back.add(after, s.share, openAt{}.any)
+				s.token.back.add(x, after, s.share)
 			}
 		}
 	}
@@ -340,18 +340,3 @@ func (d *decoder) belief(l *loop, x *deed, after *belief, none float64) belief {
 }
 
 func (o openAt) any(*request) bool { return true }
-
-// gathered is what was gathered of the owner of deed x, as a belief.
-func (m *mixture) gathered(x *deed, to *mixture) belief {
-	at := openAt{step: x.step}
-	to.reset()
-	sum := m.rest
-	for i, r := range m.who {
-		sum += m.p[i]
-		if at.is(r) {
-			to.put(r, m.p[i])
-		}
-	}
-	to.rest = m.rest + max(0, 1-sum)
-	return to.belief(x.open)
-}

@@ -59,6 +59,8 @@ type call struct {
 	among []*request
 	// served are the requests that it served, where there may be several.
 	served []service
+	// only is the request whose response alone its answer led to, nil where that is none, or several.
+	only *request
 	// heldUntil is until when it waits for them, 0 where it does not.
 	heldUntil int64
 	// batch is what the loop does with its response, nil where that is not looked at.

@@ -47,11 +47,16 @@ func (c *call) begun() bool {
 	return c.parent != nil && c.confidence >= sure && c.method != MethodLoop && c.method != MethodHandoff && c.method != MethodStatistical
 }
 
-// fansIn takes the parent away that may be any of those that the call served.
+// fansIn takes the parent away that may be any of those that the call served. Where a loop gathers what requests ask for, its decoder
+// finds no rhythm; but a call whose answer led to one response is that request's.
 func (c *call) fansIn() {
-	if c.shared() && !c.begun() {
+	switch {
+	case c.shared() && !c.begun():
 		c.alone()
 		c.after, c.runnerUp = afterwards{}, nil
+	case c.only != nil && c.confidence < sure && c.batch != nil && c.batch.gathers() && c.candidate(c.only):
+		c.settle(c.only, MethodLoop, inTurnConfidence)
+		c.runnerUp = nil
 	}
 }
 
@@ -79,12 +84,23 @@ type batch struct {
 	waits          uint32
 	acted, unclear bool
 	served         []*request
+	// several tells how many of the calls that led to responses served several requests.
+	several agreement
+}
+
+// gathers reports whether it is the loop's way to call for several requests at once.
+func (b *batch) gathers() bool {
+	const least, part = 4, 0.1
+	return b.several.right >= least && b.several.share() > part
 }
 
 // reads takes something that the loop reads: a call's response, or a request where c is nil.
 func (b *batch) reads(c *call, complete bool, waits uint32) {
 	if c == nil || c != b.last || waits != b.waits || b.acted {
 		b.unclear = waits == b.waits && (b.unclear || !b.acted && b.last != nil)
+		if len(b.served) > 0 {
+			b.several.add(len(b.served) > 1)
+		}
 		b.waits, b.acted, b.last, b.call = waits, false, c, nil
 		b.served = b.served[:0]
 	}
@@ -104,8 +120,10 @@ func (b *batch) responds(r *request, waits uint32) {
 		return
 	}
 	if b.served = append(b.served, r); len(b.served) == 1 {
+		c.only = r
 		return
 	}
+	c.only = nil
 	for _, s := range b.served {
 		c.serves(s, MethodLoop, inTurnConfidence)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
 )
 
@@ -226,4 +227,49 @@ func TestWakesAreNotWantedAgainForNothing(t *testing.T) {
 	s.found = true
 	look(3*watchFor + pauseFor)
 	assert.Greater(t, s.wanted, 3*watchFor+pauseFor, "they told something")
+}
+
+// A loader finds no rhythm in what it does; but the only response that follows on an answer says whose the call was. A loop that
+// calls for one request at a time is left to the decoder.
+func TestLoopGathersOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		rounds, responses int
+		confidence        float64
+		settled           bool
+	}{
+		"it gathers, and one was answered": {8, 1, 0.4, true},
+		"it does not":                      {0, 1, 0.4, false},
+		"it gathered once":                 {1, 1, 0.4, false},
+		"none was answered":                {8, 0, 0.4, false},
+		"several were answered":            {8, 2, 0.4, false},
+		"it is known to be another's":      {8, 1, 0.99, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			turn := uint32(0)
+			next := func() capture.Task { turn++; return inTurn(turn) }
+			batch := func(requests, responses int) (k *protocol.Exchange, rs []*protocol.Exchange) {
+				for range requests {
+					rs = append(rs, w.reads(next()))
+				}
+				k = w.calls(next())
+				w.completes(k, next())
+				for _, r := range rs[:responses] {
+					w.responds(r, inTurn(turn))
+				}
+				return k, rs
+			}
+			for range c.rounds {
+				batch(2, 2)
+			}
+			k, rs := batch(4, c.responses)
+			w.reads(next())
+			call, other := k.State.(*call), rs[3].State.(*request)
+			call.settle(other, MethodLoop, c.confidence)
+			call.runnerUp = other
+			call.fansIn()
+			assert.Equal(t, c.settled, call.parent == rs[0].State.(*request))
+			assert.Equal(t, c.settled || c.responses > 1, call.runnerUp == nil)
+		})
+	}
 }

@@ -60,6 +60,8 @@ type loop struct {
 	trust agreement
 	// astray is the share of the last of them in which both differed: then either may be wrong.
 	astray float64
+	// idle tells how often nothing was done with the answer to a call that followed at once on what was read.
+	idle agreement
 	// waits says that calls wait for connections, as they do in a pool that is too small.
 	waits bool
 	// disorderly says that it is not the rule that one act follows on each token.
@@ -334,6 +336,11 @@ func (l *loop) givenBack(c *conn.Conn) *token {
 // seen is how many tokens there were.
 func (l *loop) seen() uint64 { return l.dropped + uint64(len(l.tokens)) }
 
+// mayTell reports whether the window is kept for what will be known of an act.
+func (a *act) mayTell() bool {
+	return !a.decided && a.open() && (a.call == nil || a.call.endedAt == 0 || !a.final() || !a.clear() && !a.followed())
+}
+
 // decode refines what is believed of the acts in the window, and forgets what is decided.
 func (t *thread) decode(d *decoder, now int64) {
 	if t.loop.fresh == 0 || t.loop.fresh < enough && now-t.loop.decoded < patience {
@@ -353,7 +360,7 @@ func (t *thread) decode(d *decoder, now int64) {
 	}
 	turn := t.loop.turn
 	for _, x := range t.loop.deeds {
-		if x.act != nil && !x.act.decided && x.act.open() && (x.act.call == nil || x.act.call.endedAt == 0 || !x.act.final()) {
+		if x.act != nil && x.act.mayTell() {
 			turn = x.turn
 			break
 		}

@@ -313,7 +313,7 @@ func (d *decoder) backQueue(l *loop, q *queue, x *deed) {
 	q.claim(x, 1)
 	for _, s := range x.sources {
 		if s.token.call != nil {
-			s.token.back.add(&after, s.share, openAt{}.any)
+			s.token.back.add(x, &after, s.share)
 		}
 	}
 	if !x.known() {

@@ -17,7 +17,7 @@ type token struct {
 	// acted is how probable it is that it was acted on, and back whose the deeds are
 	// that rest on it.
 	acted float64
-	back  mixture
+	back  hindsight
 	// queued is the part of acted that is due to calls in queues.
 	queued float64
 	// decoded says that it was in a window that was decoded: before, it is not known what rests on it.

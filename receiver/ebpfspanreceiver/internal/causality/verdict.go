@@ -60,8 +60,23 @@ func (a *act) ripe(waited bool) bool {
 		return false
 	case l.shared && a.stayed == 0:
 		return false // what comes next may tell something else
+	case a.clear() && a.through() && !a.idles():
+		return true
 	}
-	return l.fresh == 0 || a.clear() && a.response != nil && a.response.turn < l.through // else there is more to decode
+	return l.fresh == 0 && a.followed() // else there is more to decode
+}
+
+// through reports whether the turn in which the answer was read has been decoded to its end.
+func (a *act) through() bool {
+	l := &a.thread.loop
+	return l.fresh == 0 || a.response != nil && a.response.turn < l.through
+}
+
+// followed reports whether what the call's answer led to has been seen, as far as that is not long in coming. What is for
+// a connection that many share may be written whenever that is ready.
+func (a *act) followed() bool {
+	l := &a.thread.loop
+	return l.shared || a.response == nil || l.turn-a.response.turn > maxLagTurns
 }
 
 const (
@@ -93,7 +108,7 @@ func (a *act) decideLoop() {
 		return
 	}
 	first, _, p, _ := a.belief.best()
-	p = a.thread.loop.doubted(line.doubted(p))
+	p = a.unheeded(a.thread.loop.doubted(line.doubted(p)))
 	if a.dim() {
 		p = min(p, unconfirmed)
 	}

@@ -32,7 +32,7 @@ func TestTimersAreNotAstray(t *testing.T) {
 			before, after := &request{opened: 1}, &request{opened: 1, answered: true}
 			a := &act{belief: certainly(after), forth: certainly(before), sourceless: c.sourceless, response: &token{}}
 			seen := certainly(after)
-			a.response.back.add(&seen, 1, openAt{}.any)
+			a.response.back.add(&deed{}, &seen, 1)
 			a.deed = &deed{act: a, step: 2, open: 2}
 			var l loop
 			var o order
@@ -83,6 +83,36 @@ func TestBeliefsRipenWithTheTurnOfTheAnswer(t *testing.T) {
 			a := &act{thread: &thread{}, response: &token{turn: 5, step: 4, complete: true}}
 			a.thread.loop.dropped, a.thread.loop.fresh, a.thread.loop.through = enough, c.fresh, c.through
 			a.belief = certainly(&request{answered: true, responded: 5})
+			assert.Equal(t, c.want, a.ripe(false))
+		})
+	}
+}
+
+// What a call's answer leads to tells most: where what is known does not suffice, that is waited for.
+func TestDoubtfulCallsWaitForWhatTheirAnswerLeadsTo(t *testing.T) {
+	for name, c := range map[string]struct {
+		p, turns int
+		shared   bool
+		want     bool
+	}{
+		"it is clear":                   {99, 0, false, true},
+		"the answer was just read":      {60, 0, false, false},
+		"it may lead to something yet":  {60, maxLagTurns, false, false},
+		"what it led to was seen":       {60, maxLagTurns + 1, false, true},
+		"what is written waits anyhow":  {60, 0, true, true},
+		"it is clear, but not answered": {99, -1, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answered, other := &request{opened: 1, answered: true}, &request{opened: 1, answered: true}
+			th := &thread{process: newProcess()}
+			th.reacts = reacts{reactions: &th.process.reactions}
+			th.loop.tokens = make([]*token, enough)
+			th.loop.turn, th.loop.shared = 20, c.shared
+			p := float64(c.p) / 100
+			a := &act{thread: th, call: &call{}, stayed: 1, belief: belief{who: [maxBelieved]*request{answered, other}, p: [maxBelieved]float64{p, 1 - p}, n: 2, others: 1}}
+			if c.turns >= 0 {
+				a.response = &token{turn: th.loop.turn - c.turns}
+			}
 			assert.Equal(t, c.want, a.ripe(false))
 		})
 	}
