@@ -39,6 +39,8 @@ type spanReceiver struct {
 	telemetry *metadata.TelemetryBuilder
 	stats     stats
 
+	// reserve makes garbage collections rare.
+	reserve footprint.Reserve
 	// batches are the finished spans on their way to the sender.
 	batches chan ptrace.Traces
 	cancel  context.CancelFunc
@@ -63,6 +65,9 @@ func (r *spanReceiver) Start(starting context.Context, host component.Host) erro
 		return err
 	}
 	settled := r.settle()
+	if r.config.Budget.Memory == "" {
+		r.reserve = footprint.NewReserve()
+	}
 	run, err := r.open(starting)
 	if err != nil && r.config.ErrorMode == errorModeIgnore {
 		r.settings.Logger.Error("Tracing is off: the receiver cannot start.", zap.Error(err))

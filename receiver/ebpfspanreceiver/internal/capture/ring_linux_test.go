@@ -82,8 +82,8 @@ func TestPacer(t *testing.T) {
 	}{
 		"nothing":      {0, pollInterval, pollInterval},
 		"little":       {1_000, pollInterval, pollInterval},
-		"some":         {40_000, 6 * time.Millisecond, 6600 * time.Microsecond},
-		"much":         {100_000, 2400 * time.Microsecond, 2700 * time.Microsecond},
+		"some":         {40_000, 12 * time.Millisecond, 13200 * time.Microsecond},
+		"much":         {100_000, 4800 * time.Microsecond, 5400 * time.Microsecond},
 		"more than it": {10_000_000, minPollInterval, minPollInterval},
 	}
 	for name, test := range tests {

@@ -62,7 +62,9 @@ type decoder struct {
 	again       [][]float64
 	alpha, beta [][]float64
 	share       []float64
-	mix         mixture
+	// found is room for the sources of one deed before most are left out.
+	found []source
+	mix   mixture
 	// queues are those of the window, queueOf those of the pools, nil where one has none.
 	queues  []*queue
 	queueOf []*queue

@@ -50,11 +50,13 @@ func (d *decoder) gather(l *loop, deeds []*deed, only int) {
 		if h < unlikely {
 			continue
 		}
-		c := candidate{token: t, before: before, lag: lag, index: n, skip: 1 - h, left: left / notBefore}
+		d.candidates = append(d.candidates, candidate{
+			token: t, before: before, lag: lag, index: n, skip: 1 - h, left: left / notBefore,
+		})
+		c := &d.candidates[len(d.candidates)-1]
 		for count := 1; count <= maxBlock; count++ {
 			c.more[count] = d.more(l, t, count)
 		}
-		d.candidates = append(d.candidates, c)
 	}
 }
 

@@ -43,9 +43,12 @@ type handoff struct {
 	requests []*request
 	// workers are the tasks, in two generations: the older one is dropped when the younger is full.
 	workers, older map[actor]*worker
-	locks          locks
-	jobs           jobs
-	queue          jobOrder
+	// latest is one of workers, nil where none was asked for yet: most is asked several times in a row.
+	latest   *worker
+	latestOf actor
+	locks    locks
+	jobs     jobs
+	queue    jobOrder
 	// forth tells how often the forward view was confirmed by the backward one, upheld how often
 	// the nearest claim was not refuted because that request has another such call.
 	forth, upheld agreement
@@ -80,14 +83,26 @@ type worker struct {
 
 // known returns what is known of a task, nil where that is nothing.
 func (h *handoff) known(a actor) *worker {
-	if w := h.workers[a]; w != nil {
+	if w := h.young(a); w != nil {
 		return w
 	}
 	return h.older[a]
 }
 
+// young returns a task's worker if it is in the younger generation, else nil.
+func (h *handoff) young(a actor) *worker {
+	if h.latest != nil && h.latestOf == a {
+		return h.latest
+	}
+	w := h.workers[a]
+	if w != nil {
+		h.latest, h.latestOf = w, a
+	}
+	return w
+}
+
 func (h *handoff) worker(a actor) *worker {
-	if w := h.workers[a]; w != nil {
+	if w := h.young(a); w != nil {
 		return w
 	}
 	w := h.older[a]
@@ -97,7 +112,7 @@ func (h *handoff) worker(a actor) *worker {
 	if h.workers == nil || len(h.workers) >= maxActors {
 		h.older, h.workers = h.workers, make(map[actor]*worker)
 	}
-	h.workers[a] = w
+	h.workers[a], h.latest, h.latestOf = w, w, a
 	return w
 }
 

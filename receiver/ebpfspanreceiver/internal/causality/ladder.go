@@ -32,6 +32,9 @@ type Ladder struct {
 	maxWait int64
 
 	processes map[uint32]*process
+	// latest is that of latestPID, nil where none was asked for yet.
+	latest    *process
+	latestPID uint32
 	// connects are the connects whose connection has not sent a request yet.
 	connects map[*conn.Origin]*act
 	// waiting are the ended calls that wait for a decision, in the order of their ends.
@@ -78,9 +81,13 @@ func (l *Ladder) Exited(pid uint32) {
 		p.handoff.requests = nil
 	}
 	delete(l.processes, pid)
+	l.latest = nil
 }
 
 func (l *Ladder) process(pid uint32) *process {
+	if l.latest != nil && l.latestPID == pid {
+		return l.latest
+	}
 	p := l.processes[pid]
 	if p == nil {
 		p = newProcess()
@@ -90,6 +97,7 @@ func (l *Ladder) process(pid uint32) *process {
 		p.statistics = l.newStatistics()
 		l.processes[pid] = p
 	}
+	l.latest, l.latestPID = p, pid
 	return p
 }
 

@@ -110,7 +110,7 @@ func (d *decoder) sources(x *deed, row int) (none, z float64) {
 	if cap(d.share) < n {
 		d.share = make([]float64, n, 2*n)
 	}
-	d.share = d.share[:n]
+	d.share, d.found = d.share[:n], d.found[:0]
 	x.sources = x.sources[:0]
 	behind, sum, lates := 0.0, 0.0, 0.0
 	for p := n; p >= 1; p-- {
@@ -134,7 +134,7 @@ func (d *decoder) sources(x *deed, row int) (none, z float64) {
 			sum += s.share
 			reach *= c.skip
 			if s.share > 0 {
-				x.sources = append(x.sources, s)
+				d.found = append(d.found, s)
 			}
 		}
 		for i := range states {
@@ -145,11 +145,10 @@ func (d *decoder) sources(x *deed, row int) (none, z float64) {
 	}
 	z = sum + none
 	if z <= 0 {
-		x.sources = x.sources[:0]
 		return 0, 0
 	}
-	kept := x.sources[:0]
-	for _, s := range x.sources {
+	kept := d.found[:0]
+	for _, s := range d.found {
 		if s.share < 1e-4*z {
 			continue
 		}
@@ -159,7 +158,7 @@ func (d *decoder) sources(x *deed, row int) (none, z float64) {
 		}
 		kept = append(kept, s)
 	}
-	x.sources = kept
+	x.sources = append(x.sources, kept...)
 	for p := range d.share {
 		d.share[p] /= z
 	}

@@ -1,2 +1,2 @@
-// Package footprint keeps the process's memory small.
+// Package footprint keeps the process's memory small, but where that costs too much CPU time.
 package footprint
