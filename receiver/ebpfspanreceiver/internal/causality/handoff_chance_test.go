@@ -16,6 +16,7 @@ func TestFarClaimsAreDoubtfulUntilTheyAreUsual(t *testing.T) {
 	}{"nothing is known": {0, false}, "usual": {40, true}} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
+			w.reads(onThread(50))
 			for range plays.before {
 				w.handsOverByWay(fewHops + 1)
 			}

@@ -135,7 +135,7 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	}
 	switch {
 	case c.order == best.request:
-		right := h.jobs.habit(c).chances.most(best)
+		right := h.chance(c, best)
 		right = right * forth / (right*forth + (1-right)*(1-forth)) // both views may be wrong, but hardly at once
 		return best.request, min(right, h.jobs.habit(c).ways.confirm(best, handoffBoth))
 	case forth > reliable && c.claimedBy(c.order):
@@ -154,7 +154,15 @@ func (h *handoff) back(c *call, by *claimed) float64 {
 		return handoffDoubt
 	}
 	upheld := min(handoffBack, (h.upheld.right+benefit)/(h.upheld.total+benefit+0.2))
-	return min(h.jobs.habit(c).chances.most(by), h.jobs.habit(c).ways.confirm(by, upheld))
+	return min(h.chance(c, by), h.jobs.habit(c).ways.confirm(by, upheld))
+}
+
+// chance is how much a claim is believed at most, as it may be by chance. Where one request only was open there is no other's.
+func (h *handoff) chance(c *call, by *claimed) float64 {
+	if !c.crowd {
+		return 1
+	}
+	return h.jobs.habit(c).chances.most(by)
 }
 
 func (c *call) claimedBy(r *request) bool {
