@@ -74,6 +74,48 @@ func TestGoroutineOlderThanTheOpenRequest(t *testing.T) {
 	}
 }
 
+// A call that may be of an answered request, and that ends after the response of the open one, is hardly that one's: who waits
+// for its calls is not answered before them. Where calls of the kind never came alone it is.
+func TestDoubtfulCallsThatEndAfterTheResponse(t *testing.T) {
+	for name, of := range map[string]struct{ alone, outlives, parent bool }{
+		"ends before":          {alone: true, parent: true},
+		"ends after":           {alone: true, outlives: true},
+		"ends after, no doubt": {outlives: true, parent: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			other := onGoroutine(20, 1)
+			w.responds(w.reads(other), other)
+			if of.alone {
+				w.made(onGoroutine(21, 20))
+			}
+			w.starts(100)
+			w.responds(w.reads(onGoroutine(10, 1)), onGoroutine(10, 1))
+			w.starts(102)
+			r := w.reads(onGoroutine(10, 1))
+			k := w.calls(onGoroutine(104, 10))
+			if !of.outlives {
+				w.completes(k, onGoroutine(104, 10))
+			}
+			w.responds(r, onGoroutine(10, 1))
+			if of.outlives {
+				w.completes(k, onGoroutine(104, 10))
+			}
+			w.linkedAtAll(k)
+			assert.Equal(t, of.parent, w.links[k].Parent == r)
+			assert.Equal(t, !of.parent, w.links[k].Parent == nil)
+		})
+	}
+}
+
+// linkedAtAll asserts that a call left.
+func (w *world) linkedAtAll(call *protocol.Exchange) {
+	w.t.Helper()
+	w.ladder.Tick(w.now)
+	w.ladder.Tick(w.now + maxWait.Nanoseconds()/5)
+	require.Contains(w.t, w.links, call)
+}
+
 // A goroutine serves its requests one after the other. The newest id is not seen for a while, as all who were started wait for
 // something: then the order of ids tells, once the goroutines call, in whatever order they do.
 func TestOrderTellsWhichRequestStartedAGoroutine(t *testing.T) {

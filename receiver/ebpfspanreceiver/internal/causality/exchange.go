@@ -145,6 +145,8 @@ type act struct {
 	claims   []claimed
 	// unsettled says that more will be known of it, though nobody can claim it any more.
 	unsettled bool
+	// missed says that it was counted as one that nobody claims.
+	missed bool
 	// call is the exchange that came of it.
 	call *call
 	// response is the token of its response, nil while there is none.

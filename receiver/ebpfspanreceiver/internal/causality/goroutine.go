@@ -17,6 +17,9 @@ const (
 	// leastDoubt is how probable it is at least that a call is of an answered request where its kind was seen to come
 	// without one, before ids tell more.
 	leastDoubt = 0.05
+	// detached is how probable it is, against one of a request that was answered before it, that a call of the open request
+	// ends after its response: who waits for its calls is not answered before them.
+	detached = 0.05
 )
 
 // goroutines is the rung of runtime identity: a request belongs to the goroutine
@@ -184,6 +187,20 @@ func (g *goroutines) doubt(d *descent, a *act, m *aftermath, n *sibling) float64
 	least := max(doubt, leastDoubt)
 	before, during := least*n.born(), (1-least)*g.births.during(d.child, d.servant.open.newest)
 	return max(doubt, before/(before+during))
+}
+
+// detaches weighs anew, for a goroutine's call that may be of an answered request, that it ended after the response of the open one.
+func (c *call) detaches() {
+	if c.after.sibling == nil || c.parent == nil || c.method != MethodGoroutine || !c.parent.answeredBefore(c) {
+		return
+	}
+	doubt := 1 - c.confidence
+	doubt /= doubt + (1-doubt)*detached
+	if doubt > doubtful {
+		c.alone()
+		return
+	}
+	c.confidence = 1 - doubt
 }
 
 // afterwards takes an act while the servant has nothing open.

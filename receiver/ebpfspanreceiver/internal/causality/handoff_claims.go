@@ -47,6 +47,9 @@ func (h *handoff) conclude(a *act, waited bool) {
 	over := waited || !h.candidates(a)
 	if len(c.claims) == 0 {
 		c.unsettled = over && !h.placed(c, waited)
+		if waited {
+			h.jobs.habit(c).chances.misses(c)
+		}
 		if waited && c.queued != nil && c.queuedShare > reliable {
 			h.giveUp(a) // what weaker rungs say comes late, and does not count
 		}
@@ -95,6 +98,7 @@ func (h *handoff) giveUp(a *act) {
 	h.forget(c)
 	if len(c.claims) > 0 {
 		h.jobs.habit(c).lost.add(false)
+		h.jobs.habit(c).chances.learn(c)
 	}
 	most := h.most(c)
 	if c.exchange.Datagram != 0 && a.crowd {
@@ -131,7 +135,9 @@ func (h *handoff) verdict(c *call) (r *request, confidence float64) {
 	}
 	switch {
 	case c.order == best.request:
-		return best.request, h.jobs.habit(c).ways.confirm(best, handoffBoth)
+		right := h.chance(c, best)
+		right = right * forth / (right*forth + (1-right)*(1-forth)) // both views may be wrong, but hardly at once
+		return best.request, min(right, h.jobs.habit(c).ways.confirm(best, handoffBoth))
 	case forth > reliable && c.claimedBy(c.order):
 		return c.order, forth
 	case rival == nil && h.jobs.habit(c).once() && c.order.hasOther(c):
@@ -148,7 +154,15 @@ func (h *handoff) back(c *call, by *claimed) float64 {
 		return handoffDoubt
 	}
 	upheld := min(handoffBack, (h.upheld.right+benefit)/(h.upheld.total+benefit+0.2))
-	return h.jobs.habit(c).ways.confirm(by, upheld)
+	return min(h.chance(c, by), h.jobs.habit(c).ways.confirm(by, upheld))
+}
+
+// chance is how much a claim is believed at most, as it may be by chance. Where one request only was open there is no other's.
+func (h *handoff) chance(c *call, by *claimed) float64 {
+	if !c.crowd {
+		return 1
+	}
+	return h.jobs.habit(c).chances.most(by)
 }
 
 func (c *call) claimedBy(r *request) bool {
@@ -263,6 +277,7 @@ type jobHabit struct {
 	// first is how often it was a request's first call of the kind, more how often another one.
 	first, more int
 	ways        ways
+	chances     chances
 	// lost is how often nobody claimed it.
 	lost agreement
 }

@@ -171,6 +171,7 @@ func (l *Ladder) call(e *protocol.Exchange, phase protocol.Phase) {
 		if c.outlived() {
 			c.alone()
 		}
+		c.detaches()
 		c.statistics = p.statistics
 		c.asked = p.statistics.ended(c)
 		held := p.holds(c)
