@@ -254,6 +254,20 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define READ(type, pointer, field) \
 	(bpf_rdonly_cast ? CAST(type, pointer)->field : BPF_CORE_READ((struct type *)(pointer), field))
 
+/* The calling task, to be read with READ. */
+static __always_inline struct task_struct *caller_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+/* What bpf_get_current_pid_tgid returns, without a call where two loads do it. */
+static __always_inline __u64 caller_id(struct task_struct *task)
+{
+	if (!bpf_rdonly_cast)
+		return bpf_get_current_pid_tgid();
+	return (__u64)(__u32)CAST(task_struct, task)->tgid << 32 | (__u32)CAST(task_struct, task)->pid;
+}
+
 /* User-space layouts (uapi), read with bpf_probe_read_user. */
 struct user_iovec {
 	__u64 base;
