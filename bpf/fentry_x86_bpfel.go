@@ -173,6 +173,11 @@ type FentryScratch struct {
 			Pad     uint8
 		}
 	}
+	Pieces [8]struct {
+		_    structs.HostLayout
+		Base uint64
+		Len  uint64
+	}
 }
 
 type FentryThinning struct {

@@ -173,6 +173,11 @@ type KprobeScratch struct {
 			Pad     uint8
 		}
 	}
+	Pieces [8]struct {
+		_    structs.HostLayout
+		Base uint64
+		Len  uint64
+	}
 }
 
 type KprobeThinning struct {

@@ -181,6 +181,11 @@ type TCPScratch struct {
 			Pad     uint8
 		}
 	}
+	Pieces [8]struct {
+		_    structs.HostLayout
+		Base uint64
+		Len  uint64
+	}
 }
 
 type TCPThinning struct {

@@ -274,20 +274,21 @@ struct user_iovec {
 	__u64 len;
 };
 
+/* A struct msghdr as far as it is read: control data and flags follow. */
 struct user_msghdr {
 	__u64 name;
 	__u32 namelen;
 	__u32 pad;
 	__u64 iov;
 	__u64 iovlen;
-	__u64 control;
-	__u64 controllen;
-	__u32 flags;
-	__u32 pad2;
 };
 
 struct user_mmsghdr {
 	struct user_msghdr hdr;
+	__u64 control;
+	__u64 controllen;
+	__u32 flags;
+	__u32 pad2;
 	__u32 len;
 	__u32 pad;
 };
