@@ -53,7 +53,7 @@ type KprobeConnection struct {
 	Hidden        uint8
 	Skipped       uint8
 	Turns         uint8
-	Pad           [1]uint8
+	Marks         uint8
 	Ended         uint8
 	Error         uint16
 }
@@ -184,6 +184,7 @@ type KprobeThinning struct {
 	_         structs.HostLayout
 	Threshold uint64
 	Active    uint64
+	Marks     uint64
 }
 
 type KprobeUdpSocket struct {

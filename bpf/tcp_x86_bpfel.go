@@ -59,7 +59,7 @@ type TCPConnection struct {
 	Hidden        uint8
 	Skipped       uint8
 	Turns         uint8
-	Pad           [1]uint8
+	Marks         uint8
 	Ended         uint8
 	Error         uint16
 }
@@ -192,6 +192,7 @@ type TCPThinning struct {
 	_         structs.HostLayout
 	Threshold uint64
 	Active    uint64
+	Marks     uint64
 }
 
 type TCPUdpSocket struct {

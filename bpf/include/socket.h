@@ -39,7 +39,7 @@ struct connection {
 	__u8 hidden;  /* the request of now and its response are left out */
 	__u8 skipped; /* the directions in which bytes were left out, until that was told */
 	__u8 turns;   /* counts them while the role is not known */
-	__u8 pad[1];
+	__u8 marks;   /* the lowest bits of thinning.marks at the last look at them */
 	__u8 ended;  /* TCP ended the connection while a process had it open */
 	__u16 error; /* with this positive errno */
 };
