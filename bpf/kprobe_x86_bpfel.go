@@ -53,7 +53,7 @@ type KprobeConnection struct {
 	Hidden        uint8
 	Skipped       uint8
 	Turns         uint8
-	Pad           [1]uint8
+	Marks         uint8
 	Ended         uint8
 	Error         uint16
 }
@@ -173,12 +173,18 @@ type KprobeScratch struct {
 			Pad     uint8
 		}
 	}
+	Pieces [8]struct {
+		_    structs.HostLayout
+		Base uint64
+		Len  uint64
+	}
 }
 
 type KprobeThinning struct {
 	_         structs.HostLayout
 	Threshold uint64
 	Active    uint64
+	Marks     uint64
 }
 
 type KprobeUdpSocket struct {

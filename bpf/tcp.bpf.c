@@ -20,36 +20,47 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
  * than the tracepoints of single calls, which go through perf. So what is not watched
  * leaves first, and then who is not traced.
  */
-static __always_inline int is_watched(long nr, __u64 *id, __u32 *flags)
+static __always_inline int is_watched(enum action action, struct task_struct **task, __u64 *id, __u32 *flags)
 {
-	if (action_of(nr) == ACTION_NONE && nr != NR_SPLICE)
+	if (action == ACTION_NONE)
 		return 0;
-	*id = bpf_get_current_pid_tgid();
+	*task = caller_task();
+	*id = caller_id(*task);
 	*flags = caller_flags(*id >> 32);
 	if (!*flags)
 		return 0;
-	if (action_of(nr) == ACTION_WAIT)
+	if (action == ACTION_WAIT)
 		return thread_waits(*id);
-	return !caller_is_32bit();
+	return !is_32bit(*task);
 }
 
-static __always_inline int call_begins(long nr, __u64 id, __u32 flags, int fd, __u64 second, __u64 third, __u64 fourth)
+static __always_inline int call_begins(long nr, __u64 first, __u64 second, __u64 third, __u64 fourth)
 {
-	switch (action_of(nr)) {
+	enum action action = action_of(nr);
+	struct task_struct *task;
+	__u32 flags;
+	__u64 id;
+
+	if (!is_watched(action, &task, &id, &flags))
+		return 0;
+	struct file *file = file_of(task, first);
+	switch (action) {
 	case ACTION_SEND:
-		return send_enter(id, flags, fd, sent_buffers(nr, second, third), nr == NR_SENDMMSG ? second : 0);
+		return send_enter(id, flags, file, sent_buffers(nr, second, third), nr == NR_SENDMMSG ? second : 0);
 	case ACTION_RECEIVE:
 		if (receive_flags(nr, third, fourth) & (MSG_PEEK | MSG_ERRQUEUE))
 			return 0;
-		return receive_enter(id, flags, fd, received_buffers(nr, second, third), nr == NR_RECVMMSG ? second : 0);
+		return receive_enter(id, flags, file, received_buffers(nr, second, third), nr == NR_RECVMMSG ? second : 0);
 	case ACTION_CONNECT:
-		return connect_enter(caller_entry(flags), fd, second);
+		return connect_enter(caller_entry(flags), file, second);
 	case ACTION_ACCEPT:
 		return accept_begin(id, 0);
 	case ACTION_CLOSE:
-		return close_enter(caller_entry(flags), fd);
+		return close_enter(caller_entry(flags), file);
+	case ACTION_SPLICE:
+		return splice_enter(id, flags, file, file_of(task, third));
 	default:
-		return splice_enter(id, flags, fd, third);
+		return 0;
 	}
 }
 
@@ -59,17 +70,17 @@ static __always_inline int call_ends(long nr, __s64 ret)
 	struct call *call;
 	__u64 id;
 
-	if ((expected == ACTION_NONE && nr != NR_SPLICE) || expected == ACTION_WAIT)
+	if (expected == ACTION_NONE || expected == ACTION_WAIT)
 		return 0;
-	id = bpf_get_current_pid_tgid();
+	id = caller_id(caller_task());
 	if (!caller_flags(id >> 32))
 		return 0;
-	call = bpf_map_lookup_elem(&calls, &id);
+	call = call_known(id);
 	if (!call)
 		return 0;
 	__u32 action = call->action;
 	call->action = ACTION_NONE;
-	if (expected != action && nr != NR_SPLICE)
+	if (expected != action && expected != ACTION_SPLICE)
 		return datagrams_end(id, expected, action, ret);
 	switch (action) {
 	case ACTION_SEND:
@@ -89,12 +100,8 @@ SEC("tp_btf/sys_enter")
 int sys_enter(__u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
-	__u32 flags = 0;
-	__u64 id = 0;
 
-	if (!is_watched(ctx[1], &id, &flags))
-		return 0;
-	return call_begins(ctx[1], id, flags, ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), ARGUMENT_4(regs));
+	return call_begins(ctx[1], ARGUMENT_1(regs), ARGUMENT_2(regs), ARGUMENT_3(regs), ARGUMENT_4(regs));
 }
 
 /* TP_PROTO(struct pt_regs *regs, long ret) */
@@ -114,12 +121,7 @@ int sys_exit(__u64 *ctx)
 SEC("tracepoint/raw_syscalls/sys_enter")
 int sys_enter_perf(struct trace_event_raw_sys_enter *ctx)
 {
-	__u32 flags = 0;
-	__u64 id = 0;
-
-	if (!is_watched(ctx->id, &id, &flags))
-		return 0;
-	return call_begins(ctx->id, id, flags, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3]);
+	return call_begins(ctx->id, ctx->args[0], ctx->args[1], ctx->args[2], ctx->args[3]);
 }
 
 SEC("tracepoint/raw_syscalls/sys_exit")

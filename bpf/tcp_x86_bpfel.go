@@ -59,7 +59,7 @@ type TCPConnection struct {
 	Hidden        uint8
 	Skipped       uint8
 	Turns         uint8
-	Pad           [1]uint8
+	Marks         uint8
 	Ended         uint8
 	Error         uint16
 }
@@ -181,12 +181,18 @@ type TCPScratch struct {
 			Pad     uint8
 		}
 	}
+	Pieces [8]struct {
+		_    structs.HostLayout
+		Base uint64
+		Len  uint64
+	}
 }
 
 type TCPThinning struct {
 	_         structs.HostLayout
 	Threshold uint64
 	Active    uint64
+	Marks     uint64
 }
 
 type TCPUdpSocket struct {

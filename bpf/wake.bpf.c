@@ -100,7 +100,7 @@ static __always_inline int call_wakes(struct task_struct *woken, __u64 *futex)
 		*futex = USER_ARGUMENT_1(regs);
 		return waits_for_futex(woken);
 	}
-	return action_of(nr) == ACTION_SEND && signals(file_of((int)USER_ARGUMENT_1(regs)));
+	return action_of(nr) == ACTION_SEND && signals(file_of(caller_task(), (int)USER_ARGUMENT_1(regs)));
 }
 
 /*
@@ -118,7 +118,7 @@ int sched_waking(__u64 *ctx)
 	if (woken->tgid != (int)(id >> 32) || woken->pid == (int)id)
 		return 0;
 	struct process *p = process_find(id >> 32);
-	if (!p || (p->flags & (PROCESS_WAKES | PROCESS_GO)) != PROCESS_WAKES || caller_is_32bit())
+	if (!p || (p->flags & (PROCESS_WAKES | PROCESS_GO)) != PROCESS_WAKES || is_32bit(caller_task()))
 		return 0;
 	if (!call_wakes(woken, &futex))
 		return 0;

@@ -53,7 +53,7 @@ type WakeConnection struct {
 	Hidden        uint8
 	Skipped       uint8
 	Turns         uint8
-	Pad           [1]uint8
+	Marks         uint8
 	Ended         uint8
 	Error         uint16
 }

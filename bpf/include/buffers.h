@@ -26,6 +26,28 @@ static __always_inline int in_kernel(__u64 addr)
 	return (__s64)addr < 0;
 }
 
+static __always_inline long read_iovecs(struct user_iovec *to, __u32 size, __u64 addr)
+{
+#ifdef FROM_MESSAGES
+	if (in_kernel(addr))
+		return bpf_probe_read_kernel(to, size, (void *)addr);
+#endif
+	return bpf_probe_read_user(to, size, (void *)addr);
+}
+
+/* Leaves out of a vector's first piece what was moved before. */
+static __always_inline void buffer_skip(const struct buffers *b, struct user_iovec *first)
+{
+#ifdef FROM_MESSAGES
+	if (!in_kernel(b->addr))
+		return;
+	__u64 skip = b->skip < first->len ? b->skip : first->len;
+
+	first->base += skip;
+	first->len -= skip;
+#endif
+}
+
 static __always_inline int buffer_at(const struct buffers *b, __u32 i, struct user_iovec *out)
 {
 	if (b->count == 0) {
@@ -33,21 +55,11 @@ static __always_inline int buffer_at(const struct buffers *b, __u32 i, struct us
 		out->len = b->len;
 		return i == 0;
 	}
-	if (i >= b->count)
+	if (i >= b->count || read_iovecs(out, sizeof(*out), b->addr + i * sizeof(*out)))
 		return 0;
-#ifdef FROM_MESSAGES
-	if (in_kernel(b->addr)) {
-		if (bpf_probe_read_kernel(out, sizeof(*out), (void *)(b->addr + i * sizeof(*out))))
-			return 0;
-		__u64 skip = i ? 0 : b->skip;
-		if (skip > out->len)
-			skip = out->len;
-		out->base += skip;
-		out->len -= skip;
-		return 1;
-	}
-#endif
-	return bpf_probe_read_user(out, sizeof(*out), (void *)(b->addr + i * sizeof(*out))) == 0;
+	if (i == 0)
+		buffer_skip(b, out);
+	return 1;
 }
 
 static __always_inline struct buffers one_buffer(__u64 addr, __u64 len)

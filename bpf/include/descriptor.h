@@ -5,10 +5,10 @@
 #include "lifetime.h"
 #include "udp.h"
 
-static __always_inline int connect_enter(const struct process *p, int fd, __u64 sa)
+static __always_inline int connect_enter(const struct process *p, struct file *file, __u64 sa)
 {
 	__u64 socket;
-	struct sock *sk = stream_sock_of(file_of(fd), &socket);
+	struct sock *sk = stream_sock_of(file, &socket);
 
 	return sk ? connect_begin(p, sk, socket, sa) : 0;
 }
@@ -19,7 +19,7 @@ static __always_inline int accept_exit(const struct process *p, __s64 ret)
 
 	if (ret < 0)
 		return 0;
-	return accept_end(p, stream_sock_of(file_of(ret), &socket), socket);
+	return accept_end(p, stream_sock_of(file_of(caller_task(), ret), &socket), socket);
 }
 
 /* Whether nobody but the caller holds the file. */
@@ -32,9 +32,8 @@ static __always_inline int last_reference(struct file *file)
 	return READ(file, file, f_count.counter) == 1;
 }
 
-static __always_inline int close_enter(const struct process *p, int fd)
+static __always_inline int close_enter(const struct process *p, struct file *file)
 {
-	struct file *file = file_of(fd);
 	__u64 socket;
 	__u64 key = (__u64)sock_of(file, &socket);
 

@@ -25,7 +25,7 @@ static __always_inline __u64 go_conn_socket(__u64 iface)
 		    bpf_probe_read_user(&net_fd, sizeof(net_fd), (void *)conn))
 			return 0;
 		if (!bpf_probe_read_user(&sysfd, sizeof(sysfd), (void *)(net_fd + SYSFD_OFFSET)) && sysfd <= 0x7fffffff &&
-		    stream_sock_of(file_of(sysfd), &socket))
+		    stream_sock_of(file_of(caller_task(), sysfd), &socket))
 			return socket;
 		iface = conn;
 	}

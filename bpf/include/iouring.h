@@ -76,7 +76,7 @@ static __always_inline int is_watched_transfer(struct io_kiocb *request, __u8 op
 	if (!request || !bpf_core_field_exists(request->cqe) ||
 	    BPF_CORE_READ(request, flags) & REQ_F_FIXED_FILE)
 		return only_on_sockets(operation);
-	struct sock *sk = sock_of(file_of(BPF_CORE_READ(request, cqe.fd)), &socket);
+	struct sock *sk = sock_of(file_of(caller_task(), BPF_CORE_READ(request, cqe.fd)), &socket);
 	return sk && (is_stream(sk) || is_udp(sk));
 }
 

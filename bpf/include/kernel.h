@@ -254,26 +254,41 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define READ(type, pointer, field) \
 	(bpf_rdonly_cast ? CAST(type, pointer)->field : BPF_CORE_READ((struct type *)(pointer), field))
 
+/* The calling task, to be read with READ. */
+static __always_inline struct task_struct *caller_task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+/* What bpf_get_current_pid_tgid returns, without a call where two loads do it. */
+static __always_inline __u64 caller_id(struct task_struct *task)
+{
+	if (!bpf_rdonly_cast)
+		return bpf_get_current_pid_tgid();
+	return (__u64)(__u32)CAST(task_struct, task)->tgid << 32 | (__u32)CAST(task_struct, task)->pid;
+}
+
 /* User-space layouts (uapi), read with bpf_probe_read_user. */
 struct user_iovec {
 	__u64 base;
 	__u64 len;
 };
 
+/* A struct msghdr as far as it is read: control data and flags follow. */
 struct user_msghdr {
 	__u64 name;
 	__u32 namelen;
 	__u32 pad;
 	__u64 iov;
 	__u64 iovlen;
-	__u64 control;
-	__u64 controllen;
-	__u32 flags;
-	__u32 pad2;
 };
 
 struct user_mmsghdr {
 	struct user_msghdr hdr;
+	__u64 control;
+	__u64 controllen;
+	__u32 flags;
+	__u32 pad2;
 	__u32 len;
 	__u32 pad;
 };

@@ -10,9 +10,12 @@
 
 static __always_inline int send_opens(struct sock *sk, const struct connection *c)
 {
-	__u8 state = READ(sock, sk, __sk_common.skc_state);
+	__u8 state;
 
-	return !c->identified && (state == TCP_CLOSE || state == TCP_SYN_SENT);
+	if (c->identified)
+		return 0;
+	state = READ(sock, sk, __sk_common.skc_state);
+	return state == TCP_CLOSE || state == TCP_SYN_SENT;
 }
 
 /*

@@ -27,11 +27,15 @@ struct whole {
 	struct frames frames;
 };
 
+/* So many iovecs of a vector are read at a time: what a read costs hardly depends on its length. */
+#define PIECES 8
+
 struct scratch {
 	struct event event;
 	__u8 data[2 * PAYLOAD_MAX]; /* room for offset + length without a further check */
 	__u32 sent;
 	struct whole whole;
+	struct user_iovec pieces[PIECES];
 };
 
 /* How many events of a CPU go by between two looks at how much waits. */
@@ -138,15 +142,45 @@ __noinline int tail_append(__u32 room, __u64 addr, __u64 len, __u64 at, __u64 si
 	return 0;
 }
 
+/* Reads the next iovecs of a vector, left or PIECES, to the scratch pieces; returns whether it could. */
+__noinline int pieces_read(__u32 room, __u64 addr, __u32 left)
+{
+	struct scratch *s = scratch_get(room);
+	__u32 n = left < PIECES ? left : PIECES;
+
+	if (!s)
+		return 0;
+	return read_iovecs(s->pieces, n * sizeof(s->pieces[0]), addr) == 0;
+}
+
+/* The same as buffer_at, for who takes one piece after the other. */
+static __always_inline int piece_at(__u32 room, struct scratch *s, const struct buffers *b, __u32 i,
+				    struct user_iovec *out)
+{
+	__u32 place = i % PIECES;
+
+	if (b->count == 0 || i >= b->count)
+		return buffer_at(b, i, out);
+	if (place == 0 && !pieces_read(room, b->addr + i * sizeof(*out), b->count - i))
+		return 0;
+	*out = s->pieces[place];
+	if (i == 0)
+		buffer_skip(b, out);
+	return 1;
+}
+
 /* Copies the first want bytes, of so many pieces at most, to the scratch payload; returns how many it could read. */
 static __always_inline __u32 payload_head(__u32 room, const struct buffers *b, __u32 want, __u32 pieces)
 {
+	struct scratch *s = scratch_get(room);
 	__u32 done = 0;
 
+	if (!s)
+		return 0;
 	for (__u32 i = 0; i < pieces && done < want; i++) {
 		struct user_iovec v;
 
-		if (!buffer_at(b, i, &v))
+		if (!piece_at(room, s, b, i, &v))
 			break;
 		__u32 next = payload_append(room, v.base, v.len, done, want);
 		if (next == done && v.len)

@@ -42,7 +42,7 @@ static __always_inline int error_passes(__s64 ret)
 static __always_inline int receive_adopt(struct call *call, __s64 moved)
 {
 	struct sock *sk;
-	struct connection *c = connection_of(file_of(call->fd), &sk);
+	struct connection *c = connection_of(file_of(caller_task(), call->fd), &sk);
 
 	if (!c)
 		return 0;

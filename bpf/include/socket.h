@@ -39,7 +39,7 @@ struct connection {
 	__u8 hidden;  /* the request of now and its response are left out */
 	__u8 skipped; /* the directions in which bytes were left out, until that was told */
 	__u8 turns;   /* counts them while the role is not known */
-	__u8 pad[1];
+	__u8 marks;   /* the lowest bits of thinning.marks at the last look at them */
 	__u8 ended;  /* TCP ended the connection while a process had it open */
 	__u16 error; /* with this positive errno */
 };
@@ -51,10 +51,9 @@ struct {
 	__type(value, struct connection);
 } connections SEC(".maps");
 
-/* Returns the calling process's file, NULL where fd is not open. */
-static __always_inline struct file *file_of(int fd)
+/* Returns a file of a task's, NULL where fd is not open. */
+static __always_inline struct file *file_of(struct task_struct *task, int fd)
 {
-	struct task_struct *task = (void *)bpf_get_current_task();
 	struct files_struct *files = READ(task_struct, task, files);
 	struct fdtable *fdt = READ(files_struct, files, fdt);
 
@@ -187,13 +186,16 @@ static __always_inline int first_received_of(struct tcp_sock *tp, __u32 *first)
 static __always_inline void identify(struct sock *sk, struct connection *c)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
-	__u8 state = READ(sock, sk, __sk_common.skc_state);
+	__u8 state;
 
+	if (c->identified)
+		return;
+	state = READ(sock, sk, __sk_common.skc_state);
 	/*
 	 * In other states a SYN or FIN of our own is among the numbers. A socket that a
 	 * process has is in SYN_RECV where data came with the SYN (TCP Fast Open).
 	 */
-	if (c->identified || (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT && state != TCP_SYN_RECV))
+	if (state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT && state != TCP_SYN_RECV)
 		return;
 #pragma unroll
 	for (int i = 0; i < 3; i++) {

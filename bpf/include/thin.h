@@ -16,6 +16,7 @@
 struct thinning {
 	__u64 threshold; /* requests are left out whose key's first 56 bits are below */
 	__u64 active;    /* 0: no request was left out for a while */
+	__u64 marks;     /* counts what user space tells of connections, after each */
 };
 
 struct {
@@ -67,6 +68,8 @@ static __always_inline struct thinning *thinning_now(void)
 #define MARKS_EVERY 8
 /* In its first turns more is asked at each: pipelines of databases may begin there. */
 #define MARKS_FIRST 16
+/* After so many turns it is looked even if nothing seems to have been told: a connection knows little of the count. */
+#define MARKS_ANYWAY 64
 
 /* Takes the role that user space has marked a socket with, if it has. */
 static __always_inline void mark_take(__u64 socket, __u8 *role)
@@ -83,12 +86,20 @@ static __always_inline void mark_take(__u64 socket, __u8 *role)
 
 /*
  * User space marks what it gives up after some turns (maxTurns in protocol/demux.go),
- * and roles while requests are left out: to look at every turn would be a waste.
+ * and roles while requests are left out: to look at every turn would be a waste, and so
+ * would be to look where it has marked nothing since the last look.
  */
 static __always_inline void role_learn(struct connection *c, const struct thinning *t)
 {
-	if (t->active || ++c->turns < MARKS_FIRST || c->turns % MARKS_EVERY == 0)
-		mark_take(c->socket, &c->role);
+	__u8 marks = *(volatile __u64 *)&t->marks; /* before the look: what is marked meanwhile is seen next time */
+	__u8 turns = ++c->turns;
+
+	if (!t->active && turns >= MARKS_FIRST && turns % MARKS_EVERY)
+		return;
+	if (c->marks == marks && turns % MARKS_ANYWAY)
+		return;
+	c->marks = marks;
+	mark_take(c->socket, &c->role);
 }
 
 /*

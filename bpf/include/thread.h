@@ -16,6 +16,7 @@ enum action {
 	ACTION_WAIT,
 	ACTION_SEND_DATAGRAMS,
 	ACTION_RECEIVE_DATAGRAMS,
+	ACTION_SPLICE,
 };
 
 struct call {
@@ -46,6 +47,12 @@ struct {
 	__type(key, __u64); /* bpf_get_current_pid_tgid() */
 	__type(value, struct call);
 } calls SEC(".maps");
+
+/* Returns the thread's entry, NULL where it has none. */
+static __always_inline struct call *call_known(__u64 id)
+{
+	return bpf_map_lookup_elem(&calls, &id);
+}
 
 /* Returns the thread's entry, NULL where there are too many threads. */
 static __always_inline struct call *call_of(__u64 id)

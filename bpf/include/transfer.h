@@ -48,10 +48,10 @@ static __always_inline __u64 receive_flags(long nr, __u64 third, __u64 fourth)
 	return 0;
 }
 
-static __always_inline int send_enter(__u64 id, __u32 flags, int fd, struct buffers b, __u64 messages)
+static __always_inline int send_enter(__u64 id, __u32 flags, struct file *file, struct buffers b, __u64 messages)
 {
 	struct sock *sk;
-	struct connection *c = connection_of(file_of(fd), &sk);
+	struct connection *c = connection_of(file, &sk);
 
 	if (!c)
 		return sk && udp_send_enter(id, flags, number(sk)) ? datagrams_sent(ROOM_SEND, id, 0) : 0;
@@ -60,7 +60,7 @@ static __always_inline int send_enter(__u64 id, __u32 flags, int fd, struct buff
 	return send_begin(ROOM_SEND, id, caller_entry(flags), sk, c, b, messages);
 }
 
-static __always_inline int receive_enter(__u64 id, __u32 flags, int fd, struct buffers b, __u64 messages)
+static __always_inline int receive_enter(__u64 id, __u32 flags, struct file *file, struct buffers b, __u64 messages)
 {
 	struct connection *c;
 	struct sock *sk;
@@ -68,14 +68,14 @@ static __always_inline int receive_enter(__u64 id, __u32 flags, int fd, struct b
 	/* A receive of nothing looks like the end of the stream. */
 	if (b.count == 0 && b.len == 0)
 		return 0;
-	c = connection_of(file_of(fd), &sk);
+	c = connection_of(file, &sk);
 	if (!c)
 		return sk ? udp_receive_enter(id, flags, number(sk)) : 0;
 	return receive_begin(id, flags & PROCESS_GO, sk, c, b, messages);
 }
 
 /* splice(fd_in, off_in, fd_out, …): one end is a pipe, the other may be a socket. */
-static __always_inline int splice_enter(__u64 id, __u32 flags, int in, int out)
+static __always_inline int splice_enter(__u64 id, __u32 flags, struct file *in, struct file *out)
 {
 	/* Its bytes are in no buffer: one that holds something, but nowhere. */
 	receive_enter(id, flags, in, one_buffer(0, 1), 0);

@@ -105,7 +105,7 @@ __noinline int udp_adopt(__u64 id)
 
 	if (!call)
 		return 0;
-	sk = sock_of(file_of(call->fd), &socket);
+	sk = sock_of(file_of(caller_task(), call->fd), &socket);
 	if (!sk || !is_udp(sk))
 		return 0;
 	u = udp_socket_of(sk);

@@ -71,6 +71,8 @@ type Kernel struct {
 	checked time.Time
 	// changes is how often the table of processes was changed here.
 	changes uint64
+	// thinning is what the programs were told last of what they leave out.
+	thinning thinning
 	// counted is when the losses were last looked at.
 	counted time.Time
 	// omissions are the last figures of the map of that name.

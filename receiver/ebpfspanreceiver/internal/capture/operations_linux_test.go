@@ -88,8 +88,11 @@ func operated() {
 
 var operations = map[string]func(fd int) error{
 	// They send.
-	"write":    func(fd int) error { return write(fd, "abc") },
-	"writev":   func(fd int) error { return failure(unix.Writev(fd, pieces("ab", "", "cde"))) },
+	"write":  func(fd int) error { return write(fd, "abc") },
+	"writev": func(fd int) error { return failure(unix.Writev(fd, pieces("ab", "", "cde"))) },
+	"writev of many": func(fd int) error {
+		return failure(unix.Writev(fd, pieces(strings.Split(manyPieces, "")...)))
+	},
 	"pwritev2": func(fd int) error { return failure(unix.Pwritev2(fd, pieces("ab", "cd"), -1, 0)) },
 	"send":     func(fd int) error { return unix.Send(fd, []byte("abc"), 0) },
 	"sendmsg":  func(fd int) error { return failure(unix.SendmsgBuffers(fd, pieces("a", "bc"), nil, nil, 0)) },
@@ -163,6 +166,9 @@ var operations = map[string]func(fd int) error{
 }
 
 func failure[T any](_ T, err error) error { return err }
+
+// manyPieces are the pieces of a vector, a byte each: more than the programs read at a time.
+const manyPieces = "abcdefghijklmnopqrstuvwxyz"
 
 func pieces(texts ...string) (all [][]byte) {
 	for _, t := range texts {

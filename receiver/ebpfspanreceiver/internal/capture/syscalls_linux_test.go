@@ -111,6 +111,7 @@ func TestKernelSeesEverySendingCall(t *testing.T) {
 	}{
 		"write":                 {0, 3, "abc"},
 		"writev":                {0, 5, "abcde"},
+		"writev of many":        {0, 26, manyPieces},
 		"pwritev2":              {0, 4, "abcd"},
 		"send":                  {0, 3, "abc"},
 		"sendmsg":               {0, 3, "abc"},

@@ -20,16 +20,20 @@ const (
 
 // thinning is struct thinning in bpf/include/thin.h.
 type thinning struct {
-	Threshold, Active uint64
+	Threshold, Active, Marks uint64
 }
 
 // Thin implements thin.Kernel.
 func (k *Kernel) Thin(threshold sampling.Threshold, active bool) error {
-	t := thinning{Threshold: threshold.Unsigned()}
+	k.thinning.Threshold, k.thinning.Active = threshold.Unsigned(), 0
 	if active {
-		t.Active = 1
+		k.thinning.Active = 1
 	}
-	if err := k.programs.thinnings.Put(uint32(0), t); err != nil {
+	return k.putThinning()
+}
+
+func (k *Kernel) putThinning() error {
+	if err := k.programs.thinnings.Put(uint32(0), k.thinning); err != nil {
 		return fmt.Errorf("tell the kernel side what to leave out: %w", err)
 	}
 	return nil
@@ -40,7 +44,8 @@ func (k *Kernel) Mark(socket uint64, role thin.Role) error {
 	if err := k.programs.marks.Put(socket, uint8(role)); err != nil {
 		return fmt.Errorf("tell the kernel side about a connection: %w", err)
 	}
-	return nil
+	k.thinning.Marks++ // programs look for marks where this has changed
+	return k.putThinning()
 }
 
 // ThinnedRequests returns how many requests the programs have left out. It may be

@@ -136,6 +136,24 @@ func TestKernelCutsOffUnknownConnections(t *testing.T) {
 	assert.Empty(t, ofKind(events, Receive))
 }
 
+// What the programs know of the count of marks wraps round; a mark is taken all the same.
+func TestKernelTakesMarksHoweverMany(t *testing.T) {
+	c, k, client, _ := thinned(t)
+	ask := func(n int) {
+		for range n {
+			c.ask("whatever")
+		}
+	}
+	collect(t, k, c.pid(), func() { ask(20) })
+	for range 255 {
+		require.NoError(t, k.Mark(^uint64(0), thin.None))
+	}
+	before := k.CutConnections()
+	require.NoError(t, k.Mark(client.Socket, thin.None))
+	collect(t, k, c.pid(), func() { ask(64) })
+	assert.EqualValues(t, 1, k.CutConnections()-before)
+}
+
 func TestKernelMeasuresItsPrograms(t *testing.T) {
 	c, k, _, _ := thinned(t)
 	ended := make(chan struct{})
