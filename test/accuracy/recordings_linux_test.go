@@ -18,6 +18,7 @@ func TestHardRecordings(t *testing.T) {
 		"first-burst":             0.998, // a loop that is new meets hundreds of requests in one turn
 		"logins-while-calls-wait": 0.998, // a pool opens connections while calls wait for one
 		"messages":                1,     // calls for messages on upgraded connections begin in a request's turn
+		"messages-among-sixteen":  1,     // the same, with answers and requests of others
 		"older-connections":       0.998, // answers are not known to be whole before the burst
 		"sleeps":                  0.998, // what was known before an act is wrong as a rule
 		"timers-behind-handlers":  0.998, // a loop is never idle, and a timer's calls follow on the last handler of a turn

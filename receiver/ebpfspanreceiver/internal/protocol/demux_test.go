@@ -64,6 +64,7 @@ type ticks []int64
 
 func (*ticks) Exchange(*Exchange, Phase) {}
 func (*ticks) Connect(*conn.Conn)        {}
+func (*ticks) Message(conn.Origin)       {}
 func (s *ticks) Wake(w conn.Wake)        { *s = append(*s, -w.Waker.Time) }
 func (s *ticks) Tick(now int64)          { *s = append(*s, now) }
 

@@ -165,6 +165,8 @@ type Sink interface {
 	Exchange(e *Exchange, p Phase)
 	// Connect passes on that somebody called connect on c, whatever will be spoken there.
 	Connect(c *conn.Conn)
+	// Message passes on that a task read something that is in no exchange: a message of what an Upgrade has led to.
+	Message(by conn.Origin)
 	// Wake passes on who made whom ready to run, in its place among the exchanges' phases.
 	Wake(w conn.Wake)
 	// Tick passes on the conn stage's clock.

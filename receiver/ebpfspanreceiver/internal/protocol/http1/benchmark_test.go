@@ -12,6 +12,7 @@ type discard struct{}
 
 func (discard) Exchange(*protocol.Exchange, protocol.Phase) {}
 func (discard) Connect(*conn.Conn)                          {}
+func (discard) Message(conn.Origin)                         {}
 func (discard) Wake(conn.Wake)                              {}
 func (discard) Tick(int64)                                  {}
 

@@ -60,6 +60,9 @@ type stream struct {
 
 // segment reads s.
 func (st *stream) segment(s *conn.Segment) {
+	if st.state == tunnel && s.Direction == conn.Received {
+		st.parser.sink.Message(s.Origin)
+	}
 	if !st.started {
 		st.started, st.offset = true, s.Offset
 	}

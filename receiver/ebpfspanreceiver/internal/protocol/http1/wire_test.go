@@ -128,6 +128,7 @@ type sink struct {
 	log       []string
 	exchanges []*protocol.Exchange
 	phases    map[*protocol.Exchange]protocol.Phase
+	messages  []conn.Origin
 	broken    []string
 }
 
@@ -180,8 +181,9 @@ func (s *sink) check(ok bool, format string, args ...any) {
 
 func (s *sink) Connect(*conn.Conn) {}
 
-func (s *sink) Wake(conn.Wake) {}
-func (s *sink) Tick(int64)     {}
+func (s *sink) Message(by conn.Origin) { s.messages = append(s.messages, by) }
+func (s *sink) Wake(conn.Wake)         {}
+func (s *sink) Tick(int64)             {}
 
 // open counts the exchanges without the phase Ended.
 func (s *sink) open() (n int) {

@@ -222,6 +222,11 @@ func (s *Sink) check(ok bool, format string, args ...any) {
 // Connect implements protocol.Sink.
 func (*Sink) Connect(*conn.Conn) {}
 
+// Message implements protocol.Sink.
+func (s *Sink) Message(by conn.Origin) {
+	s.Log = append(s.Log, fmt.Sprintf("message to %d", by.Task.TID))
+}
+
 // Wake implements protocol.Sink.
 func (*Sink) Wake(conn.Wake) {}
 

@@ -15,6 +15,7 @@ type phases []protocol.Phase
 
 func (p *phases) Exchange(_ *protocol.Exchange, phase protocol.Phase) { *p = append(*p, phase) }
 func (*phases) Connect(*conn.Conn)                                    {}
+func (*phases) Message(conn.Origin)                                   {}
 func (*phases) Wake(conn.Wake)                                        {}
 func (*phases) Tick(int64)                                            {}
 
