@@ -137,11 +137,17 @@ func (a *act) concludeSole(waited, over bool) {
 		// Calls of its kind may come alone.
 	case a.followsNobodys():
 		a.alone()
-	case a.unprompted() && a.thread.several, a.beyond() && x.later.share() < doubtful:
+	case a.unexplained():
 		a.belongs(a.sole, unconfirmed)
 	default:
 		a.byAges()
 	}
+}
+
+// unexplained reports whether nothing tells that an act is the only open request's: nothing led to it in a loop that has several open
+// at times, or it comes after what leads to acts as a rule, in a process of which more calls come alone than are late.
+func (a *act) unexplained() bool {
+	return a.unprompted() && a.thread.several || a.beyond() && a.thread.reacts.later.share() < doubtful
 }
 
 // byHabit settles an act in a turn in which something was read, by whether that usually leads to
