@@ -14,11 +14,10 @@ func (l *loop) heeds(a *act) {
 // unheeded is what is left of the confidence in an act whose answer led to nothing, and that comes after what was read leads to as
 // a rule: a timer's come behind any handler, while of requests' calls as few go unheeded as do of those that follow at once.
 func (a *act) unheeded(p float64) float64 {
-	l := &a.thread.loop
-	l.heeds(a)
 	if !a.idles() {
 		return p
 	}
-	idle := (l.idle.right + 1) / (l.idle.total + 2)
+	seen := &a.thread.loop.idle
+	idle := (seen.right + 1) / (seen.total + 2)
 	return p * idle / (p*idle + (1 - p))
 }

@@ -107,6 +107,7 @@ func (a *act) decideLoop() {
 		a.alone()
 		return
 	}
+	a.thread.loop.heeds(a)
 	first, _, p, _ := a.belief.best()
 	p = a.unheeded(a.thread.loop.doubted(line.doubted(p)))
 	if a.dim() {
