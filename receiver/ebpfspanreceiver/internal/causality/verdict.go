@@ -211,7 +211,7 @@ func (c *call) decoded(now int64) bool {
 	if l.shared && l.line.willTell(&c.act) && now-c.closedAt < 2*patience {
 		return false // the count may be trusted soon
 	}
-	return l.waited == 0 || l.seen() < young || l.fresh == 0 || l.decoded > c.closedAt
+	return l.waited == 0 || l.fresh == 0 || l.decoded > c.closedAt
 }
 
 func (a *act) giveUp() {

@@ -117,3 +117,24 @@ func TestDoubtfulCallsWaitForWhatTheirAnswerLeadsTo(t *testing.T) {
 		})
 	}
 }
+
+// A loop of which little is known has no guess of its own before its window was decoded: a call waits for that, also when all that may have caused
+// it has ended.
+func TestANewLoopWaitsForItsWindow(t *testing.T) {
+	w := newWorld(t)
+	task := onThread(1)
+	task.Waits = 1
+	first, second := w.reads(task), w.reads(task)
+	task.Waits++
+	one, other := w.calls(task), w.calls(task)
+	task.Waits++
+	w.completes(one, task)
+	w.responds(first, task)
+	w.completes(other, task)
+	w.responds(second, task)
+	w.waits(one)
+	w.waits(other)
+	w.ladder.Tick(w.now + patience)
+	assert.Same(t, first, w.links[one].Parent)
+	assert.Same(t, second, w.links[other].Parent)
+}
