@@ -12,6 +12,7 @@ import (
 // as it was is not hidden by how a run varies.
 func TestHardRecordings(t *testing.T) {
 	for name, recall := range map[string]float64{
+		"alike-queries":           1,     // calls in sequence that are alike, each directly behind the answer to the one before
 		"answered-in-one-turn":    0.997, // answers to requests of one turn, and then their responses, come in one turn, too
 		"decoded-in-mid-turn":     0.997, // windows end between an answer and what it leads to
 		"disturbed-jobs":          0.93,  // a pool's jobs are taken in another order than they were queued in, at times

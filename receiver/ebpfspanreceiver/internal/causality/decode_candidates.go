@@ -129,7 +129,7 @@ func (d *decoder) weigh(l *loop, x *deed, row int) {
 		if c.lag == 0 {
 			same *= d.habits.near(int(x.reads-c.token.read)) / anywhere
 		}
-		same *= l.pace.fits(x, c.token)
+		same *= l.pace.fits(x, c.token) * x.elsewhere(c.token)
 		d.emit[row][p], d.again[row][p] = w*same, m*same
 	}
 }

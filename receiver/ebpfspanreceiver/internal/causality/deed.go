@@ -30,8 +30,13 @@ type deed struct {
 	// connection was free before that.
 	busy   int
 	waited bool
+	// held says that it was counted as one that waited for the connection which was given back just before.
+	held bool
 	// settled is the number of the first token that it may rest on, where calls are queued.
 	settled uint64
+	// adjacent is the token that was read directly before, nil where there is none, and adjacency what is known of such deeds.
+	adjacent  *token
+	adjacency *adjacency
 	// open is how many requests were open.
 	open int
 	// sources are the tokens that it may rest on.

@@ -109,6 +109,8 @@ type act struct {
 	// likely is whose it was most probably when the window was decoded last, stayed for how many times before.
 	likely *request
 	stayed int
+	// trail is whose it is by what was read directly before.
+	trail trail
 	// sourceless is how probable it is that it rests on nothing that was read.
 	sourceless float64
 	// ordered is whose it is by the order alone, nil where that does not tell, cause the

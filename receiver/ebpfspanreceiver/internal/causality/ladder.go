@@ -289,7 +289,7 @@ func (l *Ladder) emit(c *call) {
 	if c.runnerUp != nil {
 		link.RunnerUp, link.RunnerUpConfidence = c.runnerUp.exchange, c.runnerUpConfidence
 	}
-	c.stimulus, c.answer = nil, nil // else each call would keep those before it
+	c.stimulus, c.answer, c.trail = nil, nil, trail{} // else each call would keep those before it
 	l.sink.Link(link)
 }
 

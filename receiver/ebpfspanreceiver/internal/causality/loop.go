@@ -73,7 +73,9 @@ type loop struct {
 	parts  parts
 	line   line
 	pace   pace
-	unseen unseen
+	// adjacencies are by the kind of steps.
+	adjacencies map[stepKind]*adjacency
+	unseen      unseen
 	// late tells how often deeds are done out of order; apiece says that they are, and that those
 	// for one peer are decoded by themselves. Then overtakes tells how often they overtake others.
 	late, overtakes agreement
@@ -279,6 +281,7 @@ func (l *loop) acts(a *act, open int, step uint64) {
 	}
 	l.did(a.deed)
 	l.called(a.deed)
+	l.adjoins(a.deed)
 }
 
 // retract takes back a connect: many share the connection, so it is no request's.

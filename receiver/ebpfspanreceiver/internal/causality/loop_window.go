@@ -67,7 +67,7 @@ func (l *loop) step() (n uint64) {
 // all before it, from token to call and on to that call's deed.
 func (l *loop) forgetDeeds(n int) {
 	for _, x := range l.deeds[:n] {
-		x.sources, x.release = nil, nil
+		x.sources, x.release, x.adjacent = nil, nil, nil
 	}
 	l.deeds = slices.Delete(l.deeds, 0, n)
 }

@@ -102,6 +102,15 @@ func (p *pool) called(x *deed) {
 	// What follows on the first exchange on a connection may be what it was opened for.
 	if x.waited && x.tokens == x.release.number+1 && x.release.call.exchange.Connected == nil {
 		p.held++
+		x.held = true
+	}
+}
+
+// unheld takes that a call did not wait for the connection that was given back just before. What has been decoded as a queue stays
+// one: it takes less to go on, and each change forgets what was learned.
+func (p *pool) unheld() {
+	if !p.queued {
+		p.held = max(p.held-1, 0)
 	}
 }
 

@@ -221,17 +221,18 @@ func (q *queue) lag(d *decoder, l *loop, x *deed, t *token, row int) float64 {
 	if l.pools[q.pool].shared {
 		return q.lagShared(l, x, t, row)
 	}
-	if t.number < x.settled {
+	switch {
+	case t.number < x.settled:
 		return tardy
-	}
-	if x.waited && x.release == t {
+	case x.waited && x.adjoins():
+		return x.elsewhere(t)
+	case x.waited && x.release == t:
 		return ownRelease
-	}
-	if x.waited {
+	case x.waited:
 		return 1
 	}
 	p := l.pools[q.pool]
-	w := (p.lag[lagBin(x.turn-t.turn)] + tardy) / (p.prompt + 1)
+	w := (p.lag[lagBin(x.turn-t.turn)] + tardy) / (p.prompt + 1) * x.elsewhere(t)
 	if x.turn == t.turn {
 		w *= d.habits.near(int(x.reads-t.read)) / d.habits.anywhere(l.inTurn(x))
 	}

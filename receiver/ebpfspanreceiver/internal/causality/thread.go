@@ -195,6 +195,7 @@ func (t *thread) responds(r *request, by capture.Task) {
 		if !between {
 			t.order.responds(r)
 		}
+		t.loop.leadsTo(r, t.reacts.in(by.Waits))
 		t.loop.responded(r, len(t.requests), t.step)
 	}
 }
