@@ -178,6 +178,7 @@ type FentryScratch struct {
 		Base uint64
 		Len  uint64
 	}
+	G [64]uint64
 }
 
 type FentryThinning struct {

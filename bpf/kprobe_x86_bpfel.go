@@ -178,6 +178,7 @@ type KprobeScratch struct {
 		Base uint64
 		Len  uint64
 	}
+	G [64]uint64
 }
 
 type KprobeThinning struct {

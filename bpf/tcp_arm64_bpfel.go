@@ -186,6 +186,7 @@ type TCPScratch struct {
 		Base uint64
 		Len  uint64
 	}
+	G [64]uint64
 }
 
 type TCPThinning struct {

@@ -9,6 +9,7 @@
 #include "goregisters.h"
 #include "goroutine.h"
 #include "socket.h"
+#include "syscalls.h"
 #include "usercall.h"
 #include "wake.h"
 
@@ -147,8 +148,8 @@ int ready(struct registers *ctx)
 
 	if (!p || (p->flags & asked) != asked || (__s64)GO_ARGUMENT_2(ctx) <= 0)
 		return 0;
-	__u64 g0 = goroutine_of_thread(p);
-	if (!g0 || bpf_probe_read_user(&m, sizeof(m), (void *)(g0 + p->m_offset)) ||
+	__u64 g0 = GO_G(ctx);
+	if (bpf_probe_read_user(&m, sizeof(m), (void *)(g0 + p->m_offset)) ||
 	    bpf_probe_read_user(&waker, sizeof(waker), (void *)(m + p->curg_offset)) || !waker)
 		return 0;
 	struct wake *w = wake_reserve();

@@ -3,20 +3,23 @@
 #pragma once
 
 #include "asyncio.h"
-#include "goroutine.h"
+#include "gocall.h"
 #include "payload.h"
 #include "process.h"
 #include "socket.h"
 #include "thread.h"
 
-static __always_inline void event_begin(struct event *e, __u8 kind, __u64 id, const struct process *p)
+/* Readies the scratch event for what a thread does in a system call. */
+static __always_inline void event_begin(struct scratch *s, __u8 kind, __u64 id, const struct process *p)
 {
+	struct event *e = &s->event;
+
 	__builtin_memset(e, 0, sizeof(*e));
 	e->time = bpf_ktime_get_ns();
 	e->pid = id >> 32;
 	e->tid = id;
 	e->kind = kind;
-	goroutine_read(e, p);
+	goroutine_calls(s, p);
 	coroutine_read(e, p);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Where a function of Go has its integer arguments (ABIInternal), as a uprobe sees them. */
+/* Where a function of Go has its integer arguments and its runtime.g (ABIInternal), as a uprobe sees them. */
 #pragma once
 
 #include "kernel.h"
@@ -13,6 +13,7 @@ struct registers {
 #define GO_ARGUMENT_2(r) ((r)->bx)
 #define GO_ARGUMENT_3(r) ((r)->cx)
 #define GO_ARGUMENT_4(r) ((r)->di)
+#define GO_G(r) ((r)->r14)
 #else
 struct registers {
 	__u64 x[31];
@@ -21,4 +22,5 @@ struct registers {
 #define GO_ARGUMENT_2(r) ((r)->x[1])
 #define GO_ARGUMENT_3(r) ((r)->x[2])
 #define GO_ARGUMENT_4(r) ((r)->x[3])
+#define GO_G(r) ((r)->x[28])
 #endif

@@ -229,12 +229,13 @@ struct trace_event_raw_sys_exit {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long di, si, dx, cx, r10, r8, r9;
-	unsigned long ax, orig_ax;
+	unsigned long di, si, dx, cx, r10, r8, r9, r14;
+	unsigned long ax, orig_ax, sp;
 };
 #else
 struct pt_regs {
 	__u64 regs[31];
+	__u64 sp;
 	__u64 orig_x0;
 	__s32 syscallno;
 };

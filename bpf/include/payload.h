@@ -30,12 +30,16 @@ struct whole {
 /* So many iovecs of a vector are read at a time: what a read costs hardly depends on its length. */
 #define PIECES 8
 
+/* As far as the parent's id it is 36 words long in Go 1.26. */
+#define G_WORDS 64
+
 struct scratch {
 	struct event event;
 	__u8 data[2 * PAYLOAD_MAX]; /* room for offset + length without a further check */
 	__u32 sent;
 	struct whole whole;
 	struct user_iovec pieces[PIECES];
+	__u64 g[G_WORDS]; /* of the calling goroutine's runtime.g */
 };
 
 /* How many events of a CPU go by between two looks at how much waits. */

@@ -80,7 +80,7 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 	if (moved && thin_hides(c, DIRECTION_RECEIVED))
 		return 0;
 	__u32 payload = 0;
-	event_begin(&s->event, EVENT_RECEIVE, id, call_process(id, call));
+	event_begin(s, EVENT_RECEIVE, id, call_process(id, call));
 	s->event.error = ret < 0 ? -ret : 0;
 	s->event.size = moved;
 	if (moved) {

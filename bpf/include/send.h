@@ -62,7 +62,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 	}
 	call->captured = c->captured;
 	if (c->role == ROLE_WHOLE) {
-		event_begin(&s->event, EVENT_SEND, id, p);
+		event_begin(s, EVENT_SEND, id, p);
 		event_connection(&s->event, c, call->place);
 		if (turn)
 			addresses_read(&s->event, sk);
@@ -75,7 +75,7 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 	__u32 promised = payload_head(room, &b, budget, IOV_MAX_SENT);
 	if (!promised && !turn)
 		return 0;
-	event_begin(&s->event, EVENT_SEND, id, p);
+	event_begin(s, EVENT_SEND, id, p);
 	event_connection(&s->event, c, call->place);
 	if (turn)
 		addresses_read(&s->event, sk);
@@ -103,7 +103,7 @@ static __always_inline int send_end(__u32 room, __u64 id, struct call *call, __s
 		return 0;
 	if (moved < call->promised)
 		c->captured = call->captured + moved;
-	event_begin(&s->event, EVENT_SENT, id, call_process(id, call));
+	event_begin(s, EVENT_SENT, id, call_process(id, call));
 	event_connection(&s->event, c, call->place);
 	s->event.size = moved;
 	s->event.error = ret < 0 ? -ret : 0;

@@ -155,7 +155,7 @@ static __always_inline void datagrams_begin(__u32 room, __u64 id, const struct c
 
 	if (!s)
 		return;
-	event_begin(&s->event, kind, id, sends ? process_find(id >> 32) : call_process(id, call));
+	event_begin(s, kind, id, sends ? process_find(id >> 32) : call_process(id, call));
 	if (sends && call->opening)
 		s->event.time = call->place;
 	s->event.socket = call->socket;

@@ -2,7 +2,7 @@
 /* Which system call a task is in, from what it had in its registers when it entered the kernel. */
 #pragma once
 
-#include "syscalls.h"
+#include "kernel.h"
 
 /* Where the helper is missing, the registers are at the end of a stack of this size
  * (THREAD_SIZE in arch/x86/include/asm/page_64_types.h, arch/arm64/include/asm/memory.h
@@ -40,6 +40,8 @@ static __always_inline long user_call(struct pt_regs *regs)
 
 #define USER_ARGUMENT_1(regs) READ(pt_regs, regs, di)
 #define USER_ARGUMENT_2(regs) READ(pt_regs, regs, si)
+#define USER_STACK(regs) READ(pt_regs, regs, sp)
+#define USER_G(regs) READ(pt_regs, regs, r14)
 
 #else
 
@@ -51,5 +53,7 @@ static __always_inline long user_call(struct pt_regs *regs)
 
 #define USER_ARGUMENT_1(regs) READ(pt_regs, regs, orig_x0)
 #define USER_ARGUMENT_2(regs) READ(pt_regs, regs, regs[1])
+#define USER_STACK(regs) READ(pt_regs, regs, sp)
+#define USER_G(regs) READ(pt_regs, regs, regs[28])
 
 #endif
