@@ -38,8 +38,8 @@ static __always_inline int call_begins(long nr, __u64 first, __u64 second, __u64
 {
 	enum action action = action_of(nr);
 	struct task_struct *task;
+	__u64 id, asked;
 	__u32 flags;
-	__u64 id;
 
 	if (!is_watched(action, &task, &id, &flags))
 		return 0;
@@ -48,7 +48,8 @@ static __always_inline int call_begins(long nr, __u64 first, __u64 second, __u64
 	case ACTION_SEND:
 		return send_enter(id, flags, file, sent_buffers(nr, second, third), nr == NR_SENDMMSG ? second : 0);
 	case ACTION_RECEIVE:
-		if (receive_flags(nr, third, fourth) & (MSG_PEEK | MSG_ERRQUEUE))
+		asked = receive_flags(nr, third, fourth);
+		if (asked & (MSG_PEEK | MSG_ERRQUEUE) || receive_is_quick(file, asked))
 			return 0;
 		return receive_enter(id, flags, file, received_buffers(nr, second, third), nr == NR_RECVMMSG ? second : 0);
 	case ACTION_CONNECT:
@@ -67,19 +68,29 @@ static __always_inline int call_begins(long nr, __u64 first, __u64 second, __u64
 static __always_inline int call_ends(long nr, __s64 ret)
 {
 	enum action expected = action_of(nr);
+	__u32 action = ACTION_NONE, flags;
 	struct call *call;
 	__u64 id;
 
 	if (expected == ACTION_NONE || expected == ACTION_WAIT)
 		return 0;
 	id = caller_id(caller_task());
-	if (!caller_flags(id >> 32))
+	flags = caller_flags(id >> 32);
+	if (!flags)
 		return 0;
 	call = call_known(id);
+	if (call) {
+		action = call->action;
+		call->action = ACTION_NONE;
+	}
+	if (expected == ACTION_RECEIVE && action != ACTION_RECEIVE && action != ACTION_RECEIVE_DATAGRAMS) {
+		if (error_passes(ret))
+			return 0;
+		call = receive_late(id, flags & PROCESS_GO, call, nr);
+		return call ? receive_end(ROOM_RECEIVE, id, call, ret) : 0;
+	}
 	if (!call)
 		return 0;
-	__u32 action = call->action;
-	call->action = ACTION_NONE;
 	if (expected != action && expected != ACTION_SPLICE)
 		return datagrams_end(id, expected, action, ret);
 	switch (action) {

@@ -24,7 +24,9 @@
 #define S_IFSOCK 0140000
 
 #define EAGAIN 11
+#define O_NONBLOCK 04000
 #define MSG_PEEK 2
+#define MSG_DONTWAIT 0x40
 #define MSG_ERRQUEUE 0x2000
 
 /* include/net/tcp_states.h */
@@ -58,6 +60,7 @@ struct inode {
 struct file {
 	void *private_data;
 	struct inode *f_inode;
+	unsigned int f_flags;
 	atomic64_t f_count; /* until 6.12 */
 };
 

@@ -35,23 +35,35 @@ static __always_inline int error_passes(__s64 ret)
 }
 
 /*
- * Makes up for the entry of a call that blocked before its process was traced. The
- * socket has moved by now, so the place is counted back; that is right as long as
- * no other thread reads the same socket.
+ * Returns the connection of a call whose entry told nothing. The socket has moved by now, so
+ * the place is counted back; that is right as long as no other thread reads the same socket in
+ * this moment.
  */
-static __always_inline int receive_adopt(struct call *call, __s64 moved)
+static __always_inline struct connection *receive_adopt(struct call *call, __s64 moved)
 {
 	struct sock *sk;
 	struct connection *c = connection_of(file_of(caller_task(), call->fd), &sk);
 
-	if (!c)
-		return 0;
+	if (!c || c->role == ROLE_NONE || thin_response(c, DIRECTION_RECEIVED))
+		return NULL;
 	identify(sk, c);
 	call->sk = (__u64)sk;
 	call->socket = c->socket;
 	call->is_unix = c->is_unix;
 	call->place = receive_place(sk, c) - moved;
-	return 1;
+	return c;
+}
+
+/* Returns the connection of a call that ends, NULL where it is forgotten or nothing of it is wanted. */
+static __always_inline struct connection *receive_connection(struct call *call, __s64 moved)
+{
+	__u64 key = call->sk;
+	struct connection *c;
+
+	if (!key)
+		return receive_adopt(call, moved);
+	c = bpf_map_lookup_elem(&connections, &key);
+	return c && c->socket == call->socket ? c : NULL;
 }
 
 static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, __s64 ret)
@@ -61,17 +73,13 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 	if (error_passes(ret))
 		return 0;
 	__u64 moved = bytes_moved(call, ret);
-	if (!call->sk && !receive_adopt(call, moved))
-		return 0;
-
-	__u64 key = call->sk;
-
-	if (call->is_unix)
-		call->place = unix_received((struct sock *)key, moved);
-	struct connection *c = bpf_map_lookup_elem(&connections, &key);
+	struct connection *c = receive_connection(call, moved);
 	struct scratch *s = scratch_get(room);
-	if (!c || c->socket != call->socket || !s)
+
+	if (!c || !s)
 		return 0;
+	if (call->is_unix)
+		call->place = unix_received((struct sock *)call->sk, moved);
 	int turn = moved && turn_to(c, DIRECTION_RECEIVED);
 	if (turn) {
 		whole_from_preface(c, call, 0, &b, moved);
@@ -85,7 +93,7 @@ static __always_inline int receive_end(__u32 room, __u64 id, struct call *call, 
 	s->event.size = moved;
 	if (moved) {
 		if (turn)
-			addresses_read(&s->event, (struct sock *)key);
+			addresses_read(&s->event, (struct sock *)call->sk);
 		if (c->role == ROLE_WHOLE) {
 			event_connection(&s->event, c, call->place);
 			thread_tells(&s->event, call);

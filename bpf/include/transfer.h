@@ -60,6 +60,47 @@ static __always_inline int send_enter(__u64 id, __u32 flags, struct file *file, 
 	return send_begin(ROOM_SEND, id, caller_entry(flags), sk, c, b, messages);
 }
 
+/*
+ * Whether a receive does not wait, and is one of TCP. Half of them find nothing, so that all is
+ * left to its exit: the descriptor and the place are the same there, but that it moved what it
+ * moved. Others may close the socket, or open another one with its number, while a call waits.
+ */
+static __always_inline int receive_is_quick(struct file *file, __u64 flags)
+{
+	__u64 socket;
+	struct sock *sk;
+
+	if (!file || !(READ(file, file, f_flags) & O_NONBLOCK || flags & MSG_DONTWAIT))
+		return 0;
+	sk = sock_of(file, &socket);
+	return sk && is_tcp(sk);
+}
+
+/* Begins a quick receive at its exit; returns the thread's call, NULL where it is none. */
+static __always_inline struct call *receive_late(__u64 id, __u32 is_go, struct call *call, long nr)
+{
+	struct pt_regs *regs = user_registers(current_task());
+	__u64 second = USER_ARGUMENT(regs, 2), third = USER_ARGUMENT(regs, 3);
+	__u64 flags = receive_flags(nr, third, USER_ARGUMENT(regs, 4));
+	int fd = USER_ARGUMENT_1(regs);
+
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE) || !receive_is_quick(file_of(caller_task(), fd), flags))
+		return NULL;
+	if (!call)
+		call = call_of(id);
+	if (!call)
+		return NULL;
+	call->buffers = received_buffers(nr, second, third);
+	/* A receive of nothing looks like the end of the stream. */
+	if (call->buffers.count == 0 && call->buffers.len == 0)
+		return NULL;
+	call->messages = nr == NR_RECVMMSG ? second : 0;
+	call->sk = 0;
+	call->fd = fd;
+	call->go = is_go != 0;
+	return call;
+}
+
 static __always_inline int receive_enter(__u64 id, __u32 flags, struct file *file, struct buffers b, __u64 messages)
 {
 	struct connection *c;

@@ -14,6 +14,7 @@
 #define USER_ARGUMENT(regs, n) READ(pt_regs, regs, USER_REGISTER_##n)
 #define USER_REGISTER_2 si
 #define USER_REGISTER_3 dx
+#define USER_REGISTER_4 r10
 #define USER_REGISTER_5 r8
 #define USER_SYSCALL(regs) ((long)READ(pt_regs, regs, orig_ax))
 #else
