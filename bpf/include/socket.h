@@ -227,14 +227,20 @@ static __always_inline __u64 send_place(struct sock *sk, const struct connection
 	return place_near(near, READ(tcp_sock, tp, write_seq) - c->first_sent);
 }
 
-/* The place of the next byte to be read. */
+/* include/net/sock.h, enum sock_flags: the other end has sent its FIN (tcp_fin in net/ipv4/tcp_input.c). */
+#define SOCK_DONE (1 << 1)
+
+/* The place of the next byte to be read. A FIN has a number, too, which is taken with the last bytes or after them. */
 static __always_inline __u64 receive_place(struct sock *sk, const struct connection *c)
 {
 	struct tcp_sock *tp = (struct tcp_sock *)sk;
 
 	if (c->is_unix)
 		return unix_receive_place(number(sk));
-	return place_near(READ(tcp_sock, tp, bytes_received), READ(tcp_sock, tp, copied_seq) - c->first_received);
+	__u32 next = READ(tcp_sock, tp, copied_seq);
+	if (READ(sock, sk, __sk_common.skc_flags) & SOCK_DONE && next == READ(tcp_sock, tp, rcv_nxt))
+		next--;
+	return place_near(READ(tcp_sock, tp, bytes_received), next - c->first_received);
 }
 
 static __always_inline void addresses_read(struct event *e, struct sock *sk)

@@ -137,7 +137,7 @@ var operations = map[string]func(fd int) error{
 	"done":          func(fd int) error { return write(fd, "done") },
 	"reconnect":     reconnect,
 	"half close":    func(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) },
-	"await the end": awaitEnd,
+	"await the end": func(fd int) error { return await(fd, unix.POLLHUP) },
 	"close":         unix.Close,
 	"flood":         flood,
 
@@ -155,6 +155,9 @@ var operations = map[string]func(fd int) error{
 		}
 		return nil
 	},
+	"do not wait":     func(fd int) error { return unix.SetNonblock(fd, true) },
+	"await bytes":     func(fd int) error { return await(fd, unix.POLLIN) },
+	"await their end": func(fd int) error { return await(fd, unix.POLLRDHUP) },
 	"splice 4 from": func(fd int) error {
 		var pipe [2]int
 		if err := unix.Pipe(pipe[:]); err != nil {
@@ -189,9 +192,8 @@ func receiveMessage(fd int) error {
 	return err
 }
 
-// awaitEnd returns when TCP has ended the connection.
-func awaitEnd(fd int) error {
-	return failure(unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLHUP}}, 10_000))
+func await(fd int, events int16) error {
+	return failure(unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, 10_000))
 }
 
 // reconnect gives the socket another connection, to one of its own.

@@ -170,11 +170,43 @@ func TestKernelSeesEveryReceivingCall(t *testing.T) {
 		"read 2, splice 4 from": {6, "ab"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			events := runOperations(t, k, name+", done", writeAbcdef(t))
-			end, data := received(t, events)
-			assert.Equal(t, tt.end, end)
-			assert.Equal(t, tt.data, data)
-			assertNoLoss(t, losses)
+			for _, before := range []string{"", "do not wait, await bytes, "} {
+				events := runOperations(t, k, before+name+", done", writeAbcdef(t))
+				end, data := received(t, events)
+				assert.Equal(t, tt.end, end, before)
+				assert.Equal(t, tt.data, data, before)
+				assertNoLoss(t, losses)
+			}
+		})
+	}
+}
+
+// The end of a stream, too, has a sequence number, and is at a place all the same.
+func TestKernelSeesTheEndWhereItIs(t *testing.T) {
+	k, losses := testKernel(t)
+	for name, sizes := range map[string][]uint32{
+		"read":             {6},
+		"read, read":       {6, 0},
+		"read 2, read":     {2, 4},
+		"recv, recv":       {6, 0},
+		"read, recv, read": {6, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, before := range []string{"", "do not wait, "} {
+				events := runOperations(t, k, before+"await their end, "+name+", done", func(conn net.Conn) {
+					require.NoError(t, failure(io.WriteString(conn, "abcdef")))
+					require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+					_, _ = io.ReadAll(conn)
+				})
+				end, _ := received(t, events)
+				assert.EqualValues(t, 6, end, before)
+				var got []uint32
+				for _, e := range ofKind(events, Receive) {
+					got = append(got, e.Size)
+				}
+				assert.Equal(t, sizes, got, before)
+				assertNoLoss(t, losses)
+			}
 		})
 	}
 }
