@@ -86,8 +86,8 @@ static __always_inline struct call *receive_late(__u64 id, __u32 is_go, struct c
 
 	if (flags & (MSG_PEEK | MSG_ERRQUEUE) || !receive_is_quick(file_of(caller_task(), fd), flags))
 		return NULL;
-	if (!call)
-		call = call_of(id);
+	if (!call && call_make(id))
+		call = call_known(id);
 	if (!call)
 		return NULL;
 	call->buffers = received_buffers(nr, second, third);
