@@ -83,11 +83,10 @@ static __always_inline int call_ends(long nr, __s64 ret)
 		action = call->action;
 		call->action = ACTION_NONE;
 	}
-	if (expected == ACTION_RECEIVE && action != ACTION_RECEIVE && action != ACTION_RECEIVE_DATAGRAMS) {
-		if (error_passes(ret))
-			return 0;
-		call = receive_late(id, flags & PROCESS_GO, call, nr);
-		return call ? receive_end(ROOM_RECEIVE, id, call, ret) : 0;
+	int late = expected == ACTION_RECEIVE && action != ACTION_RECEIVE && action != ACTION_RECEIVE_DATAGRAMS;
+	if (late) {
+		call = error_passes(ret) ? NULL : receive_late(id, flags & PROCESS_GO, call, nr);
+		action = ACTION_RECEIVE;
 	}
 	if (!call)
 		return 0;
@@ -97,7 +96,7 @@ static __always_inline int call_ends(long nr, __s64 ret)
 	case ACTION_SEND:
 		return send_end(ROOM_SENT, id, call, ret);
 	case ACTION_RECEIVE:
-		if (!call->sk && udp_adopt(id))
+		if (!late && !call->sk && udp_adopt(id))
 			return udp_receive_end(ROOM_RECEIVE, id, ret);
 		return receive_end(ROOM_RECEIVE, id, call, ret);
 	case ACTION_ACCEPT:

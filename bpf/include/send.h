@@ -87,7 +87,8 @@ static __always_inline int send_begin(__u32 room, __u64 id, const struct process
 	return 0;
 }
 
-static __always_inline int send_end(__u32 room, __u64 id, struct call *call, __s64 ret)
+/* A function of its own, so that its stack is not its caller's. */
+static __noinline int send_end(__u32 room, __u64 id, struct call *call, __s64 ret)
 {
 	struct buffers b = call->buffers;
 	__u64 moved = bytes_moved(call, ret);
