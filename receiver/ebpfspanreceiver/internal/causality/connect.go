@@ -11,6 +11,7 @@ func (l *Ladder) Connect(c *conn.Conn) {
 	a := &act{origin: *c.Connected, to: remote(c)}
 	a.to.connects = true
 	p := l.process(a.origin.Task.PID)
+	p.calls = true
 	p.learn(a.origin)
 	p.decide(a)
 	if a.decided && a.parent == nil && !a.nobodys {

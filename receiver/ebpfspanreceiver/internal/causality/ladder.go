@@ -40,6 +40,7 @@ type Ladder struct {
 	// waiting are the ended calls that wait for a decision, in the order of their ends.
 	waiting []*call
 	decoder decoder
+	spares  spares
 	// now is the last tick's time, and wanted what WantsWakes returned last.
 	now    int64
 	wanted map[uint32]bool
@@ -115,7 +116,8 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 	r, _ := e.State.(*request)
 	switch phase {
 	case protocol.RequestRead:
-		r = &request{exchange: e, read: e.Request.Last, stirred: e.Request.Last}
+		r = l.spares.request()
+		r.exchange, r.read, r.stirred = e, e.Request.Last, e.Request.Last
 		e.State = r
 		p.learn(r.read)
 		p.opened(r)
@@ -134,12 +136,16 @@ func (l *Ladder) serve(e *protocol.Exchange, phase protocol.Phase) {
 			p.responds(r, answers(e))
 		}
 	case protocol.Ended:
+		var gone *request
 		if r != nil {
 			r.answered = true
-			p.closed(r)
+			gone = p.closed(r)
 			p.statistics.closed(r, e.End.Time)
 		}
 		l.sink.Link(Link{Exchange: e})
+		if gone != nil && p.forgets(gone) {
+			l.spares.take(gone)
+		}
 	}
 }
 
@@ -191,6 +197,7 @@ func (l *Ladder) began(p *process, e *protocol.Exchange) *call {
 	c := &call{exchange: e}
 	defer func() { c.call = c }()
 	e.State = c
+	p.calls = true
 	p.statistics.began()
 	p.learn(e.Request.First)
 	if a := l.connects[e.Connected]; e.Connected != nil && a != nil {

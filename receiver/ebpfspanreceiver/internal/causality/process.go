@@ -10,7 +10,9 @@ import (
 // process is what is known of one process.
 type process struct {
 	// goRuntime says that goroutines, not threads, do the work.
-	goRuntime  bool
+	goRuntime bool
+	// calls says that it has called somebody, or connected.
+	calls      bool
 	goroutines goroutines
 	aftermath  aftermath
 	reactions  reactions
@@ -196,18 +198,19 @@ func (p *process) completed(c *call, by capture.Task) {
 	}
 }
 
-// closed takes a request that has ended.
-func (p *process) closed(r *request) {
+// closed takes a request that has ended, and returns one to which threads do not refer any more, nil where there is none.
+func (p *process) closed(r *request) (gone *request) {
 	p.payload.closed(r)
 	p.handoff.closed(r)
 	p.coroutines.closed(r)
 	if p.byGoroutine(r.read.Task) {
 		p.goroutines.closed(r, &p.aftermath)
-		return
+		return nil
 	}
 	if r.thread != nil {
-		r.thread.closed(r, &p.aftermath)
+		gone = r.thread.closed(r, &p.aftermath)
 	}
+	return gone
 }
 
 // idleThread is how long, in nanoseconds, a thread's habits are remembered.

@@ -89,7 +89,8 @@ func (t *thread) calling() {
 	t.loop.turn = turn
 }
 
-func (t *thread) closed(r *request, m *aftermath) {
+// closed takes a request that has ended, and returns the one that is not remembered any more, nil where there is none.
+func (t *thread) closed(r *request, m *aftermath) (gone *request) {
 	t.ends(r)
 	t.step++
 	r.ended = t.step
@@ -101,9 +102,11 @@ func (t *thread) closed(r *request, m *aftermath) {
 	t.loop.unseen.closes(t.requests)
 	end := r.exchange.End
 	t.spell.closes(t.awake(end.Time), end.Time, m)
-	if end.Task.TID == r.read.Task.TID {
-		t.last, t.earlier = r, t.last
+	if end.Task.TID != r.read.Task.TID {
+		return r
 	}
+	gone, t.earlier, t.last = t.earlier, t.last, r
+	return gone
 }
 
 // decide settles the act where only one request can have caused it, and asks the

@@ -18,6 +18,7 @@ func (l *Ladder) WantsWakes() map[uint32]bool {
 // Wake implements protocol.Sink.
 func (l *Ladder) Wake(w conn.Wake) {
 	p := l.process(w.Waker.Task.PID)
+	p.calls = true // wake-ups are asked for because of calls
 	p.handoff.woke(w)
 	if p.writers.shared() && w.Futex != 0 {
 		p.writers.woke(w, p.handoff.locks.futex(w.Futex))

@@ -46,6 +46,13 @@ type Details interface {
 	AddAttributes(to *Attributes)
 }
 
+// Reusable are Details whose exchange may be used again, once nothing refers to it any more.
+type Reusable interface {
+	Details
+	// Reuse takes the exchange and the details back. They must not be touched afterwards.
+	Reuse()
+}
+
 // TraceContext is a trace context that an application put into a request.
 type TraceContext struct {
 	// Propagator names the format, "w3c" for example; package propagation has them all.
@@ -134,6 +141,15 @@ type Exchange struct {
 
 	// State is the sink's own: what it knows of the exchange, nil at first.
 	State any
+}
+
+// Forgotten hands an exchange that has ended back to the protocol that made it: whoever took it from there
+// does not refer to it any more. Most sinks leave that to the garbage collector.
+func (e *Exchange) Forgotten() {
+	e.State = nil
+	if d, ok := e.Details.(Reusable); ok {
+		d.Reuse()
+	}
 }
 
 // Phase is a step in the life of an exchange. Phases come in the order below;

@@ -17,7 +17,7 @@ func (p *parser) finish(e *exchange, end conn.Origin) {
 	if !e.Thinning.Out {
 		p.describeEnd(e)
 	}
-	e.ended = true
+	e.ended, e.kept = true, p.refersTo(e)
 	p.emit(e, protocol.Ended)
 }
 

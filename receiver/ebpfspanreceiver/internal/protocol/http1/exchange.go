@@ -9,6 +9,7 @@ import (
 // exchange is what is known of an exchange beyond what later stages see.
 type exchange struct {
 	protocol.Exchange
+	parser *parser
 	// method is empty where it is not a known one; then originalMethod is what it was.
 	method, originalMethod       string
 	scheme, path, query, version string
@@ -21,6 +22,8 @@ type exchange struct {
 	// responded is true once the final response began, ended after phase Ended:
 	// nothing of the exchange may change then.
 	responded, ended bool
+	// kept says that a stream was still in one of its messages then.
+	kept bool
 	// afterGap says that requests before this one may be missing.
 	afterGap bool
 	// server is where the request went by its own account.
@@ -54,6 +57,9 @@ func (q *queue) push(e *exchange) {
 		q.open = q.usual[:0]
 	}
 	q.open = append(q.open, e)
+	if len(q.open) > len(q.usual) {
+		q.usual[0] = nil // all moved
+	}
 }
 
 // drop notes a request that found no room.

@@ -28,6 +28,7 @@ type Protocol struct {
 	options    Options
 	losses     *loss.Counts
 	vocabulary vocabulary
+	spare      []*exchange
 }
 
 // New makes the protocol; what its parsers lose is counted in losses.

@@ -68,7 +68,8 @@ func (p *parser) requestBegins(st *stream, line requestLine) {
 		p.queue.drop()
 		return
 	}
-	e := &exchange{requestSize: -1, responseSize: -1, afterGap: st.head.afterGap}
+	e := p.newExchange()
+	e.afterGap = st.head.afterGap
 	e.Conn, e.Side, e.Place = p.conn, p.side, st.head.place
 	e.Asked, e.Connected = asked, connected
 	e.Request.First = st.head.first
