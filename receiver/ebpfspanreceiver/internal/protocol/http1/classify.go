@@ -85,19 +85,30 @@ func hasScheme(target []byte, scheme string) bool {
 	return len(target) >= len(scheme) && bytes.EqualFold(target[:len(scheme)], []byte(scheme))
 }
 
-// KnownMethods are those that the semantic conventions list for http.request.method.
-var knownMethods = map[string]string{
-	"CONNECT": "CONNECT",
-	"DELETE":  "DELETE",
-	"GET":     "GET",
-	"HEAD":    "HEAD",
-	"OPTIONS": "OPTIONS",
-	"PATCH":   "PATCH",
-	"POST":    "POST",
-	"PUT":     "PUT",
-	"QUERY":   "QUERY",
-	"TRACE":   "TRACE",
+// KnownMethod returns method as a string, or "" where it is not one of those that the semantic conventions
+// list for http.request.method.
+func KnownMethod(method []byte) string {
+	switch string(method) {
+	case "CONNECT":
+		return "CONNECT"
+	case "DELETE":
+		return "DELETE"
+	case "GET":
+		return "GET"
+	case "HEAD":
+		return "HEAD"
+	case "OPTIONS":
+		return "OPTIONS"
+	case "PATCH":
+		return "PATCH"
+	case "POST":
+		return "POST"
+	case "PUT":
+		return "PUT"
+	case "QUERY":
+		return "QUERY"
+	case "TRACE":
+		return "TRACE"
+	}
+	return ""
 }
-
-// KnownMethod returns method as a string, or "" where it is not a known one.
-func KnownMethod(method []byte) string { return knownMethods[string(method)] }

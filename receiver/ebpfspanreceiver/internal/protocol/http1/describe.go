@@ -68,7 +68,7 @@ func (e *exchange) describeMethod(method []byte) {
 }
 
 // describeRequest notes what a request's fields say.
-func (p *parser) describeRequest(e *exchange, h headers) {
+func (p *parser) describeRequest(e *exchange, h *headers) {
 	if e.server.address == "" {
 		e.server = p.protocol.vocabulary.hosts.Of(h.host)
 	}

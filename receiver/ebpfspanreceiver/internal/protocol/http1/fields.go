@@ -26,18 +26,11 @@ func headEnd(b []byte, from int) int {
 			return -1
 		}
 		i += j + 1
-		if bytes.HasPrefix(b[i:], newline) {
-			return i + 1
-		}
-		if bytes.HasPrefix(b[i:], []byte("\r\n")) {
-			return i + 2
+		if n := emptyLine(b[i:]); n > 0 {
+			return i + n
 		}
 	}
 }
-
-// fields are the lines of a head after the first one: RFC 9112, section 5.
-// Where the head was cut, the last line may not be whole; it is then left out.
-type fields []byte
 
 // field is one line of a head, taken apart. A line that is none has no name.
 type field struct {
@@ -74,19 +67,30 @@ func (f field) value() []byte {
 
 func isSpace(c byte) bool { return isBlank(c) || c == '\r' || c == '\n' }
 
-// next splits f after its first line. A line that begins with white space
-// continues the one before it (obs-fold: RFC 9112, section 5.2).
-func (f fields) next() (line []byte, rest fields) {
+// fieldLine returns the length of the line with which b begins, 0 where its end is not there. A line that begins
+// with white space continues the one before it (obs-fold: RFC 9112, section 5.2).
+func fieldLine(b []byte) int {
 	for i := 0; ; {
-		j := bytes.IndexByte(f[i:], '\n')
+		j := bytes.IndexByte(b[i:], '\n')
 		if j < 0 {
-			return nil, nil
+			return 0
 		}
 		i += j + 1
-		if i == len(f) || !isBlank(f[i]) {
-			return f[:i], f[i:]
+		if i == len(b) || !isBlank(b[i]) {
+			return i
 		}
 	}
+}
+
+// emptyLine returns the length of the empty line with which b begins, 0 where that is another one.
+func emptyLine(b []byte) int {
+	switch {
+	case bytes.HasPrefix(b, newline):
+		return 1
+	case len(b) > 1 && b[0] == '\r' && b[1] == '\n':
+		return 2
+	}
+	return 0
 }
 
 // contextFields are those fields of a head in which applications pass trace

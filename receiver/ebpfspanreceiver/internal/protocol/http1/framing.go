@@ -33,17 +33,49 @@ type headers struct {
 	coded, chunked bool
 }
 
-// readHeaders reads f. Where contexts is not nil, it takes the fields that may
-// carry trace contexts.
-func readHeaders(f fields, contexts *contextFields) headers {
-	h := headers{length: -1}
-	for line, rest := f.next(); line != nil; line, rest = rest.next() {
-		field := fieldOf(line)
-		if !h.add(field) && contexts != nil && propagation.Relevant(field.name) {
+// initials are the bytes with which the names of fields begin that the parser needs, contextInitials those of
+// the fields that may carry trace contexts as well.
+var (
+	initials        = initialsOf("Hh", "Uu", "Cc", "Tt")
+	contextInitials = initialsOf(append(propagation.Initials(), "Hh", "Uu", "Cc", "Tt")...)
+)
+
+func initialsOf(all ...string) (t [256]bool) {
+	for _, text := range all {
+		for _, c := range []byte(text) {
+			t[c] = true
+		}
+	}
+	return t
+}
+
+// readFields reads the fields with which b begins: RFC 9112, section 5. end is the offset after the empty line behind
+// them, -1 where that is not there; a line that is not whole is then left out. Where contexts is
+// not nil, it takes the fields that may carry trace contexts.
+func readFields(b []byte, contexts *contextFields) (h headers, end int) {
+	h.length = -1
+	wanted := &initials
+	if contexts != nil {
+		wanted = &contextInitials
+	}
+	for i := 0; i < len(b); {
+		if n := emptyLine(b[i:]); n > 0 {
+			return h, i + n
+		}
+		n := fieldLine(b[i:])
+		if n == 0 {
+			break
+		}
+		line := b[i : i+n]
+		i += n
+		if !wanted[line[0]] {
+			continue
+		}
+		if field := fieldOf(line); !h.add(field) && contexts != nil && propagation.Relevant(field.name) {
 			*contexts = append(*contexts, field)
 		}
 	}
-	return h
+	return h, -1
 }
 
 // add reads a field, and reports whether it is one that the parser needs.

@@ -71,15 +71,41 @@ func (st *stream) readHead(b []byte) int {
 	if st.state != inHead {
 		return len(b)
 	}
-	if end := headEnd(all, max(0, before-2)); h.started && end >= 0 {
-		st.headEnds(all[:end])
-		return end - before
+	if h.started {
+		if fields, end := st.readFields(all, before); end > 0 {
+			st.headEnds(&fields)
+			return end - before
+		}
 	}
 	h.keep(all)
 	if len(all) == maxHead {
 		st.headCut(loss.HeadTooLong)
 	}
 	return len(b)
+}
+
+// readFields reads the fields of a head, and returns the offset after it, 0 where it is not whole. Its first
+// bytes, so many, were there before.
+func (st *stream) readFields(all []byte, before int) (h headers, end int) {
+	line := bytes.IndexByte(all, '\n') + 1
+	if line == 0 || before > 0 && headEnd(all, max(0, before-2)) < 0 {
+		return h, 0
+	}
+	h, end = readFields(all[line:], st.contexts())
+	if end < 0 {
+		return h, 0
+	}
+	return h, line + end
+}
+
+// contexts returns where the fields go that may carry trace contexts, nil where nobody wants them.
+func (st *stream) contexts() *contextFields {
+	p := st.parser
+	if !st.isRequest() || st.exchange == nil || st.exchange.Thinning.Out {
+		return nil
+	}
+	p.contexts = p.contexts[:0]
+	return &p.contexts
 }
 
 // startHead looks at the first line of a head, of which added are the bytes that
@@ -119,15 +145,14 @@ func (st *stream) recognise(b []byte) (requestLine, protocol.Verdict) {
 }
 
 // headEnds follows the last byte of a head.
-func (st *stream) headEnds(all []byte) {
-	_, rest, _ := firstLine(all)
+func (st *stream) headEnds(h *headers) {
 	switch {
 	case st.isRequest():
-		st.parser.requestHead(st, fields(rest))
+		st.parser.requestHead(st, h)
 	case st.head.interim:
 		st.expectHead(false)
 	default:
-		st.parser.responseHead(st, fields(rest))
+		st.parser.responseHead(st, h)
 	}
 	st.head.buf = nil
 }

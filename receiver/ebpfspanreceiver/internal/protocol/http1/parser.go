@@ -100,8 +100,9 @@ func (p *parser) requestMissed() {
 }
 
 // requestHead follows a request's whole head.
-func (p *parser) requestHead(st *stream, f fields) {
-	h, e := p.readRequest(st, f), st.exchange
+func (p *parser) requestHead(st *stream, h *headers) {
+	e := st.exchange
+	p.headRead(st, h)
 	st.bodyBegins(h.ofRequest(), h.length)
 	p.requestRead(e)
 	if e != nil && e.method == "CONNECT" {
@@ -122,7 +123,8 @@ func (p *parser) requestCut(st *stream, why loss.Reason) {
 		return
 	}
 	p.lose(why)
-	p.readRequest(st, fields(rest))
+	h, _ := readFields(rest, st.contexts())
+	p.headRead(st, &h)
 	st.state = opaque
 	p.requestRead(st.exchange)
 }
@@ -136,24 +138,21 @@ func (p *parser) requestUnseen(st *stream) {
 	st.resync()
 }
 
-// readRequest makes use of a request's fields.
-func (p *parser) readRequest(st *stream, f fields) headers {
-	if e := st.exchange; e != nil && e.Thinning.Out {
-		st.move(0)
-		return readHeaders(f, nil)
-	}
-	p.contexts = p.contexts[:0]
-	h := readHeaders(f, &p.contexts)
+// headRead makes use of a request's fields.
+func (p *parser) headRead(st *stream, h *headers) {
+	e := st.exchange
 	if st.message() == nil {
-		return h
+		return
 	}
 	st.move(0)
-	p.describeRequest(st.exchange, h)
-	if len(p.contexts) > 0 {
-		st.exchange.Contexts = propagation.Extract(p.contexts)
-		st.exchange.Marks = propagation.Marks(st.exchange.Contexts, p.contexts)
+	if e.Thinning.Out {
+		return
 	}
-	return h
+	p.describeRequest(e, h)
+	if len(p.contexts) > 0 {
+		e.Contexts = propagation.Extract(p.contexts)
+		e.Marks = propagation.Marks(e.Contexts, p.contexts)
+	}
 }
 
 // requestRead tells of a request's head, unless the answer was faster.
@@ -201,10 +200,9 @@ func (p *parser) respond(st *stream, e *exchange) {
 }
 
 // responseHead follows a response's whole head.
-func (p *parser) responseHead(st *stream, f fields) {
-	h := readHeaders(f, nil)
+func (p *parser) responseHead(st *stream, h *headers) {
 	st.move(0)
-	st.bodyBegins(st.framing(&h), h.length)
+	st.bodyBegins(st.framing(h), h.length)
 }
 
 // framing returns the framing of the response in st with the fields h.
@@ -231,7 +229,7 @@ func (p *parser) responseCut(st *stream, why loss.Reason) {
 	}
 	p.lose(why)
 	_, rest, _ := firstLine(st.head.buf)
-	h := readHeaders(fields(rest), nil)
+	h, _ := readFields(rest, nil)
 	switch st.framing(&h) {
 	case notHTTP:
 		p.tunnelBegins(st)

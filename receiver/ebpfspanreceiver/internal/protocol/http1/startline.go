@@ -27,13 +27,17 @@ func (l requestLine) whole() bool { return len(l.target) > 0 && !l.cut }
 
 // parseRequestLine reads line, which has no end of line any more.
 func parseRequestLine(line []byte) (requestLine, bool) {
-	method, rest, _ := bytes.Cut(line, space)
-	target, v, _ := bytes.Cut(rest, space)
-	name, ok := versionName(v)
-	if !ok || len(method) == 0 || !isMethod(method) || len(target) == 0 || !isTarget(target) {
+	m := tokenLength(line)
+	if m == 0 || m > maxMethod || m == len(line) || line[m] != ' ' {
 		return requestLine{}, false
 	}
-	return requestLine{method: method, target: target, version: name}, true
+	rest := line[m+1:]
+	t := targetLength(rest)
+	if t == 0 || t == len(rest) || rest[t] != ' ' {
+		return requestLine{}, false
+	}
+	name, ok := versionName(rest[t+1:])
+	return requestLine{method: line[:m], target: rest[:t], version: name}, ok
 }
 
 // cutRequestLine reads as much as there is of a request line that classifyRequest
@@ -82,13 +86,16 @@ func firstLine(b []byte) (line, rest []byte, whole bool) {
 // isMethod tells whether b is a token (RFC 9110, section 5.6.2) of likely length.
 func isMethod(b []byte) bool { return len(b) <= maxMethod && isToken(b) }
 
-func isToken(b []byte) bool {
-	for _, c := range b {
+func isToken(b []byte) bool { return tokenLength(b) == len(b) }
+
+// tokenLength returns how many of the first bytes of b may be in a token.
+func tokenLength(b []byte) int {
+	for i, c := range b {
 		if !tokenBytes[c] {
-			return false
+			return i
 		}
 	}
-	return true
+	return len(b)
 }
 
 var tokenBytes = func() (t [256]bool) {
@@ -103,11 +110,14 @@ var tokenBytes = func() (t [256]bool) {
 
 // isTarget tells whether b may be (part of) a request target. Bytes beyond ASCII
 // are not allowed there but do occur.
-func isTarget(b []byte) bool {
-	for _, c := range b {
+func isTarget(b []byte) bool { return targetLength(b) == len(b) }
+
+// targetLength returns how many of the first bytes of b may be in a request target.
+func targetLength(b []byte) int {
+	for i, c := range b {
 		if c <= ' ' || c == 0x7f {
-			return false
+			return i
 		}
 	}
-	return true
+	return len(b)
 }

@@ -67,6 +67,16 @@ func Relevant(name []byte) bool {
 	return false
 }
 
+// Initials returns the first letters of the names for which Relevant returns true, small and capital.
+func Initials() (all []string) {
+	for _, ofLength := range names {
+		for _, name := range ofLength {
+			all = append(all, name[:1], strings.ToUpper(name[:1]))
+		}
+	}
+	return all
+}
+
 // Extract returns the valid trace contexts in f, at most one for each format.
 func Extract(f Fields) []protocol.TraceContext {
 	var found []protocol.TraceContext
