@@ -74,26 +74,24 @@ func decode(record []byte, e *Event) error {
 	if kind == 0 || kind >= ProcessFound {
 		return fmt.Errorf("kernel event of unknown kind %d", kind)
 	}
-	*e = Event{
-		Kind: kind,
-		Time: int64(le.Uint64(record[offTime:])),
-		Task: Task{
-			PID:             le.Uint32(record[offPID:]),
-			TID:             le.Uint32(record[offTID:]),
-			Goroutine:       le.Uint64(record[offGoroutine:]),
-			ParentGoroutine: le.Uint64(record[offParentGoroutine:]),
-			Thinned:         record[offFlags]&eventThinning != 0,
-			Hidden:          record[offHidden],
-		},
-		Socket:  le.Uint64(record[offSocket:]),
-		Offset:  le.Uint64(record[offOffset:]),
-		Size:    le.Uint32(record[offSize:]),
-		Errno:   int32(le.Uint32(record[offError:])),
-		Skipped: record[offFlags]&eventSkipped != 0,
-		Frames:  record[offFlags]&eventFrames != 0,
-		Data:    record[headerSize : headerSize+dataLen : headerSize+dataLen],
-		Tail:    record[offTail : offTail+tailLen : offTail+tailLen],
-	}
+	// Field by field, because a literal would be made elsewhere and copied.
+	*e = Event{}
+	e.Kind = kind
+	e.Time = int64(le.Uint64(record[offTime:]))
+	e.Task.PID = le.Uint32(record[offPID:])
+	e.Task.TID = le.Uint32(record[offTID:])
+	e.Task.Goroutine = le.Uint64(record[offGoroutine:])
+	e.Task.ParentGoroutine = le.Uint64(record[offParentGoroutine:])
+	e.Task.Thinned = record[offFlags]&eventThinning != 0
+	e.Task.Hidden = record[offHidden]
+	e.Socket = le.Uint64(record[offSocket:])
+	e.Offset = le.Uint64(record[offOffset:])
+	e.Size = le.Uint32(record[offSize:])
+	e.Errno = int32(le.Uint32(record[offError:]))
+	e.Skipped = record[offFlags]&eventSkipped != 0
+	e.Frames = record[offFlags]&eventFrames != 0
+	e.Data = record[headerSize : headerSize+dataLen : headerSize+dataLen]
+	e.Tail = record[offTail : offTail+tailLen : offTail+tailLen]
 	if record[offFlags]&eventCoroutine != 0 {
 		e.Task.Coroutine, e.Task.Goroutine = e.Task.Goroutine, 0
 	}

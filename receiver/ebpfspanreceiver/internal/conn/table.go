@@ -183,7 +183,10 @@ func (t *Table) exited(e *capture.Event) {
 // conn returns the event's connection, made where it is new. An inode number with
 // another identity is another connection: the end of the first was missed.
 func (t *Table) conn(e *capture.Event) *Conn {
-	c := t.bySocket[e.Socket]
+	c := t.recent.latest // a response follows its request
+	if c == nil || c.Socket != e.Socket {
+		c = t.bySocket[e.Socket]
+	}
 	known := e.Identity != (capture.Identity{})
 	if c != nil && known && c.Identity != (capture.Identity{}) && !c.Identity.Agrees(e.Identity) {
 		t.end(c, Forgotten, Origin{e.Time, e.Task})
