@@ -179,7 +179,7 @@ const (
 	// minPollInterval bounds what polling costs.
 	minPollInterval = time.Millisecond
 	// eventsPerPoll is how many events a look should find, in a buffer that is large enough.
-	eventsPerPoll = 512
+	eventsPerPoll = 1024
 	// roomPerEvent is how many bytes of the buffer there should be for each of them: most
 	// events are half a kilobyte, and a few times as many may come.
 	roomPerEvent = 2048

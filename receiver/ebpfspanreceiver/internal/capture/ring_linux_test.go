@@ -82,8 +82,8 @@ func TestPacer(t *testing.T) {
 	}{
 		"nothing":      {0, pollInterval, pollInterval},
 		"little":       {1_000, pollInterval, pollInterval},
-		"some":         {40_000, 12 * time.Millisecond, 13200 * time.Microsecond},
-		"much":         {100_000, 4800 * time.Microsecond, 5400 * time.Microsecond},
+		"some":         {80_000, 12 * time.Millisecond, 13200 * time.Microsecond},
+		"much":         {200_000, 4800 * time.Microsecond, 5400 * time.Microsecond},
 		"more than it": {10_000_000, minPollInterval, minPollInterval},
 	}
 	for name, test := range tests {
