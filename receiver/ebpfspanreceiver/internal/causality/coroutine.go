@@ -20,7 +20,7 @@ type coroutines struct {
 	// waiting are the deeds since then, of tasks that have not begun a response.
 	waiting map[uint64][]*act
 	// alone are the tasks that called while nothing was open and have begun no response since, by
-	// when they did last.
+	// when they called last.
 	alone map[uint64]int64
 	// strangers tells how many acts of tasks that began no response the loop was sure of.
 	strangers agreement
@@ -35,6 +35,9 @@ func (c *coroutines) decide(a *act) {
 	id := a.origin.Task.Coroutine
 	if id == 0 {
 		return
+	}
+	if _, alone := c.alone[id]; alone {
+		c.alone[id] = a.origin.Time
 	}
 	if r := c.answering[id]; r != nil {
 		a.byCoroutine(r)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/capture"
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/protocol"
@@ -191,4 +192,66 @@ func TestWantsCoroutinesOfLoopsThatCall(t *testing.T) {
 	assert.Empty(t, w.ladder.WantsCoroutines())
 	w.calls(inTurn(1))
 	assert.Equal(t, []uint32{1}, w.ladder.WantsCoroutines())
+}
+
+// A loop that makes a call for each request in their order is counted: the n-th call is the n-th request's. A timer's task
+// makes calls for none.
+func TestTheCountHasNoSayAboutATimersTask(t *testing.T) {
+	const timer, requests = 1000, 60
+	for name, known := range map[string]bool{"seen alone": true, "not seen alone": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			if known {
+				w.completes(w.calls(inTask(timer)), onThread(1))
+			}
+			serve := func() (byTimer *protocol.Exchange) {
+				var open, calls []*protocol.Exchange
+				for range requests {
+					open = append(open, w.reads(onThread(1)))
+				}
+				if w.ladder.process(1).threads[1].loop.line.trusted() {
+					byTimer = w.calls(inTask(timer))
+				}
+				for i := range open[:requests-1] {
+					calls = append(calls, w.calls(inTask(uint64(i+1))))
+				}
+				if byTimer == nil {
+					calls = append(calls, w.calls(inTask(requests)))
+				} else {
+					w.completes(byTimer, onThread(1))
+				}
+				for i, r := range open {
+					if i < len(calls) {
+						w.completes(calls[i], onThread(1))
+					}
+					w.responds(r, inTask(uint64(i+1)))
+				}
+				return byTimer
+			}
+			require.Nil(t, serve())
+			w.ladder.Tick(w.now)
+			byTimer := serve()
+			require.NotNil(t, byTimer, "the loop must be known to make its calls in their order")
+			w.linked(byTimer, nil, "")
+		})
+	}
+}
+
+// Under load that never ends a timer's task is not seen alone again.
+func TestATaskThatWorksForNobodyIsKnownWhileItCalls(t *testing.T) {
+	const timer = 1000
+	w := newWorld(t)
+	w.completes(w.calls(inTask(timer)), onThread(1))
+	open := w.reads(onThread(1))
+	var byTimer *protocol.Exchange
+	for i := range uint64(3) {
+		w.now += afterFor * 2 / 3
+		byTimer = w.calls(inTask(timer))
+		w.completes(byTimer, onThread(1))
+		next := w.reads(onThread(1))
+		w.responds(open, inTask(i+1))
+		w.ladder.Tick(w.now)
+		open = next
+	}
+	w.linked(byTimer, nil, "")
 }

@@ -153,8 +153,12 @@ func (q *line) accounted(open []*request) bool {
 	return calls <= whole*q.each()
 }
 
-// acts counts a call or a connect. None can be made before its request was read. shared says that connections are.
+// acts counts a call or a connect, unless it is of a task that works for nobody. None can be made before its request was
+// read. shared says that connections are.
 func (q *line) acts(a *act, shared bool) {
+	if a.worksAlone() {
+		return
+	}
 	q.calls++
 	a.number, q.shared = q.calls, shared
 	if !q.counting {
@@ -291,10 +295,11 @@ func (q *line) trusted() bool {
 	return q.kept.total >= lineEnough && q.kept.right >= lineKept*q.kept.total
 }
 
-// tells reports whether the count says whose the call is, for sure where it was right for a while since.
+// tells reports whether the count says whose the call is, for sure where it was right for a while since. It takes each call for
+// a request's, so it has no say about tasks that work for nobody, or began no response.
 func (q *line) tells(a *act, sure bool) bool {
 	held := a.number < q.began || q.answered-a.countedAt >= lineHold
-	return a.counted != nil && a.counted.answered && q.trusted() && (!sure || held)
+	return a.counted != nil && a.counted.answered && q.trusted() && (!sure || held) && !a.worksAlone() && !a.ofAnotherTask(a.counted)
 }
 
 // willTell reports whether it is worth while to wait for the response to the act's request.
