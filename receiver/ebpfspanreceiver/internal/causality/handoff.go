@@ -54,7 +54,8 @@ type handoff struct {
 	forth, upheld agreement
 	// wanted is until when wake-ups are wanted.
 	wanted int64
-	// taken counts the calls that were settled.
+	// read is the call whose answer was read last, taken counts the calls that were settled.
+	read  *call
 	taken int
 	// takenOver says that a request was answered by another task than the one that read it.
 	takenOver bool
@@ -204,9 +205,10 @@ func (h *handoff) heard(c *call, by capture.Task) {
 		c.kind = h.jobs.habit(c)
 		h.queue.places.names(c.place, c.kind)
 	}
+	h.read = c
 	w := h.worker(actorOf(by))
 	w.unmark()
-	w.receive([]result{{call: c}})
+	w.receive([]result{{call: c, manner: manner(0).with(own, actorOf(c.origin.Task) == actorOf(by))}})
 }
 
 // woke takes a wake-up: what the waker holds goes on to who is woken.
@@ -235,6 +237,11 @@ func (h *handoff) woke(w conn.Wake) {
 		return
 	}
 	carried, fresh := waker.pass(woken, f, &h.jobs)
+	for i := range carried {
+		if r := &carried[i]; r.hops == 2 {
+			r.manner = r.manner.with(lone, r.call == h.read)
+		}
+	}
 	if !fresh && len(woken.reading) == 1 {
 		waker.order = woken.reading[0]
 	}
@@ -252,13 +259,16 @@ func (h *handoff) answers(r *request, by capture.Task) {
 	}
 	for _, held := range w.results {
 		c := held.call
+		if held.hops == 1 {
+			held.manner = held.manner.with(lone, c == h.read)
+		}
 		switch {
 		case c.decided || c.origin.Time < r.read.Time:
 		case held.hops == 0 && actorOf(c.origin.Task) == self:
 			c.settle(r, MethodHandoff, handoffSelf)
 			h.took(c)
 		case len(c.claims) < maxClaims:
-			c.claims = append(c.claims, claimed{request: r, late: held.late, hops: held.hops, older: held.older, via: held.via, crowded: len(w.reading) > 1})
+			c.claims = append(c.claims, claimed{request: r, late: held.late, hops: held.hops, older: held.older, via: held.via, manner: held.manner, crowded: len(w.reading) > 1})
 			r.claims = append(r.claims, c)
 		}
 	}
@@ -268,6 +278,7 @@ func (h *handoff) answers(r *request, by capture.Task) {
 
 // tidy lets tasks that have nothing to do go of calls that are decided: each holds an exchange.
 func (h *handoff) tidy() {
+	h.read = nil
 	for _, generation := range []map[actor]*worker{h.workers, h.older} {
 		for _, w := range generation {
 			w.results = slices.DeleteFunc(w.results, func(r result) bool { return r.call.decided })

@@ -26,6 +26,8 @@ type result struct {
 	via *futex
 	// older says that the task which read it had read another one when it woke somebody.
 	older bool
+	// manner is how it was handed over.
+	manner manner
 }
 
 // pass hands on what the task holds to another one that it wakes, and reports whether something of it was not
@@ -39,7 +41,7 @@ func (w *worker) pass(to *worker, by *futex, j *jobs) (copies []result, fresh bo
 			continue
 		}
 		if r.passed < maxPassed && r.hops < maxHops {
-			copies = append(copies, result{call: r.call, from: w, hops: r.hops + 1, late: r.late + uint16(r.passed) + newer, older: r.older, via: r.via.orNewer(by)})
+			copies = append(copies, result{call: r.call, from: w, hops: r.hops + 1, late: r.late + uint16(r.passed) + newer, older: r.older, via: r.via.orNewer(by), manner: r.handedOver(by == nil)})
 		}
 		if r.passed == 0 {
 			newer++
@@ -120,6 +122,9 @@ func (r *result) again(o result) {
 		r.passed = 0
 	}
 	if o.hops < r.hops || o.hops == r.hops && o.late < r.late {
+		if r.from != o.from {
+			r.manner = o.manner // else it was started with it, and woken again
+		}
 		r.hops, r.late, r.from, r.via = o.hops, o.late, o.from, o.via
 	}
 }

@@ -5,7 +5,13 @@ package causality
 // by another way than the usual ones is rather one by chance, which may come by any.
 type ways struct {
 	total float64
-	count [maxHops + 1][2]float64
+	count [maxHops + 1][2]way
+}
+
+// way is how many results came by it, and in which manner.
+type way struct {
+	count   float64
+	customs customs
 }
 
 const (
@@ -17,7 +23,7 @@ const (
 	maxWays = 1024
 )
 
-func (w *ways) at(c *claimed) *float64 {
+func (w *ways) at(c *claimed) *way {
 	late := 0
 	if c.late > 0 {
 		late = 1
@@ -39,17 +45,19 @@ func (w *ways) add(c *claimed) {
 	if w.total >= maxWays {
 		w.total /= 2
 		for i := range w.count {
-			w.count[i][0], w.count[i][1] = w.count[i][0]/2, w.count[i][1]/2
+			w.count[i][0].count, w.count[i][1].count = w.count[i][0].count/2, w.count[i][1].count/2
 		}
 	}
 	w.total++
-	*w.at(c)++
+	at := w.at(c)
+	at.count++
+	at.customs.add(c.manner)
 }
 
 // confirm returns the confidence in a claim, given by which way it came.
 func (w *ways) confirm(c *claimed, confidence float64) float64 {
 	const all = 2 * (maxHops + 1)
-	usual := (*w.at(c) + seenBefore) / (w.total + seenBefore*all)
+	usual := (w.at(c).count + seenBefore) / (w.total + seenBefore*all)
 	right, wrong := confidence*usual, (1-confidence)*((1-anyWay)*usual+anyWay/all)
 	return min(handoffMost, right/(right+wrong))
 }
