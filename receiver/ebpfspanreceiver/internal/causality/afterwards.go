@@ -46,7 +46,7 @@ func (c *call) follow(now int64) {
 	}
 	n.follows(now)
 	if c.recent(n.request) {
-		c.after.request, c.after.confidence = n.request, n.p*n.of.goroutines.offspring.trust()
+		c.after.request, c.after.confidence = n.request, n.sureness()*n.of.goroutines.offspring.trust()
 	}
 	n.leaves()
 }

@@ -257,3 +257,40 @@ func TestLoopCallsOfSeveralResponsesTogether(t *testing.T) {
 		assert.Equal(t, follow, len(w.links[k].Related) == 1, "%d calls", calls)
 	}
 }
+
+// The goroutines of some requests call late, each after the next response: none had been seen when that was written, so that by its
+// id alone each is rather the next request's.
+func TestGoroutinesThatCallLateAreInOrder(t *testing.T) {
+	const late = 5
+	w := newWorld(t)
+	server, id := onGoroutine(10, 1), uint64(100)
+	serves := func() *protocol.Exchange {
+		r := w.reads(server)
+		w.responds(r, server)
+		id += 2
+		return r
+	}
+	for i := range int64(200) {
+		serves()
+		child := id
+		w.now += 50_000 + 250_000*max(0, i%8-6)
+		w.linked(w.made(onGoroutine(child, 10)), nil, "")
+		w.now += 100_000
+	}
+	var requests, calls []*protocol.Exchange
+	for range late {
+		requests = append(requests, serves())
+		w.now += 50_000
+		if n := len(requests); n > 1 {
+			calls = append(calls, w.made(onGoroutine(id-2, 10)))
+		}
+		w.now += 200_000
+	}
+	calls = append(calls, w.made(onGoroutine(id, 10)))
+	for i, k := range calls {
+		w.linked(k, nil, "")
+		related := w.links[k].Related
+		require.Len(t, related, 1)
+		assert.Same(t, requests[i], related[0].Exchange, i)
+	}
+}

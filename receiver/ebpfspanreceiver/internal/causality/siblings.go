@@ -1,6 +1,7 @@
 package causality
 
 import (
+	"math"
 	"slices"
 
 	"github.com/seqlink/seqlink/receiver/ebpfspanreceiver/internal/causality/alignment"
@@ -13,6 +14,10 @@ const (
 	maxAnswered, maxSiblings, someAnswered, fewAnswered = 64, 64, 6, 2
 	// leastReach is for how long answered requests are remembered at least, in nanoseconds.
 	leastReach = int64(1e9)
+	// independent is how much of what the goroutines of a row tell together counts, 1 being what independent ones would tell. Measured with
+	// one request in flight, where requests follow each other as quickly as calls do after them: 93.5 % of the links are right, and
+	// 94.7 % claimed.
+	independent = 0.7
 	// overtaken is how probable it is at least that a goroutine with a lower id was started after one with a greater one where
 	// they are looked at in the order in which they called.
 	overtaken = 0.1
@@ -44,6 +49,8 @@ type sibling struct {
 	// request is the answered one that it is likely of, with probability p, nil where there is none.
 	request *request
 	p       float64
+	// single says that there was no other goroutine then whose request was not known.
+	single bool
 	// left says that a call of it was passed on, told that it was learned from.
 	left, told bool
 }
@@ -105,20 +112,21 @@ func (n *sibling) mayBeOf(r *request) bool {
 	return r.read.Time <= n.seen && r.exchange.End.Time <= n.called && n.called-r.exchange.End.Time < afterFor
 }
 
-// likely is how likely the goroutine is of r by its delay, and by its id as well, but for a factor.
-func (n *sibling) likely(r *request) (byDelay, both float64) {
+// likely is how likely the goroutine is of r by its delay, and by its id as well, but for a factor, where one with the id before was
+// started before, or 0.
+func (n *sibling) likely(r *request, before uint64) (byDelay, both float64) {
 	if !n.mayBeOf(r) {
 		return 0, 0
 	}
 	byDelay = n.of.aftermath.after(n.kind, n.called-r.exchange.End.Time)
-	return byDelay, byDelay * n.of.goroutines.births.at(n.id, r.newest)
+	return byDelay, byDelay * n.of.goroutines.births.at(n.id, max(r.newest, before))
 }
 
 // born is how likely the goroutine was started when one of the answered requests was served, but for a factor.
 func (n *sibling) born() float64 {
 	all, both := 0.0, 0.0
 	for _, r := range n.of.answered {
-		d, b := n.likely(r)
+		d, b := n.likely(r, 0)
 		all, both = all+d, both+b
 	}
 	if all == 0 {
@@ -152,6 +160,7 @@ func (s *siblings) tell() {
 			n.request.offspring++
 			s.goroutines.births.learn(n.id, n.request.newest)
 			s.goroutines.offspring.late(n.called - n.request.exchange.End.Time)
+			s.passes(n)
 		}
 		if n.told {
 			last = max(last, slices.Index(s.answered, n.request))
@@ -172,6 +181,15 @@ func (s *siblings) tell() {
 	}
 	clear(s.answered[len(kept):])
 	s.answered = kept
+}
+
+// passes takes that a goroutine was there when the requests after its own were answered, though it had not been seen by then.
+func (s *siblings) passes(n *sibling) {
+	if i := slices.Index(s.answered, n.request); i >= 0 {
+		for _, r := range s.answered[i+1:] {
+			r.newest = max(r.newest, n.id)
+		}
+	}
 }
 
 // counts takes a request that is forgotten.
@@ -222,7 +240,7 @@ func (s *siblings) align(now int64) {
 	var row []*sibling
 	var weights [][]float64
 	for _, n := range s.started {
-		if w, any := n.weights(); any && !n.given {
+		if w, any := n.weights(0); any && !n.given {
 			row, weights = append(row, n), append(weights, w)
 		}
 	}
@@ -236,11 +254,14 @@ func (s *siblings) align(now int64) {
 	}
 	a := alignment.New(skips, o.further())
 	for i, n := range row {
-		swapped := 1.0
-		if i > 0 && row[i-1].id < n.id {
-			swapped = s.goroutines.births.swapped(row[i-1].id, n.id)
+		later, swapped := weights[i], 1.0
+		if i > 0 {
+			later, _ = n.weights(row[i-1].id)
+			if row[i-1].id < n.id {
+				swapped = s.goroutines.births.swapped(row[i-1].id, n.id)
+			}
 		}
-		a.Take(weights[i], swapped)
+		a.Take(weights[i], later, swapped)
 	}
 	for i, p := range a.Owners() {
 		n := row[i]
@@ -250,15 +271,28 @@ func (s *siblings) align(now int64) {
 				n.request, n.p = r, p[j]
 			}
 		}
+		n.single = len(row) == 1
 	}
 }
 
-// weights is how likely the goroutine is of each request, and whether it may be of any.
-func (n *sibling) weights() (w []float64, any bool) {
+// sureness is how far it is believed that the goroutine is of its request. Where there were others it is less than it would be if
+// goroutines were late independently of each other: what holds one up, as a busy processor or a connection that is
+// opened, holds up those after it, too.
+func (n *sibling) sureness() float64 {
+	if n.single || n.p == 1 {
+		return n.p
+	}
+	odds := math.Pow(n.p/(1-n.p), independent)
+	return min(n.p, odds/(1+odds))
+}
+
+// weights is how likely the goroutine is of each request where one with the id before was started before, or 0, and whether it may
+// be of any.
+func (n *sibling) weights(before uint64) (w []float64, any bool) {
 	const hardly = 1e-7
 	w, most := make([]float64, len(n.of.answered)), 0.0
 	for j, r := range n.of.answered {
-		_, w[j] = n.likely(r)
+		_, w[j] = n.likely(r, before)
 		most = max(most, w[j])
 	}
 	for j := range w {

@@ -49,16 +49,16 @@ func New(skips []float64, further float64) *Alignment {
 	return &Alignment{skips: skips, further: further}
 }
 
-// Take takes the next goroutine, which is of each request with so much weight. swapped is how probable it is that
-// it was started before the last one that was taken.
-func (a *Alignment) Take(weights []float64, swapped float64) {
+// Take takes the next goroutine, which is of each request with so much weight, and with so much where that is later than those that
+// have one. swapped is how probable it is that it was started before the last one that was taken.
+func (a *Alignment) Take(weights, later []float64, swapped float64) {
 	row := &places{index: make(map[uint32]int)}
 	if len(a.rows) == 0 {
-		a.goOn(row, place{last: -1, p: 1}, 0, weights)
+		a.goOn(row, place{last: -1, p: 1}, 0, later)
 	} else {
 		for i, p := range a.rows[len(a.rows)-1] {
 			a.stay(row, p, i, weights, swapped)
-			a.goOn(row, p, i, weights)
+			a.goOn(row, p, i, later)
 		}
 	}
 	if len(row.all) == 0 {

@@ -13,6 +13,7 @@ type plain struct {
 	skips   []float64
 	further float64
 	weights [][]float64
+	later   [][]float64
 	swapped []float64
 	owners  [][]float64
 }
@@ -36,6 +37,9 @@ func (p *plain) give(owner []int, last int, product float64) {
 	}
 	for j := range p.skips {
 		price := p.weights[i][j]
+		if j > last {
+			price = p.later[i][j]
+		}
 		switch taken := slices.Contains(owner, j); {
 		case j > last:
 			price *= 1 - p.further
@@ -59,17 +63,17 @@ func TestSameAsAllWays(t *testing.T) {
 			p.skips = append(p.skips, 0.01+random.Float64()*0.99)
 		}
 		for range 4 {
-			w := make([]float64, 5)
+			w, later := make([]float64, 5), make([]float64, 5)
 			for j := range w {
-				w[j] = 0.01 + random.Float64()
+				w[j], later[j] = 0.01+random.Float64(), 0.01+random.Float64()
 			}
-			p.weights, p.swapped = append(p.weights, w), append(p.swapped, 0.1+random.Float64()*0.9)
+			p.weights, p.later, p.swapped = append(p.weights, w), append(p.later, later), append(p.swapped, 0.1+random.Float64()*0.9)
 			p.owners = append(p.owners, make([]float64, 5))
 		}
 		p.give(nil, -1, 1)
 		a := New(p.skips, p.further)
 		for i, w := range p.weights {
-			a.Take(w, p.swapped[i])
+			a.Take(w, p.later[i], p.swapped[i])
 		}
 		for i, owner := range a.Owners() {
 			Normalise(p.owners[i])
@@ -83,7 +87,7 @@ func TestOrderDecides(t *testing.T) {
 	a := New([]float64{0.01, 0.01, 0.01, 0.9, 0.9}, 0.01)
 	alike := []float64{1, 1, 1, 1, 1}
 	for range 3 {
-		a.Take(alike, 0)
+		a.Take(alike, alike, 0)
 	}
 	for i, owner := range a.Owners() {
 		assert.Greater(t, owner[i], 0.9, "goroutine %d", i)
@@ -93,8 +97,8 @@ func TestOrderDecides(t *testing.T) {
 // The order of two goroutines is not known, and the second one cannot be of the later request.
 func TestOvertaking(t *testing.T) {
 	a := New([]float64{0.01, 0.01}, 0.01)
-	a.Take([]float64{1, 1}, 1)
-	a.Take([]float64{1, 0}, 1)
+	a.Take([]float64{1, 1}, []float64{1, 1}, 1)
+	a.Take([]float64{1, 0}, []float64{1, 0}, 1)
 	owners := a.Owners()
 	assert.Greater(t, owners[0][1], 0.9)
 	assert.InDelta(t, 1, owners[1][0], 1e-9)
@@ -103,8 +107,8 @@ func TestOvertaking(t *testing.T) {
 // A goroutine that can only be of a request before the one that goroutines before it are of surely is not lost.
 func TestOutOfOrder(t *testing.T) {
 	a := New([]float64{0.5, 0.5}, 0.1)
-	a.Take([]float64{0, 1}, 1)
-	a.Take([]float64{1, 0}, 0)
+	a.Take([]float64{0, 1}, []float64{0, 1}, 1)
+	a.Take([]float64{1, 0}, []float64{1, 0}, 0)
 	assert.Equal(t, [][]float64{{0, 1}, {1, 0}}, a.Owners())
 }
 
@@ -117,7 +121,7 @@ func TestLongRows(t *testing.T) {
 	}
 	a := New(skips, 0.01)
 	for range n {
-		a.Take(weights, 0.01)
+		a.Take(weights, weights, 0.01)
 	}
 	for i, owner := range a.Owners() {
 		assert.Equal(t, slices.Max(owner), owner[i], "goroutine %d", i)
