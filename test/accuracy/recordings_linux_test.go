@@ -24,6 +24,7 @@ func TestHardRecordings(t *testing.T) {
 		"sleeps":                  0.998, // what was known before an act is wrong as a rule
 		"swapped-results":         0.97,  // a pool's worker takes a result without being woken for it
 		"timer-in-a-counted-loop": 0.998, // a loop is known to make its calls in the order of its requests, and a timer calls as well
+		"timers-behind-answers":   0.998, // a timer fires behind a handler, and then behind the answer to its own call
 		"timers-behind-handlers":  0.998, // a loop is never idle, and a timer's calls follow on the last handler of a turn
 		"timers-of-a-new-loop":    0.998, // timers' calls in the turns of responses, before anything is known of the loop
 		"two-calls-at-once":       0.998, // a request leads to two calls, of which one waits for a connection

@@ -266,7 +266,7 @@ func (c *call) ready(now int64, overdue bool) bool {
 		c.statistics.decided(c)
 		return true
 	}
-	if !overdue && !c.decided && c.byProof() {
+	if !overdue && !c.decided && (c.byProof() || c.unfinished()) {
 		return false
 	}
 	if !overdue && (!c.decided && (c.open() || !c.decoded(now)) || c.asked && c.guess == nil) {

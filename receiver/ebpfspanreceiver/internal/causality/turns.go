@@ -48,12 +48,16 @@ func (a *act) comesAlone() bool {
 	return a.unprompted() || a.nth > 0 && !a.stimulus.mixed && a.thread.reacts.habit(a.stimulus).several.share() < doubtful
 }
 
-// leadsNowhere reports whether the loop acts at once, and did nothing with the call's answer.
+// leadsNowhere reports whether the loop acts at once, and did nothing with the call's answer, or with that to the last call of its sequence.
 func (a *act) leadsNowhere() bool {
 	if a.origin.Task.Waits == 0 || a.thread.reacts.late() {
 		return false
 	}
-	_, nothing, known := a.led()
+	last := a.last()
+	if last != a && !last.answered() {
+		return false
+	}
+	_, nothing, known := last.led()
 	return known && nothing
 }
 
@@ -63,10 +67,11 @@ func (a *act) atOnceFor(r *request) bool {
 	return s != nil && a.nth == 0 && !s.mixed && (s.request == r || s.call != nil && s.call.decided && s.call.parent == r)
 }
 
-// unprompted reports whether the act is due to nothing that was read for a request, as far as is known.
+// unprompted reports whether the act is due to nothing that was read for a request, as far as is known: to the answer to a call that is nobody's,
+// more probably than not.
 func (a *act) unprompted() bool {
 	s := a.stimulus
-	return s == nil || a.nth == 0 && !s.mixed && s.call != nil && s.call.decided && s.call.parent == nil
+	return s == nil || a.nth == 0 && !s.mixed && s.call != nil && s.call.decided && (s.call.parent == nil || s.call.confidence < doubtful)
 }
 
 // followsNobodys reports whether the act is due to the answer to a call that is nobody's. If calls like that come alone, it is

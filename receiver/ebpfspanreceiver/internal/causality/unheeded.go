@@ -1,12 +1,25 @@
 package causality
 
-// idles reports whether the act comes after what was read leads to as a rule, and nothing was done with its answer so far, in a loop
-// that acts at once.
-func (a *act) idles() bool { return a.leadsNowhere() && a.beyond() }
+// idles reports whether the act is extra, and nothing was done with its answer so far, or with the last of its sequence, in a loop that acts at
+// once.
+func (a *act) idles() bool { return a.leadsNowhere() && a.extra() }
 
-// heeds counts how often the answers to calls that follow at once on what was read lead to nothing, as the first of two at once do.
+// mayIdle reports whether that is so, or may turn out yet.
+func (a *act) mayIdle() bool { return a.idles() || a.extra() && a.goesOn() }
+
+// extra reports whether what was read leads to no such act as a rule, or the act follows on the answer to a call of which that is so.
+func (a *act) extra() bool {
+	if a.beyond() || a.unprompted() {
+		return true
+	}
+	s := a.stimulus
+	return a.nth == 0 && !s.mixed && !a.waitedForPool() && s.call != nil && !s.call.decided && s.call.thread != nil && s.call.extra()
+}
+
+// heeds counts how often the answers to calls that follow at once on what was read for a request lead to nothing, as the first of two at once
+// do.
 func (l *loop) heeds(a *act) {
-	if s := a.stimulus; s != nil && a.nth == 0 && !s.mixed {
+	if s := a.stimulus; s != nil && a.nth == 0 && !s.mixed && !a.extra() {
 		l.idle.add(a.leadsNowhere())
 	}
 }

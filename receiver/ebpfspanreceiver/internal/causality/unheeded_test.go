@@ -53,32 +53,83 @@ func TestTimersOfALoopThatIsAlwaysBusy(t *testing.T) {
 	}
 }
 
+// The timer fires again just behind the answer to its last call, which so leads to a call. Nothing is done with the last answer, be it
+// before all requests are answered that the timer's calls may seem to be for or after that.
+func TestTimersBehindTheirOwnAnswers(t *testing.T) {
+	for name, late := range map[string]bool{"answered before requests are": false, "answered after them": true} {
+		t.Run(name, func(t *testing.T) {
+			l := loopOf(t, 1)
+			var timers []*protocol.Exchange
+			for n := range 60 {
+				behind, answer := nothing, nothing
+				if n%5 == 4 {
+					answer = func() {
+						l.turn++
+						l.completes(timers[len(timers)-1], inTurn(l.turn))
+					}
+					behind = func() {
+						timers = append(timers, l.calls(inTurn(l.turn)))
+						answer()
+						timers = append(timers, l.calls(inTurn(l.turn)))
+						if !late {
+							answer()
+							answer = nothing
+						}
+					}
+				}
+				made, rs := l.crowd(40, func() { behind() })
+				answer()
+				l.ladder.Tick(l.now + maxWait.Nanoseconds()/5)
+				for i, k := range made {
+					assert.Same(t, rs[i].State.(*request).exchange, l.links[k].Parent)
+				}
+			}
+			l.ladder.Flush()
+			for _, k := range timers {
+				assert.LessOrEqual(t, l.links[k].Confidence, 0.9, "it is no child")
+			}
+		})
+	}
+}
+
+func toNothing(*stimulus, *request, *call) {}
+
+func toResponse(answer *stimulus, r *request, _ *call) { answer.response = r }
+
 // What is left of the confidence is told by how often the answers to requests' calls lead to nothing.
 func TestCallsWhoseAnswersLeadToNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		idle agreement
 		nth  int
-		deed bool
+		led  func(answer *stimulus, r *request, next *call)
 		want float64
 	}{
-		"answers lead to something as a rule":     {agreement{0, 98}, 1, false, 0.33},
-		"that is not known":                       {agreement{}, 1, false, 0.96},
-		"half of them lead to nothing":            {agreement{49, 98}, 1, false, 0.96},
-		"it follows at once on what was read":     {agreement{0, 98}, 0, false, 0.98},
-		"its own answer has led to something yet": {agreement{0, 98}, 1, true, 0.98},
+		"answers lead to something as a rule":     {agreement{0, 98}, 1, toNothing, 0.33},
+		"that is not known":                       {agreement{}, 1, toNothing, 0.96},
+		"half of them lead to nothing":            {agreement{49, 98}, 1, toNothing, 0.96},
+		"it follows at once on what was read":     {agreement{0, 98}, 0, toNothing, 0.98},
+		"its own answer has led to something yet": {agreement{0, 98}, 1, toResponse, 0.98},
+		"it led to a call that is not answered": {agreement{0, 98}, 1, func(answer *stimulus, _ *request, next *call) {
+			answer.act = &next.act
+		}, 0.98},
+		"it led to a call whose answer led to nothing": {agreement{0, 98}, 1, func(answer *stimulus, _ *request, next *call) {
+			answer.act, next.response, next.answer = &next.act, &token{complete: true}, &stimulus{}
+		}, 0.33},
+		"it led to a call whose answer led to a response": {agreement{0, 98}, 1, func(answer *stimulus, r *request, next *call) {
+			answer.act, next.response, next.answer = &next.act, &token{complete: true}, &stimulus{response: r}
+		}, 0.98},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := loopOf(t, 1)
 			th := l.ladder.process(1).threads[1]
 			th.loop.idle = c.idle
 			read := &stimulus{request: &request{exchange: &protocol.Exchange{}}}
-			answer := &stimulus{}
-			if c.deed {
-				answer.response = read.request
-			}
-			a := &act{thread: th, stimulus: read, nth: c.nth, call: &call{answer: answer}}
-			a.origin.Task.Waits = 1
-			assert.InDelta(t, c.want, a.unheeded(0.98), 0.01)
+			made, next := &call{answer: &stimulus{}}, &call{}
+			made.act = act{thread: th, stimulus: read, nth: c.nth, call: made}
+			next.act = act{thread: th, stimulus: made.answer, call: next}
+			made.origin.Task.Waits, next.origin.Task.Waits = 1, 2
+			c.led(made.answer, read.request, next)
+			assert.InDelta(t, c.want, made.unheeded(0.98), 0.01)
 		})
 	}
 }

@@ -60,10 +60,10 @@ func (a *act) ripe(waited bool) bool {
 		return false
 	case l.shared && a.stayed == 0:
 		return false // what comes next may tell something else
-	case a.clear() && a.through() && !a.idles():
+	case a.clear() && a.through() && !a.mayIdle():
 		return true
 	}
-	return l.fresh == 0 && a.followed() // else there is more to decode
+	return l.fresh == 0 && a.followed() && (!a.extra() || a.over()) // else there is more to decode
 }
 
 // through reports whether the turn in which the answer was read has been decoded to its end.
@@ -138,7 +138,7 @@ func (a *act) earned() float64 {
 	switch {
 	case a.dim(), l.disorderly, a.deed != nil && l.queued(a.deed):
 		return 0
-	case (a.nth > 0 || a.unprompted()) && a.leadsNowhere(), a.ofAnotherTask(a.ordered):
+	case (a.nth > 0 || a.extra()) && a.leadsNowhere(), a.ofAnotherTask(a.ordered):
 		return 0 // the order takes each act for one that leads on
 	case !a.claimed:
 		earned = min(earned, unconfirmed)
