@@ -11,7 +11,7 @@
 #define G_STACK_HI 1
 
 /*
- * The same for a thread in a system call, by one read instead of three. Go's code has its
+ * Reads the ids of the calling goroutine and its parent at once, not in three reads. Go has its
  * runtime.g in a register (ABIInternal, since 1.17) and leaves it there when it calls the kernel
  * (internal/runtime/syscall). Code in C may have anything there: whose stack the thread is on
  * tells. Returns whether it could.

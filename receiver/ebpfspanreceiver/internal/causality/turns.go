@@ -53,11 +53,10 @@ func (a *act) leadsNowhere() bool {
 	if a.origin.Task.Waits == 0 || a.thread.reacts.late() {
 		return false
 	}
-	last := a.last()
-	if last != a && !last.answered() {
+	if a.goesOn() {
 		return false
 	}
-	_, nothing, known := last.led()
+	_, nothing, known := a.last().led()
 	return known && nothing
 }
 

@@ -26,6 +26,22 @@ func (l *libuv) crowd(n int, behind func()) (made, rs []*protocol.Exchange) {
 	return made, rs
 }
 
+// areChildren waits until it is decided whose the calls are, each of the request at its place.
+func (l *libuv) areChildren(t *testing.T, made, rs []*protocol.Exchange) {
+	l.ladder.Tick(l.now + maxWait.Nanoseconds()/5)
+	for i, k := range made {
+		assert.Same(t, rs[i].State.(*request).exchange, l.links[k].Parent)
+	}
+}
+
+// areNoChildren ends what is going on. The calls are nobody's.
+func (l *libuv) areNoChildren(t *testing.T, timers []*protocol.Exchange) {
+	l.ladder.Flush()
+	for _, k := range timers {
+		assert.LessOrEqual(t, l.links[k].Confidence, 0.9, "it is no child")
+	}
+}
+
 // A timer that fires behind the handlers of a loop which is never idle seems to be the last request's, as nothing tells that such
 // calls come alone. Nothing is done with its answer.
 func TestTimersOfALoopThatIsAlwaysBusy(t *testing.T) {
@@ -42,15 +58,9 @@ func TestTimersOfALoopThatIsAlwaysBusy(t *testing.T) {
 			}
 		}
 		made, rs := l.crowd(40, behind)
-		l.ladder.Tick(l.now + maxWait.Nanoseconds()/5)
-		for i, k := range made {
-			assert.Same(t, rs[i].State.(*request).exchange, l.links[k].Parent)
-		}
+		l.areChildren(t, made, rs)
 	}
-	l.ladder.Flush()
-	for _, k := range timers {
-		assert.LessOrEqual(t, l.links[k].Confidence, 0.9, "it is no child")
-	}
+	l.areNoChildren(t, timers)
 }
 
 // The timer fires again just behind the answer to its last call, which so leads to a call. Nothing is done with the last answer, be it
@@ -79,15 +89,9 @@ func TestTimersBehindTheirOwnAnswers(t *testing.T) {
 				}
 				made, rs := l.crowd(40, func() { behind() })
 				answer()
-				l.ladder.Tick(l.now + maxWait.Nanoseconds()/5)
-				for i, k := range made {
-					assert.Same(t, rs[i].State.(*request).exchange, l.links[k].Parent)
-				}
+				l.areChildren(t, made, rs)
 			}
-			l.ladder.Flush()
-			for _, k := range timers {
-				assert.LessOrEqual(t, l.links[k].Confidence, 0.9, "it is no child")
-			}
+			l.areNoChildren(t, timers)
 		})
 	}
 }
